@@ -1,0 +1,40 @@
+# Thin: every target is what a person could type. The environment is .venv, built once from the lock.
+PYTHON ?= python3
+RUN = .venv/bin/python
+DEMO = demo
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export GLOG_minloglevel ?= 2
+
+.PHONY: demo test lint bench lock format clean
+
+# The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv --clear .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	touch .venv/installed
+
+demo: .venv/installed
+	sh tests/demo.sh $(RUN) $(DEMO)
+
+test: .venv/installed
+	$(RUN) -m pytest
+
+lint: .venv/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: .venv/installed
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+# Compiles requirements.txt from setup.py. The override: tfx-bsl and tensorflow-transform declare absl-py<2, mediapipe
+# absl-py~=2.3; the first is stale (2.x works), but no resolver can know. So `pip check` complains of absl-py alone.
+lock: .venv/installed
+	echo 'absl-py>=2.3' > .venv/overrides.txt
+	$(RUN) -m uv pip compile setup.py --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	  --override .venv/overrides.txt --output-file requirements.txt
+
+clean:
+	rm -rf .venv $(DEMO)

@@ -1,0 +1,25 @@
+"""python -m beam_jobs: parse, validate, build, run."""
+
+import importlib
+import sys
+
+from beam_jobs import options
+from beam_jobs.errors import report_user_errors
+
+_MODULES = {
+    "athletes": "beam_jobs.athletes",
+    "extract": "beam_jobs.extract",
+    "import": "beam_jobs.importing",
+    "features": "beam_jobs.features",
+}
+
+
+@report_user_errors
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; see --help."""
+    args, beam_args = options.parse(argv)
+    return importlib.import_module(_MODULES[args.command]).run(args, beam_args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""What a video file's own structure promises, so that one which ends early can be told from a short one.
+
+Read without decoding: MP4/MOV boxes, Matroska/WebM's segment, AVI's RIFF chunks. Other containers promise nothing.
+"""
+
+import dataclasses
+import os
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+# Boxes that stand at an MP4's top level; anything else there is trailing rubbish, which players ignore too.
+_TOP_BOXES = frozenset(
+    (b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"free", b"skip", b"wide", b"meta", b"sidx", b"uuid")
+)
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
+
+@dataclasses.dataclass(frozen=True)
+class Promise:
+    """What a file says about itself.
+
+    Attributes:
+      num_bytes: how long the file should be; None where it does not say.
+      num_bytes_actual: how long it is.
+      has_index: false for an MP4 whose index (moov) was never written: nothing in it can be decoded.
+      has_tracks: false for an MP4 without a single track: nothing was ever written to it.
+      counts_frames: the container stores how many frames there are (others make an estimate from the duration).
+      duration_s: how long the pictures are shown, after cuts by an edit list; None where it does not say.
+    """
+
+    num_bytes: int | None
+    num_bytes_actual: int
+    has_index: bool = True
+    has_tracks: bool = True
+    counts_frames: bool = False
+    duration_s: float | None = None
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the end of the file is missing. A padding byte more or less is not an end."""
+        return not self.has_index or (self.num_bytes is not None and self.num_bytes > self.num_bytes_actual + 1)
+
+
+def promise(path: str) -> Promise:
+    """Reads what the local file `path` promises."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        head = file.read(12)
+        try:
+            if head[:4] == _EBML:
+                return Promise(_matroska_end(file), size)
+            if head[:4] == b"RIFF" and head[8:] == b"AVI ":
+                return Promise(_riff_end(file, size), size, counts_frames=True)
+            if head[4:8] in _TOP_BOXES:
+                return _iso_media(file, size)
+        except (struct.error, IndexError):
+            # A header that breaks off or is nonsense promises nothing; the decoder has the last word.
+            pass
+    return Promise(None, size)
+
+
+def _boxes(file: BinaryIO, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yields (type, where the content begins, where the box ends) of the boxes between two positions."""
+    while position + 8 <= end:
+        file.seek(position)
+        header = file.read(16)
+        length, kind = struct.unpack(">I4s", header[:8])
+        content = position + 8
+        if length == 1 and len(header) == 16:
+            length, content = struct.unpack(">Q", header[8:])[0], position + 16
+        elif length == 0:
+            length = end - position
+        if length < content - position:
+            return
+        yield kind, content, position + length
+        position += length
+
+
+def _iso_media(file: BinaryIO, size: int) -> Promise:
+    num_bytes, has_index, has_tracks, fragmented, duration_s = 0, False, False, False, None
+    for kind, content, end in _boxes(file, 0, size):
+        if kind not in _TOP_BOXES:
+            break
+        num_bytes = max(num_bytes, end)
+        fragmented |= kind == b"moof"
+        if kind == b"moov":
+            has_index = True
+            if end <= size:
+                has_tracks = any(inner == b"trak" for inner, _, _ in _boxes(file, content, end))
+                duration_s = _shown_s(file, content, end)
+    return Promise(num_bytes, size, has_index, has_tracks, counts_frames=not fragmented, duration_s=duration_s)
+
+
+def _shown_s(file: BinaryIO, content: int, end: int) -> float | None:
+    """Duration of the longest video track in a moov box: the one track that has a width."""
+    timescale, durations = 0, []
+    for kind, start, stop in _boxes(file, content, end):
+        if kind == b"mvhd":
+            file.seek(start)
+            header = file.read(32)
+            timescale = struct.unpack_from(">I", header, 20 if header[0] else 12)[0]
+        elif kind == b"trak":
+            for inner, inner_start, inner_stop in _boxes(file, start, stop):
+                if inner == b"tkhd":
+                    file.seek(inner_start)
+                    header = file.read(inner_stop - inner_start)
+                    layout, offset = (">Q", 28) if header[0] else (">I", 20)
+                    if any(header[-8:-4]):
+                        durations.append(struct.unpack_from(layout, header, offset)[0])
+    return max(durations) / timescale if durations and timescale else None
+
+
+def _matroska_end(file: BinaryIO) -> int | None:
+    file.seek(4)
+    length = _vint(file)
+    if length is None:
+        return None
+    file.seek(length, os.SEEK_CUR)
+    if file.read(4) != _SEGMENT:
+        return None
+    length = _vint(file)
+    return None if length is None else file.tell() + length
+
+
+def _vint(file: BinaryIO) -> int | None:
+    """EBML's number of variable length; None where it says "unknown" (a stream) or the file ends."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    extra = 8 - first[0].bit_length()
+    rest = file.read(extra)
+    bits = 7 * (extra + 1)
+    value = int.from_bytes(first + rest, "big") & ((1 << bits) - 1)
+    return None if len(rest) < extra or value == (1 << bits) - 1 else value
+
+
+def _riff_end(file: BinaryIO, size: int) -> int | None:
+    """End of the last RIFF chunk; large AVIs have several."""
+    position = 0
+    while position + 12 <= size:
+        file.seek(position)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if kind != b"RIFF" or (position and file.read(4) != b"AVIX"):
+            break
+        if length in (0, 0xFFFFFFFF):
+            # Written by a recorder that never came back to fill it in.
+            return None
+        position += 8 + length + length % 2
+    return position

@@ -1,0 +1,350 @@
+"""ExtractLandmarks: videos -> landmark rows, quality rows, dead letters.
+
+A video's landmarks are one Parquet file, which appears whole when the video is done and says in its metadata what it
+was made of. That file is the unit of everything: workers share no state, memory does not grow with a video's length,
+a job that was killed is started again and skips what is there.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.io import fileio
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics import Metrics
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_jobs import options, pose, pose_model, progress, storage, tables, windows
+from beam_jobs.decoder import Decoder
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.labels import Labels
+from beam_jobs.landmark_rows import Counts, GapMeter, dead_letter, landmark_batches, quality_row, relabel
+from beam_jobs.sources import LabelLookup, Video, VideoSource, csv_columns, video_source
+from beam_jobs.video import VideoError
+
+# Beam's counters of this job, in the namespace "extract".
+COUNTERS = (
+    "videos_done",
+    "videos_skipped",
+    "videos_failed",
+    "frames_decoded",
+    "frames_sampled",
+    "frames_without_person",
+    "decoding_ms",
+    "estimating_ms",
+)
+
+
+class ExtractVideo(beam.DoFn):
+    """Writes one video's landmarks; yields its quality row and, tagged "dead_letters", what could not be processed."""
+
+    def __init__(
+        self,
+        output: str,
+        lookup: LabelLookup,
+        pose_model_path: str | None,
+        frame_rate_hz: float,
+        decode_timeout_s: float,
+        progress_address: tuple[str, int] | None = None,
+    ) -> None:
+        """See ExtractLandmarks."""
+        self._output = output
+        self._lookup = lookup
+        self._pose_model_path = pose_model_path
+        self._frame_rate_hz = frame_rate_hz
+        self._decode_timeout_s = decode_timeout_s
+        self._progress_address = progress_address
+
+    def setup(self) -> None:
+        """Loads what every video of this worker needs."""
+        if self._progress_address:  # on a person's terminal; a distributed runner's logs are for looking into
+            pose.quiet_native_logs()
+        self._model = pose_model.locate(self._pose_model_path)
+        self._fingerprint = json.dumps(pose.fingerprint(self._model, self._frame_rate_hz), sort_keys=True)
+        self._decoder = Decoder(self._decode_timeout_s)
+        self._teller = progress.Teller(self._progress_address)
+
+    def teardown(self) -> None:
+        """Ends the decoder's process."""
+        self._decoder.close()
+        self._teller.close()
+
+    def process(self, video: Video) -> Iterator[Any]:
+        """Extracts a video, or finds that it is done."""
+        try:
+            with storage.local_copy(video.uri) as path:
+                yield from self._extract(video, path)
+        except (OSError, VideoError) as error:
+            yield from self._fail(video, "read", error)
+        self._teller.tell(videos=1)
+
+    def _extract(self, video: Video, path: str) -> Iterator[Any]:
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f"{video.uri} does not exist; expected a video. Check the path.")
+        content = pose_model.sha256(path)
+        labels = self._lookup.find(video)
+        file = storage.landmarks_file(self._output, video.video_id)
+        done = self._done(file, content)
+        if done is not None:
+            quality = json.loads(done["quality"]) | dataclasses.asdict(labels) | {"uri": video.uri}
+            if quality != json.loads(done["quality"]):
+                relabel(file, labels, done | {"quality": json.dumps(quality)})
+            letters = json.loads(done["dead_letters"])
+            _count("videos_failed" if letters else "videos_skipped")
+            yield quality
+            yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+            return
+        yield from self._estimate(video, path, content, labels, file)
+
+    def _done(self, file: str, content: str) -> dict[str, str] | None:
+        """The metadata of a video's file, if it was made of the same content by the same extractor."""
+        if not storage.exists(file):
+            return None
+        try:
+            metadata = storage.read_metadata(file)
+        except UserError:  # of another schema version: to be made again
+            return None
+        same = metadata.get("content_sha256") == content and metadata.get(tables.FINGERPRINT_KEY) == self._fingerprint
+        return metadata if same else None
+
+    def _estimate(self, video: Video, path: str, content: str, labels: Labels, file: str) -> Iterator[Any]:
+        counts, gaps = Counts(), GapMeter()
+        letters: list[dict] = []
+        metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
+        stream = self._decoder.read(path, self._frame_rate_hz)
+        try:
+            with storage.table_writer(file, tables.LANDMARKS, metadata) as writer, self._new_estimator() as estimator:
+                try:
+                    for batch in landmark_batches(
+                        stream, estimator, video.video_id, labels, counts, lambda num: self._teller.tell(frames=num)
+                    ):
+                        gaps.add(batch)
+                        writer.write_batch(batch)
+                except VideoError as error:
+                    if not counts.frames_sampled:
+                        raise  # nothing to keep: no file
+                    letters = [dead_letter(video, "decode", error, counts.frames_sampled)]
+                finally:
+                    counts.frames_decoded, counts.decoding_ms = stream.num_frames_decoded, round(stream.decoding_ms)
+                    _count_all(counts)
+                quality = quality_row(video, content, labels, stream, counts, gaps)
+                writer.add_key_value_metadata({"quality": json.dumps(quality), "dead_letters": json.dumps(letters)})
+        except VideoError as error:
+            storage.remove(file)  # a former version of the video may have left one
+            yield from self._fail(video, "decode", error)
+            return
+        _count("videos_failed" if letters else "videos_done")
+        yield quality
+        yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+
+    def _new_estimator(self) -> pose.PoseEstimator:
+        return pose.PoseEstimator(self._model)
+
+    def _fail(self, video: Video, stage: str, error: Exception) -> Iterator[Any]:
+        _count("videos_failed")
+        yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, stage, error, 0))
+
+
+def _count(name: str, num: int = 1) -> None:
+    Metrics.counter("extract", name).inc(num)
+
+
+def _count_all(counts: Counts) -> None:
+    for name, num in dataclasses.asdict(counts).items():
+        _count(name, num)
+
+
+def check_failed_share(num_videos: int, dead_letters: list[dict], max_failed_share: float, output: str) -> None:
+    """Fails a job whose videos failed in too large a share.
+
+    Raises:
+      UserError: if more videos have a dead letter than the share allows.
+    """
+    failed = sorted({f"{row['video_id']}: {row['reason']}" for row in dead_letters})
+    if len(failed) > max_failed_share * num_videos:
+        shown = "; ".join(failed[:5]) + (f"; and {len(failed) - 5} more" if len(failed) > 5 else "")
+        raise UserError(
+            f"{len(failed)} of {num_videos} videos failed, more than --max_failed_share {max_failed_share:g} allows "
+            f"({shown}). Everything else was written; {storage.join(output, tables.DEAD_LETTERS.name)} says why. Mend "
+            "or remove them, or raise the share."
+        )
+
+
+def merge_rows(existing: pa.Table | None, rows: list[dict], table: tables.Table, video_ids: set[str]) -> pa.Table:
+    """A per-video table after a run: the run's rows, and the former rows of videos that the run did not touch."""
+    new = pa.Table.from_pylist(rows, schema=table.schema())
+    if existing is not None:
+        kept = existing.filter(pc.invert(pc.is_in(existing["video_id"], pa.array(sorted(video_ids), pa.string()))))
+        new = pa.concat_tables([kept.cast(table.schema()), new])
+    return new.sort_by("video_id")
+
+
+class WriteSummaries(beam.DoFn):
+    """Writes the quality and the dead_letters table, each as one file; then fails the job if too many videos did."""
+
+    def __init__(self, output: str, max_failed_share: float) -> None:
+        """See ExtractLandmarks."""
+        self._output = output
+        self._max_failed_share = max_failed_share
+
+    def process(self, _: None, quality: list[dict], dead_letters: list[dict]) -> Iterator[str]:
+        """Writes both tables and yields their paths."""
+        video_ids = {row["video_id"] for row in quality} | {row["video_id"] for row in dead_letters}
+        for table, rows in ((tables.QUALITY, quality), (tables.DEAD_LETTERS, dead_letters)):
+            path = storage.join(self._output, table.name, f"{table.name}.parquet")
+            existing = storage.read_table(self._output, table) if storage.exists(path) else None
+            storage.write_table(path, table, merge_rows(existing, rows, table, video_ids))
+            yield path
+        check_failed_share(len(video_ids), dead_letters, self._max_failed_share, self._output)
+
+
+@dataclasses.dataclass
+class ExtractLandmarks(beam.PTransform):
+    """Videos -> the tables landmarks, quality and dead_letters under `output`.
+
+    Attributes:
+      output: a folder, local or gs://.
+      lookup: labels of the videos.
+      pose_model_path: the `.task`, a path that workers can read; None for the default model.
+      frame_rate_hz: of the sampling grid.
+      max_failed_share: the job fails past it, after writing everything.
+      decode_timeout_s: how long a decoder may yield nothing.
+      progress_address: where a local launcher listens.
+    """
+
+    output: str
+    lookup: LabelLookup
+    pose_model_path: str | None
+    frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
+    max_failed_share: float = 0.05
+    decode_timeout_s: float = 60.0
+    progress_address: tuple[str, int] | None = None
+
+    def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[str]:
+        """Wires it; the result is the paths of the quality and dead_letters tables."""
+        extracted = (
+            videos
+            | "Spread" >> beam.Reshuffle()
+            | "EstimatePoses"
+            >> beam.ParDo(
+                ExtractVideo(
+                    self.output,
+                    self.lookup,
+                    self.pose_model_path,
+                    self.frame_rate_hz,
+                    self.decode_timeout_s,
+                    self.progress_address,
+                )
+            ).with_outputs("dead_letters", main="quality")
+        )
+        return (
+            videos.pipeline
+            | "Once" >> beam.Create([None])
+            | "WriteSummaries"
+            >> beam.ParDo(
+                WriteSummaries(self.output, self.max_failed_share),
+                quality=beam.pvalue.AsList(extracted.quality),
+                dead_letters=beam.pvalue.AsList(extracted.dead_letters),
+            )
+        )
+
+
+def match_videos(source: VideoSource) -> list[Video]:
+    """The videos of a source, matched here and now as the job's workers match them."""
+    if source.pattern is None:
+        return list(source.listed)
+    found = (source.video(file.path) for file in FileSystems.match([source.pattern])[0].metadata_list)
+    return [video for video in found if video is not None]
+
+
+@dataclasses.dataclass
+class MatchVideos(beam.PTransform):
+    """A VideoSource -> its videos."""
+
+    source: VideoSource
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[Video]:
+        """Wires it."""
+        if self.source.pattern is None:
+            return pipeline | "List" >> beam.Create(self.source.listed)
+        return (
+            pipeline
+            | "Match" >> fileio.MatchFiles(self.source.pattern)
+            | "Name" >> beam.Map(lambda file, source: source.video(file.path), self.source)
+            | "DropCompanions" >> beam.Filter(lambda video: video is not None)
+        )
+
+
+def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+    """Runs `python -m beam_jobs extract`."""
+    source = video_source(args.videos)
+    videos = match_videos(source)
+    if not videos:
+        raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
+    labels = args.labels
+    if labels is None and args.videos.lower().endswith(".csv") and "label" in csv_columns(args.videos):
+        labels = args.videos
+    lookup = LabelLookup.read(labels)
+    unlabelled = [video.video_id for video in videos if not lookup.names(video)] if labels else []
+    if unlabelled:
+        print(f"{len(unlabelled)} of {len(videos)} videos are not in {labels}, for example {unlabelled[0]}.")
+    if labels and len(unlabelled) == len(videos):
+        raise UserError(f"None of the {len(videos)} videos is in {labels}; expected their paths in its `video` column.")
+
+    beam_args = options.with_local_defaults(beam_args)
+    local = "--runner=FnApiRunner" in beam_args
+    pose_model_path = pose_model.locate(args.pose_model)
+    if not local:
+        pose_model_path = _stage(pose_model_path, args.output)
+    job = ExtractLandmarks(
+        args.output, lookup, pose_model_path, args.frame_rate_hz, args.max_failed_share, args.decode_timeout_s
+    )
+    if not local:
+        _report(_run(job, source, beam_args), args.output)
+        return 0
+    # Here the launcher checks the share itself: an exception in a local worker is told five times, with its stack.
+    with progress.watch(len(videos), "videos", "frames") as address:
+        local_job = dataclasses.replace(job, progress_address=address, max_failed_share=1.0)
+        counters = _run(local_job, source, beam_args)
+    _report(counters, args.output)
+    ids = {video.video_id for video in videos}
+    dead_letters = storage.read_table(args.output, tables.DEAD_LETTERS).to_pylist()
+    check_failed_share(
+        len(ids), [row for row in dead_letters if row["video_id"] in ids], args.max_failed_share, args.output
+    )
+    return 0
+
+
+def _stage(pose_model_path: str, output: str) -> str:
+    """Puts the pose model where a distributed runner's workers can read it; they never download one themselves."""
+    staged = storage.join(output, f".pose_model-{pose_model.sha256(pose_model_path)[:12]}.task")
+    if not storage.exists(staged):
+        with storage.whole_file(staged) as local:
+            shutil.copyfile(pose_model_path, local)
+    return staged
+
+
+def _run(job: ExtractLandmarks, source: VideoSource, beam_args: list[str]) -> dict[str, int]:
+    pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
+    _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> job
+    result = pipeline.run()
+    result.wait_until_finish()
+    counters = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("extract"))["counters"]
+    return {counter.key.metric.name: counter.committed for counter in counters}
+
+
+def _report(counters: dict[str, int], output: str) -> None:
+    num = {name: counters.get(name, 0) for name in COUNTERS}
+    print(f"{num['videos_done']} videos done, {num['videos_skipped']} skipped (done before), {num['videos_failed']} failed")
+    print(
+        f"{num['frames_decoded']} frames decoded, {num['frames_sampled']} sampled, {num['frames_without_person']} without a "
+        f"person; {num['decoding_ms'] / 1000:.1f} s decoding, {num['estimating_ms'] / 1000:.1f} s estimating"
+    )
+    print(f"-> {output}")

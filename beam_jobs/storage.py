@@ -1,0 +1,271 @@
+"""Reading and writing tables and files, on a local disk or in GCS, whole or not at all.
+
+Needs neither Beam nor TensorFlow, so that the trainer and the live module read what the jobs wrote by the same code.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import urllib.parse
+import uuid
+from collections.abc import Iterator, Sequence
+
+import fsspec
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from beam_jobs import tables
+from beam_jobs.errors import UserError
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path names a store (gs://…) and not the local disk."""
+    return "://" in path and not path.startswith("file://")
+
+
+def join(base: str, *parts: str) -> str:
+    """Joins path parts with '/', for local paths and URLs alike."""
+    return "/".join([base.rstrip("/"), *(part.strip("/") for part in parts)]) if base != "/" else "/" + "/".join(parts)
+
+
+def filesystem(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a path and the path's name in it."""
+    return fsspec.core.url_to_fs(path)
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or a folder at `path`."""
+    fs, name = filesystem(path)
+    return fs.exists(name)
+
+
+def is_folder(path: str) -> bool:
+    """Whether `path` is a folder (in GCS: a prefix with something below it)."""
+    fs, name = filesystem(path)
+    return fs.isdir(name)
+
+
+def list_files(folder: str, suffix: str = "") -> list[str]:
+    """Every file below a folder, sorted, as full paths; none where the folder does not exist. Hidden names excluded."""
+    fs, name = filesystem(folder)
+    if not fs.isdir(name):
+        return []
+    # find() walks the tree; a listing cached by GCS's client would hide what was written meanwhile.
+    fs.invalidate_cache()
+    found = (path for path in fs.find(name) if path.endswith(suffix))
+    below = len(name.rstrip("/")) + 1
+    hidden = (".", "_")
+    return sorted(
+        fs.unstrip_protocol(path) if is_remote(folder) else path
+        for path in found
+        if not any(part.startswith(hidden) for part in path[below:].split("/"))
+    )
+
+
+def open_input(path: str):
+    """Opens a file for reading bytes.
+
+    Raises:
+      UserError: if there is no such file.
+    """
+    fs, name = filesystem(path)
+    try:
+        return fs.open(name, "rb")
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; expected a file there. Check the path.") from None
+
+
+def read_text(path: str) -> str:
+    """A whole file as UTF-8 text."""
+    with open_input(path) as file:
+        return file.read().decode("utf-8-sig")
+
+
+@contextlib.contextmanager
+def local_copy(path: str) -> Iterator[str]:
+    """A local file with the content of `path`: itself where it is local, else a download that is removed afterwards."""
+    if not is_remote(path):
+        yield path.removeprefix("file://")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, pathlib.PurePosixPath(path).name)
+        fs, name = filesystem(path)
+        fs.get_file(name, local)
+        yield local
+
+
+@contextlib.contextmanager
+def local_folder_copy(path: str) -> Iterator[str]:
+    """A local folder with the content of the folder `path`: itself where it is local, else a download."""
+    if not is_remote(path):
+        yield path.removeprefix("file://")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for remote in list_files(path):
+            local = os.path.join(folder, remote[len(path.rstrip("/")) + 1 :])
+            os.makedirs(os.path.dirname(local), exist_ok=True)
+            fs, name = filesystem(remote)
+            fs.get_file(name, local)
+        yield folder
+
+
+@contextlib.contextmanager
+def whole_file(path: str) -> Iterator[str]:
+    """A local path to write to; what was written appears at `path` when the block ends well, and not otherwise.
+
+    On a local disk the temporary file is a hidden neighbour, renamed at the end; for a store it is uploaded, and an
+    object appears when its upload is complete. The temporary name ends as `path` does, for writers that choose a format
+    by it.
+    """
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            local = os.path.join(folder, pathlib.PurePosixPath(path).name)
+            yield local
+            fs, name = filesystem(path)
+            fs.put_file(local, name)
+        return
+    target = pathlib.Path(path.removeprefix("file://"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{uuid.uuid4().hex}.{target.name}"
+    try:
+        yield str(temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: str, marker: str | None = None) -> Iterator[str]:
+    """A local folder to write to; it appears at `path`, replacing what was there, when the block ends well.
+
+    Args:
+      path: local, or gs://.
+      marker: the file in it that says that the folder is complete. A store has no rename: there the old marker goes
+        first and the new one comes last.
+    """
+    if is_remote(path):
+        fs, name = filesystem(path)
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+            if marker and fs.exists(f"{name}/{marker}"):
+                fs.rm_file(f"{name}/{marker}")
+            files = sorted(os.path.relpath(file, folder) for file in list_files(folder))
+            for file in sorted(files, key=lambda file: file == marker):
+                fs.put_file(os.path.join(folder, file), f"{name}/{file}")
+            for stale in fs.find(name):
+                if stale[len(name.rstrip("/")) + 1 :] not in files:
+                    fs.rm_file(stale)
+        return
+    target = pathlib.Path(path.removeprefix("file://").rstrip("/"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+    temporary.mkdir()
+    try:
+        yield str(temporary)
+        if target.exists():
+            old = temporary.with_name(temporary.name + ".old")
+            os.rename(target, old)
+            os.rename(temporary, target)
+            shutil.rmtree(old)
+        else:
+            os.rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a whole file of UTF-8 text."""
+    with whole_file(path) as local:
+        pathlib.Path(local).write_text(text, encoding="utf-8")
+
+
+def remove(path: str) -> None:
+    """Removes a file or a folder; nothing happens where there is none."""
+    fs, name = filesystem(path)
+    if fs.exists(name):
+        fs.rm(name, recursive=True)
+
+
+@contextlib.contextmanager
+def table_writer(path: str, table: tables.Table, metadata: dict[str, str] | None = None) -> Iterator[pq.ParquetWriter]:
+    """A ParquetWriter (zstd) of a table's file, which appears whole when the block ends well.
+
+    Batches must have the table's schema (`table.schema()`; metadata may differ). Write several hundred rows at a time.
+    """
+    with whole_file(path) as local, pq.ParquetWriter(local, table.schema(metadata), compression="zstd") as writer:
+        yield writer
+
+
+def write_table(path: str, table: tables.Table, rows: pa.Table, metadata: dict[str, str] | None = None) -> None:
+    """Writes one file of a table at once."""
+    with table_writer(path, table, metadata) as writer:
+        writer.write_table(rows.cast(table.schema(metadata)))
+
+
+def table_files(folder: str, table: tables.Table) -> list[str]:
+    """The Parquet files of a table under an output folder, in the order of their rows' keys."""
+    return list_files(join(folder, table.name), ".parquet")
+
+
+def landmarks_file(folder: str, video_id: str) -> str:
+    """The landmarks table's file of one video under an output folder: any `video_id` makes one valid file name."""
+    return join(folder, tables.LANDMARKS.name, urllib.parse.quote(video_id, safe="") + ".parquet")
+
+
+def read_metadata(file: str) -> dict[str, str]:
+    """A Parquet file's metadata.
+
+    Raises:
+      UserError: if it is not a Parquet file, or one of another schema version.
+    """
+    with open_input(file) as source:
+        return _checked_metadata(file, source)
+
+
+def _checked_metadata(file: str, source) -> dict[str, str]:
+    try:
+        raw = pq.read_metadata(source).metadata or {}
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{file} is not a readable Parquet file ({error}). Remove it and run the job again.") from None
+    metadata = {key.decode(): value.decode() for key, value in raw.items()}
+    version = metadata.get(tables.SCHEMA_VERSION_KEY)
+    if version != str(tables.SCHEMA_VERSION):
+        raise UserError(
+            f"{file} has schema version {version}; expected {tables.SCHEMA_VERSION}. Make the table again with this "
+            "version's jobs, or read it with the version that wrote it."
+        )
+    return metadata
+
+
+def read_table(folder: str, table: tables.Table, columns: Sequence[str] | None = None, filter=None) -> pa.Table:
+    """A whole table, in the order of its keys.
+
+    Args:
+      folder: the output folder of a job.
+      table: which table.
+      columns: the columns wanted; all by default.
+      filter: a pyarrow.compute expression over the columns.
+
+    Raises:
+      UserError: if the table is not there or is of another schema version.
+    """
+    files = table_files(folder, table)
+    if not files:
+        raise UserError(
+            f"{join(folder, table.name)} has no .parquet file; expected the table '{table.name}'. "
+            "Check the folder, or run the job that writes it (python -m beam_jobs --help)."
+        )
+    read_metadata(files[0])
+    fs, _ = filesystem(folder)
+    names = [filesystem(file)[1] for file in files]
+    dataset = pads.dataset(names, filesystem=fs, format="parquet", schema=table.schema())
+    return dataset.to_table(columns=list(columns) if columns is not None else None, filter=filter)
+
+
+def fingerprint(file: str) -> dict:
+    """The extractor's fingerprint that a table's file carries."""
+    return json.loads(read_metadata(file)[tables.FINGERPRINT_KEY])

@@ -1,0 +1,141 @@
+"""The sampling grid, a row's history, and windows: the rules that batch and live share.
+
+Everything here looks back only, so that a camera can follow the same rules as a file.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from beam_jobs import landmarks
+
+DEFAULT_FRAME_RATE_HZ = 15.0
+# Rows that a row carries into the transform graph, itself the last: enough for speed (2), acceleration (3) and a
+# torso length that one bad frame cannot move (the median over half a second).
+HISTORY_LENGTH = 8
+
+
+class SamplingGrid:
+    """Chooses which frames are used: the first one in each cell of a fixed time grid.
+
+    A frame up to 22 % of a cell early still counts as on time: media timestamps are rounded to milliseconds and jitter,
+    and without the tolerance a 30 Hz video sampled at 15 Hz would limp. (No usual rate, 10 to 60 fps, puts its frames
+    at just 78 % of a 15 Hz cell, where rounding would decide; a quarter would do that to 60 fps.) A source
+    slower than the grid leaves cells empty: no frame is shown twice. The time of the first frame is the origin.
+    """
+
+    TOLERANCE_CELLS = 0.22
+
+    def __init__(self, frame_rate_hz: float = DEFAULT_FRAME_RATE_HZ) -> None:
+        if not frame_rate_hz > 0:
+            raise ValueError(f"frame_rate_hz is {frame_rate_hz}; expected a number above 0.")
+        self.frame_rate_hz = frame_rate_hz
+        self._last_frame_id = -1
+
+    def frame_id(self, timestamp_ms: float) -> int | None:
+        """The grid position of a frame at `timestamp_ms` since the first frame; None where it is not to be used."""
+        frame_id = int(timestamp_ms * self.frame_rate_hz / 1000 + self.TOLERANCE_CELLS)
+        if frame_id <= self._last_frame_id:
+            return None
+        self._last_frame_id = frame_id
+        return frame_id
+
+
+class History:
+    """The last rows' landmarks and times, oldest first, the newest row last.
+
+    What lies before the first row is NaN (landmarks) and the newest row's own time (timestamps).
+    """
+
+    def __init__(self, length: int = HISTORY_LENGTH) -> None:
+        self._rows: collections.deque[tuple[np.ndarray, int]] = collections.deque(maxlen=length)
+        self.length = length
+
+    def push(self, row: np.ndarray, timestamp_ms: int) -> tuple[np.ndarray, np.ndarray]:
+        """Adds a row of landmarks, shape (33, 3); returns float32 (H, 33, 3) and int64 (H,) of the history."""
+        self._rows.append((np.asarray(row, np.float32), timestamp_ms))
+        stacked = np.full((self.length, landmarks.NUM_LANDMARKS, 3), np.nan, np.float32)
+        times = np.full(self.length, timestamp_ms, np.int64)
+        start = self.length - len(self._rows)
+        for position, (past, past_ms) in enumerate(self._rows, start):
+            stacked[position], times[position] = past, past_ms
+        return stacked, times
+
+
+def histories(
+    rows: np.ndarray, timestamps_ms: np.ndarray, length: int = HISTORY_LENGTH
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `History` returns for every row of one person in one clip, at once.
+
+    Args:
+      rows: landmarks, float32, shape (T, 33, 3); NaN where nobody was detected.
+      timestamps_ms: int64, shape (T,).
+      length: H, rows in a history.
+
+    Returns:
+      float32 (T, H, 33, 3) and int64 (T, H), oldest first.
+    """
+    rows = np.asarray(rows, np.float32)
+    padded = np.concatenate([np.full((length - 1, *rows.shape[1:]), np.nan, np.float32), rows])
+    positions = np.arange(len(rows))[:, None] + np.arange(length)
+    times = np.asarray(timestamps_ms, np.int64)
+    past = positions - (length - 1)
+    return padded[positions], np.where(past >= 0, times[np.maximum(past, 0)], times[:, None])
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowRule:
+    """When rows make a window: 34 grid rows that end in a row with a person, at least half of them with a person.
+
+    Rows before a clip's start and rows without a person are zeros, which is each standardised feature's mean; so a
+    clip shorter than a window, or one that has just begun, is answered by the same rule as any other.
+
+    Attributes:
+      length: rows in a window.
+      stride: rows between the ends of two windows, counted from the clip's first row.
+      min_detected: rows with a person that a window needs.
+    """
+
+    length: int = 34
+    stride: int = 3
+    min_detected: int = 17
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_detected <= self.length:
+            raise ValueError(f"min_detected is {self.min_detected}; expected 1 to the window's length, {self.length}.")
+        if self.stride < 1:
+            raise ValueError(f"stride is {self.stride}; expected 1 or more.")
+
+
+class WindowBuffer:
+    """A ring buffer of feature rows of one person, which says when they make a window."""
+
+    def __init__(self, rule: WindowRule) -> None:
+        self.rule = rule
+        self._rows: collections.deque[tuple[np.ndarray, bool]] = collections.deque(maxlen=rule.length)
+        self._num_rows = 0
+
+    def push(self, row: np.ndarray, detected: bool) -> np.ndarray | None:
+        """Adds a row of features, shape (F,); returns a float32 window (length, F), or None where there is none."""
+        self._rows.append((row, detected))
+        self._num_rows += 1
+        if not detected or (self._num_rows - 1) % self.rule.stride:
+            return None
+        if sum(seen for _, seen in self._rows) < self.rule.min_detected:
+            return None
+        window = np.zeros((self.rule.length, len(row)), np.float32)
+        for position, (past, seen) in enumerate(self._rows, self.rule.length - len(self._rows)):
+            if seen:
+                window[position] = past
+        return window
+
+
+def windows(rows: Iterable[tuple[np.ndarray, bool]], rule: WindowRule) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields (index of the window's last row, window of shape (length, F)) over one person's rows in one clip."""
+    buffer = WindowBuffer(rule)
+    for index, (row, detected) in enumerate(rows):
+        window = buffer.push(row, detected)
+        if window is not None:
+            yield index, window

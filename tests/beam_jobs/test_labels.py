@@ -1,0 +1,49 @@
+import collections
+
+import pytest
+
+from beam_jobs import labels
+from beam_jobs.errors import UserError
+
+
+def read(tmp_path, text):
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    return labels.read_labels(str(path))
+
+
+def test_group_and_split_have_defaults(tmp_path):
+    found = read(tmp_path, "video,label,view\na.mp4,squat,A\nb/c.mp4,,B\n")
+    assert found["a.mp4"] == labels.Labels("squat", "a.mp4", labels.split_of("a.mp4"))
+    assert found["b/c.mp4"].label is None
+
+
+def test_given_columns_are_kept_and_a_byte_order_mark_is_no_column(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_bytes("﻿video,label,group,split\nx.mp4,lunge,ann,test\n".encode())
+    assert labels.read_labels(str(path)) == {"x.mp4": labels.Labels("lunge", "ann", "test")}
+
+
+def test_the_hash_split_is_pinned_and_about_80_10_10():
+    # By hand: the first 8 bytes of sha256("ann"), big-endian, modulo 100.
+    assert [labels.split_of(name) for name in ("ann", "bob", "squat_02.mp4")] == ["train", "train", "validation"]
+    shares = collections.Counter(labels.split_of(f"person {number}") for number in range(10_000))
+    assert 7_800 < shares["train"] < 8_200
+    assert 850 < shares["validation"] < 1_150
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,label\na,b\n", "has the columns name, label; expected"),
+        ("video,group\na,b\n", "expected a header line with video,label"),
+        ("", "has the columns none"),
+        ("video,label\n,squat\n", "line 2: the video is empty"),
+        ("video,label,split\na.mp4,squat,training\n", "split is 'training'; expected train, validation, test"),
+        ("video,label,group,split\na.mp4,squat,ann,train\nb.mp4,squat,ann,test\n", "line 3: group 'ann' is in 'train'"),
+        ("video,label\na.mp4,squat\na.mp4,lunge\n", "stands there twice"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, text)

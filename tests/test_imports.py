@@ -1,0 +1,86 @@
+"""The one line of imports: live -> model -> beam_jobs, and what must stay out of each."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+PACKAGES = ("beam_jobs", "model", "live")
+# What a package may import of ours.
+ALLOWED = {"beam_jobs": {"beam_jobs"}, "model": {"model", "beam_jobs"}, "live": {"live", "model", "beam_jobs"}}
+# What must not be reachable from a package's modules, through any of ours.
+FORBIDDEN = {
+    "model": {"apache_beam", "tensorflow_transform", "mediapipe"},
+    "live": {"apache_beam", "tensorflow_transform", "tcn", "keras"},
+}
+
+
+def module_files() -> dict[str, pathlib.Path]:
+    return {
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in PACKAGES
+        for path in (REPOSITORY / package).rglob("*.py")
+    }
+
+
+def imported_names(path: pathlib.Path) -> set[str]:
+    """Every module that a file's text imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+FILES = module_files()
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_arrows_run_one_way(module):
+    package = module.split(".")[0]
+    ours = {name.split(".")[0] for name in imported_names(FILES[module])} & set(PACKAGES)
+    assert ours <= ALLOWED[package]
+
+
+def reachable(package: str) -> dict[str, str]:
+    """Libraries that a package's modules reach through ours, each with the module that imports it."""
+    seen: set[str] = set()
+    todo = [module for module in FILES if module.split(".")[0] == package]
+    libraries: dict[str, str] = {}
+    while todo:
+        module = todo.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        for name in imported_names(FILES[module]):
+            if name in FILES:
+                todo.append(name)
+            elif name.split(".")[0] not in PACKAGES:
+                libraries.setdefault(name.split(".")[0], module)
+    return libraries
+
+
+@pytest.mark.parametrize("package", sorted(FORBIDDEN))
+def test_heavy_libraries_are_out_of_reach(package):
+    found = {library: module for library, module in reachable(package).items() if library in FORBIDDEN[package]}
+    assert found == {}
+
+
+def test_the_walk_finds_what_is_there():
+    """Guards the test above: the same walk does see Beam where it is used."""
+    assert {"apache_beam", "mediapipe"} <= set(reachable("beam_jobs"))
+
+
+def test_the_vocabulary_is_light():
+    """The modules that everybody imports pull in no framework."""
+    code = (
+        "import sys, beam_jobs.landmarks, beam_jobs.tables, beam_jobs.windows, beam_jobs.pose, beam_jobs.storage, model, live;"
+        "print([m for m in ('apache_beam', 'tensorflow', 'mediapipe', 'keras', 'cv2') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
