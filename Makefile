@@ -13,8 +13,17 @@ export GLOG_minloglevel ?= 2
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	touch .venv/installed
 
+# The whole path on drawn athletes: videos -> tables -> bundle -> report -> a live answer. `make` prints each command.
 demo: .venv/installed
-	sh tests/demo.sh $(RUN) $(DEMO)
+	$(RUN) -m beam_jobs athletes --output $(DEMO)/videos --num_clips 120 --seed 0
+	$(RUN) -m beam_jobs extract --videos $(DEMO)/videos --labels $(DEMO)/videos/labels.csv --output $(DEMO)/tables
+	$(RUN) -m beam_jobs features --input $(DEMO)/tables --output $(DEMO)/tables
+	$(RUN) -m model train --tables $(DEMO)/tables --output $(DEMO)/bundle
+	$(RUN) -m model evaluate --bundle $(DEMO)/bundle --tables $(DEMO)/tables --output $(DEMO)/report
+	$(RUN) -m beam_jobs athletes --output $(DEMO)/unseen --num_clips 3 --seed 1 --exercises lunge
+	$(RUN) -m live --bundle $(DEMO)/bundle --source $(DEMO)/unseen/lunge/lunge_0000.mp4 --json --no_window \
+	  --record $(DEMO)/unseen/answer.mp4
+	@echo "The report is $(DEMO)/report/report.html; the annotated clip of somebody unseen is $(DEMO)/unseen/answer.mp4."
 
 test: .venv/installed
 	$(RUN) -m pytest

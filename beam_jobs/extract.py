@@ -25,7 +25,7 @@ from beam_jobs import options, pose, pose_model, progress, storage, tables, wind
 from beam_jobs.decoder import Decoder
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.labels import Labels
-from beam_jobs.landmark_rows import Counts, GapMeter, dead_letter, landmark_batches, quality_row, relabel
+from beam_jobs.pose_rows import Counts, GapMeter, dead_letter, landmark_batches, quality_row, relabel
 from beam_jobs.sources import LabelLookup, Video, VideoSource, csv_columns, video_source
 from beam_jobs.video import VideoError
 

@@ -2,13 +2,18 @@
 
 import os
 import pathlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("GLOG_minloglevel", "2")
 
 import pytest
-
-REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+from commands import REPOSITORY, run_command
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +31,64 @@ def pose_model_path() -> str:
     from beam_jobs import pose_model
 
     return pose_model.locate()
+
+
+@pytest.fixture(scope="session")
+def athlete_videos(tmp_path_factory) -> pathlib.Path:
+    """Six clips of drawn athletes, two exercises, every split, with labels.csv."""
+    folder = tmp_path_factory.mktemp("athletes") / "videos"
+    done = run_command(
+        *("beam_jobs", "athletes", "--output", folder, "--seed", "7", "--num_clips", "6"),
+        *("--exercises", "squat,jumping_jack"),
+    )
+    assert done.returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def athlete_tables(athlete_videos, tmp_path_factory, pose_model_path) -> pathlib.Path:
+    """The tables of `athlete_videos`, made by the real jobs: landmarks, features, transform_fn."""
+    folder = tmp_path_factory.mktemp("athlete_tables") / "tables"
+    extract = ("extract", "--videos", athlete_videos, "--labels", athlete_videos / "labels.csv", "--output", folder)
+    assert run_command("beam_jobs", *extract).returncode == 0
+    assert run_command("beam_jobs", "features", "--input", folder, "--output", folder).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def athlete_bundle(athlete_tables, tmp_path_factory) -> pathlib.Path:
+    """A bundle hardly trained on `athlete_tables`: its answers are real numbers, not good ones."""
+    folder = tmp_path_factory.mktemp("athlete_bundle") / "bundle"
+    config = '{"training": {"epochs": 2, "patience": 2}}'
+    train = ("model", "train", "--tables", athlete_tables, "--output", folder, "--config", config)
+    assert run_command(*train).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gcs_bucket() -> Iterator[str]:
+    """gs:// address of an empty bucket in a real emulator on loopback, for this process and those it starts."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [pathlib.Path(sys.executable).with_name("gcp-storage-emulator"), "start", "--host=localhost"]
+    emulator = subprocess.Popen(
+        [*command, f"--port={port}", "--in-memory", "--default-bucket=bucket"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://localhost:{port}"
+    # gcsfs asks a bucket for its storage layout, which the emulator does not know.
+    settings = {"STORAGE_EMULATOR_HOST": address, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"{address}/storage/v1/b/bucket", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield "gs://bucket"
+    emulator.terminate()
+    emulator.wait()

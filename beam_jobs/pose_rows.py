@@ -1,0 +1,172 @@
+"""Rows of the landmarks, quality and dead_letters tables, from one video's frames: plain functions, no Beam."""
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beam_jobs import pose, storage, tables
+from beam_jobs.labels import Labels
+from beam_jobs.sources import Video
+from beam_jobs.video import VideoError
+
+# Written at once: enough for a good Parquet row group, little enough for any memory (1 MB).
+_ROWS_PER_BATCH = 1024
+
+
+@dataclasses.dataclass
+class Counts:
+    """What happened to one video's frames. Times are in milliseconds."""
+
+    frames_decoded: int = 0
+    frames_sampled: int = 0
+    frames_without_person: int = 0
+    decoding_ms: int = 0
+    estimating_ms: int = 0
+
+
+def landmark_batches(
+    frames: Iterable[tuple[int, int, np.ndarray]],
+    estimator: pose.PoseEstimator,
+    video_id: str,
+    labels: Labels,
+    counts: Counts,
+    on_rows: Callable[[int], None] = lambda num: None,
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the landmarks table from sampled frames, up to 1024 a batch; also when the frames end in an error.
+
+    Args:
+      frames: (frame_id, timestamp_ms, BGR image), in order.
+      estimator: this video's own.
+      video_id: the key of every row.
+      labels: the last columns of every row.
+      counts: counted up as frames pass.
+      on_rows: called with the number of new rows, now and then.
+
+    Yields:
+      Batches of `tables.LANDMARKS`.
+
+    Raises:
+      VideoError: the frames' own, after the last batch.
+    """
+    rows: list[tuple[int, int, pose.Pose]] = []
+    error: Exception | None = None
+    iterator = iter(frames)
+    while True:
+        try:
+            frame = next(iterator, None)
+        except VideoError as damage:  # what was decoded before the damage is kept
+            frame, error = None, damage
+        if frame is not None:
+            frame_id, timestamp_ms, image = frame
+            started = time.perf_counter()
+            found = estimator.estimate(image, timestamp_ms)
+            counts.estimating_ms += round(1000 * (time.perf_counter() - started))
+            counts.frames_sampled += 1
+            counts.frames_without_person += not found.detected
+            rows.append((frame_id, timestamp_ms, found))
+            if counts.frames_sampled % 50 == 0:
+                on_rows(50)
+        if rows and (frame is None or len(rows) == _ROWS_PER_BATCH):
+            yield _landmark_batch(rows, video_id, labels)
+            rows = []
+        if frame is None:
+            on_rows(counts.frames_sampled % 50)
+            break
+    if error is not None:
+        raise error
+
+
+def _landmark_batch(rows: list[tuple[int, int, pose.Pose]], video_id: str, labels: Labels) -> pa.RecordBatch:
+    num = len(rows)
+    poses = [row[2] for row in rows]
+    flat = np.concatenate(
+        [
+            np.stack([p.world for p in poses]).reshape(num, -1),
+            np.stack([p.image for p in poses]).reshape(num, -1),
+            np.stack([np.stack([p.visibility, p.presence], axis=1) for p in poses]).reshape(num, -1),
+        ],
+        axis=1,
+    )
+    schema = tables.LANDMARKS.schema()
+    columns = [
+        pa.array([video_id] * num),
+        pa.array(np.zeros(num, np.int32)),
+        pa.array([row[0] for row in rows], pa.int64()),
+        pa.array([row[1] for row in rows], pa.int64()),
+        *(pa.array(np.ascontiguousarray(column)) for column in flat.T),
+        pa.array([p.detected for p in poses]),
+        *(pa.array([value] * num, pa.string()) for value in (labels.label, labels.group, labels.split)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class GapMeter:
+    """The longest stretch of media time without a person: from the first row without one to the next row with one."""
+
+    def __init__(self) -> None:
+        self.longest_ms = 0
+        self._gap_start_ms: int | None = None
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Looks at the next rows."""
+        for timestamp_ms, detected in zip(
+            batch.column("timestamp_ms").to_pylist(), batch.column("detected").to_pylist(), strict=True
+        ):
+            if self._gap_start_ms is not None:
+                self.longest_ms = max(self.longest_ms, timestamp_ms - self._gap_start_ms)
+            if detected:
+                self._gap_start_ms = None
+            elif self._gap_start_ms is None:
+                self._gap_start_ms = timestamp_ms
+
+
+def relabel(file: str, labels: Labels, metadata: dict[str, str]) -> None:
+    """Gives an existing landmarks file other labels, without estimating any pose again."""
+    with storage.open_input(file) as source, storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
+        for batch in pq.ParquetFile(source).iter_batches(_ROWS_PER_BATCH):
+            columns = {name: batch.column(name) for name in batch.schema.names}
+            for name, value in dataclasses.asdict(labels).items():
+                columns[name] = pa.array([value] * batch.num_rows, pa.string())
+            schema = tables.LANDMARKS.schema()
+            writer.write_batch(pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema))
+
+
+def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int) -> dict:
+    """The dead_letters row of a video that could not be processed, or not to its end."""
+    reason = getattr(error, "reason", None) or ("not_found" if isinstance(error, FileNotFoundError) else "unreadable")
+    return {
+        "video_id": video.video_id,
+        "uri": video.uri,
+        "stage": stage,
+        "reason": reason,
+        "message": str(error),
+        "num_frames_kept": num_frames_kept,
+    }
+
+
+def quality_row(video: Video, content: str, labels: Labels, stream, counts: Counts, gaps: GapMeter) -> dict:
+    """The quality row of a video whose frames have all been seen; `stream` is the decoder's, read to its end."""
+    last_s = stream.last_timestamp_ms / 1000
+    rate = (counts.frames_decoded - 1) / last_s if last_s > 0 else stream.info.frame_rate_hz
+    num_detected = counts.frames_sampled - counts.frames_without_person
+    return {
+        "video_id": video.video_id,
+        "uri": video.uri,
+        "content_sha256": content,
+        "width_px": stream.info.width_px,
+        "height_px": stream.info.height_px,
+        "frame_rate_hz": rate,
+        "duration_s": last_s + (1 / rate if rate > 0 else 0.0),
+        "num_frames_decoded": counts.frames_decoded,
+        "num_frames_sampled": counts.frames_sampled,
+        "num_frames_detected": num_detected,
+        "detected_share": num_detected / counts.frames_sampled if counts.frames_sampled else float("nan"),
+        "longest_gap_s": gaps.longest_ms / 1000,
+        **dataclasses.asdict(labels),
+        "landmarks_file": os.path.basename(storage.landmarks_file("", video.video_id)),
+    }

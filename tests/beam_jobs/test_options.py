@@ -1,0 +1,87 @@
+"""The command line: what is refused, and how it is told. No pipeline is built here."""
+
+import time
+
+import pytest
+from conftest import run_command
+
+from beam_jobs import options
+from beam_jobs.errors import UsageError
+
+
+def test_our_flags_and_beam_s_are_told_apart(tmp_path):
+    args, beam_args = options.parse(
+        [
+            "extract",
+            "--videos",
+            str(tmp_path),
+            "--output",
+            "out",
+            "--project=p",
+            "--region",
+            "europe-west4",
+            "--streaming",
+        ]
+    )
+    assert (args.command, args.frame_rate_hz, args.max_failed_share) == ("extract", 15.0, 0.05)
+    assert beam_args == ["--project=p", "--region", "europe-west4", "--streaming"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--max_failed_shares", "0.1"], "unknown flag --max_failed_shares"),
+        (["--runer=FnApiRunner"], "unknown flag --runer=FnApiRunner"),
+        (["--pose_model", "nowhere.task"], "--pose_model nowhere.task does not exist"),
+        (["--labels", "nowhere.csv"], "--labels nowhere.csv does not exist"),
+    ],
+)
+def test_what_nobody_knows_or_is_not_there_is_refused(tmp_path, flags, message):
+    with pytest.raises(UsageError, match=message):
+        options.parse(["extract", "--videos", str(tmp_path), "--output", "out", *flags])
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--frame_rate_hz", "0"], ["--frame_rate_hz", "nan"], ["--max_failed_share", "1.5"], ["--decode_timeout_s", "x"]],
+)
+def test_values_out_of_range_are_usage_errors(tmp_path, flags, capsys):
+    with pytest.raises(SystemExit) as raised:
+        options.parse(["extract", "--videos", str(tmp_path), "--output", "out", *flags])
+    assert raised.value.code == 2
+    assert flags[0] in capsys.readouterr().err
+
+
+def test_local_runs_use_every_core_in_processes():
+    args = options.with_local_defaults([])
+    assert args[:2] == ["--runner=FnApiRunner", "--direct_running_mode=multi_processing"]
+    assert options.with_local_defaults(["--runner=DataflowRunner"]) == ["--runner=DataflowRunner"]
+    assert "--direct_running_mode=in_memory" in options.with_local_defaults(["--direct_running_mode=in_memory"])
+    assert "--direct_running_mode=multi_processing" not in options.with_local_defaults(
+        ["--direct_running_mode=in_memory"]
+    )
+
+
+@pytest.mark.parametrize("command", ["athletes", "extract", "import", "features"])
+def test_help_has_an_example_and_does_not_wait_for_frameworks(command):
+    started = time.perf_counter()
+    slow = run_command("beam_jobs", command, "--help")
+    assert slow.returncode == 0
+    assert f"Example: python -m beam_jobs {command}" in " ".join(slow.stdout.split())
+    assert time.perf_counter() - started < 20  # frameworks alone take longer on a busy machine
+
+
+def test_exit_codes_without_a_traceback(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for args, code, message in [
+        (("extract", "--videos", tmp_path / "nowhere", "--output", tmp_path / "out"), 2, "does not exist"),
+        (("extract", "--videos", tmp_path / "empty", "--output", tmp_path / "out"), 2, "matches no file"),
+        (("features", "--input", tmp_path / "empty", "--output", tmp_path / "out"), 1, "expected the table 'quality'"),
+        (("fetch",), 2, "invalid choice"),
+        ((), 2, "required"),
+    ]:
+        done = run_command("beam_jobs", *args)
+        assert done.returncode == code, args
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
