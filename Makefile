@@ -37,6 +37,11 @@ format: .venv/installed
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+# Minutes, not for CI: prints ratios measured on this machine.
+bench: .venv/installed
+	PYTHONPATH=. $(RUN) tests/bench_extract.py
+	PYTHONPATH=. $(RUN) tests/bench_memory.py
+
 # Compiles requirements.txt from setup.py. The override: tfx-bsl and tensorflow-transform declare absl-py<2, mediapipe
 # absl-py~=2.3; the first is stale (2.x works), but no resolver can know. So `pip check` complains of absl-py alone.
 lock: .venv/installed

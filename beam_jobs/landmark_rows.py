@@ -1,172 +1,184 @@
-"""Rows of the landmarks, quality and dead_letters tables, from one video's frames: plain functions, no Beam."""
+"""Landmark tables as the features job reads them: which videos, in which shards, each row with its history."""
 
+import concurrent.futures
 import dataclasses
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+import json
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beam_jobs import pose, storage, tables
-from beam_jobs.labels import Labels
-from beam_jobs.sources import Video
-from beam_jobs.video import VideoError
+from beam_jobs import landmarks, storage, tables, windows
+from beam_jobs.errors import UserError
 
-# Written at once: enough for a good Parquet row group, little enough for any memory (1 MB).
-_ROWS_PER_BATCH = 1024
+_ROWS_PER_BATCH = 4096
 
 
-@dataclasses.dataclass
-class Counts:
-    """What happened to one video's frames. Times are in milliseconds."""
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """A video whose landmarks are to become features: a row of the quality table.
 
-    frames_decoded: int = 0
-    frames_sampled: int = 0
-    frames_without_person: int = 0
-    decoding_ms: int = 0
-    estimating_ms: int = 0
+    Attributes:
+      file: its Parquet file of landmarks.
+      num_rows, num_detected: its rows, and those with a person.
+    """
+
+    video_id: str
+    file: str
+    num_rows: int
+    num_detected: int
+    label: str | None
+    group: str | None
+    split: str | None
 
 
-def landmark_batches(
-    frames: Iterable[tuple[int, int, np.ndarray]],
-    estimator: pose.PoseEstimator,
-    video_id: str,
-    labels: Labels,
-    counts: Counts,
-    on_rows: Callable[[int], None] = lambda num: None,
-) -> Iterator[pa.RecordBatch]:
-    """Rows of the landmarks table from sampled frames, up to 1024 a batch; also when the frames end in an error.
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Videos, in the order of their ids, whose rows make one file of each table: number `index` of `num_shards`."""
 
-    Args:
-      frames: (frame_id, timestamp_ms, BGR image), in order.
-      estimator: this video's own.
-      video_id: the key of every row.
-      labels: the last columns of every row.
-      counts: counted up as frames pass.
-      on_rows: called with the number of new rows, now and then.
+    index: int
+    num_shards: int
+    videos: tuple[Video, ...]
 
-    Yields:
-      Batches of `tables.LANDMARKS`.
+    @property
+    def file_name(self) -> str:
+        """The file's name in each table's folder: in the order of names, the rows are in the order of their keys."""
+        return f"part-{self.index:05d}-of-{self.num_shards:05d}.parquet"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Rows on their way into the transform graph.
+
+    Attributes:
+      keys: the key columns, the label columns and `detected`, T rows.
+      landmarks: float32, shape (T, H, 33, 3): each row's history, NaN where missing.
+      timestamps_ms: int64, shape (T, H).
+    """
+
+    keys: pa.Table
+    landmarks: np.ndarray
+    timestamps_ms: np.ndarray
+
+    def graph_input(self) -> dict[str, np.ndarray]:
+        """What the transform graph takes."""
+        return {"landmarks": self.landmarks, "timestamp_ms": self.timestamps_ms}
+
+
+def read_videos(folder: str) -> list[Video]:
+    """The videos of an output folder of `extract` or `import`, by the order of their ids.
 
     Raises:
-      VideoError: the frames' own, after the last batch.
+      UserError: if there are no landmarks, or a video's file is not there.
     """
-    rows: list[tuple[int, int, pose.Pose]] = []
-    error: Exception | None = None
-    iterator = iter(frames)
-    while True:
-        try:
-            frame = next(iterator, None)
-        except VideoError as damage:  # what was decoded before the damage is kept
-            frame, error = None, damage
-        if frame is not None:
-            frame_id, timestamp_ms, image = frame
-            started = time.perf_counter()
-            found = estimator.estimate(image, timestamp_ms)
-            counts.estimating_ms += round(1000 * (time.perf_counter() - started))
-            counts.frames_sampled += 1
-            counts.frames_without_person += not found.detected
-            rows.append((frame_id, timestamp_ms, found))
-            if counts.frames_sampled % 50 == 0:
-                on_rows(50)
-        if rows and (frame is None or len(rows) == _ROWS_PER_BATCH):
-            yield _landmark_batch(rows, video_id, labels)
-            rows = []
-        if frame is None:
-            on_rows(counts.frames_sampled % 50)
-            break
-    if error is not None:
-        raise error
+    quality = storage.read_table(folder, tables.QUALITY).sort_by("video_id").to_pylist()
+    there = {file.rsplit("/", 1)[-1] for file in storage.table_files(folder, tables.LANDMARKS)}
+    videos = []
+    for row in quality:
+        if not row["num_frames_sampled"] or not row["landmarks_file"]:
+            continue
+        if row["landmarks_file"] not in there:
+            raise UserError(
+                f"{folder}: the landmarks of video '{row['video_id']}' are not there; expected "
+                f"{storage.join(tables.LANDMARKS.name, row['landmarks_file'])}. Run extract (or import) again."
+            )
+        file = storage.join(folder, tables.LANDMARKS.name, row["landmarks_file"])
+        counts = row["num_frames_sampled"], row["num_frames_detected"]
+        videos.append(Video(row["video_id"], file, *counts, row["label"], row["group"], row["split"]))
+    if not videos:
+        raise UserError(
+            f"{folder} has no landmarks; expected the output of python -m beam_jobs extract (or import). Its table "
+            f"'{tables.DEAD_LETTERS.name}' says what became of the videos."
+        )
+    return videos
 
 
-def _landmark_batch(rows: list[tuple[int, int, pose.Pose]], video_id: str, labels: Labels) -> pa.RecordBatch:
-    num = len(rows)
-    poses = [row[2] for row in rows]
-    flat = np.concatenate(
-        [
-            np.stack([p.world for p in poses]).reshape(num, -1),
-            np.stack([p.image for p in poses]).reshape(num, -1),
-            np.stack([np.stack([p.visibility, p.presence], axis=1) for p in poses]).reshape(num, -1),
-        ],
-        axis=1,
+def common_fingerprint(videos: Iterable[Video]) -> dict:
+    """The fingerprint that all videos' landmarks carry.
+
+    Raises:
+      UserError: if there are two.
+    """
+    videos = list(videos)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(storage.fingerprint, [video.file for video in videos]))
+    for video, fingerprint in zip(videos, found, strict=True):
+        if fingerprint != found[0]:
+            raise UserError(
+                f"the landmarks of '{videos[0].video_id}' were made by {json.dumps(found[0])}, those of "
+                f"'{video.video_id}' by {json.dumps(fingerprint)}; expected one way of making them. Run extract over "
+                "all the videos with the same flags and versions."
+            )
+    return found[0]
+
+
+def plan_shards(videos: Iterable[Video], rows_per_shard: int) -> list[Shard]:
+    """Groups videos, in the given order, into shards of about so many rows; a video is never split."""
+    groups: list[list[Video]] = []
+    num_rows = rows_per_shard
+    for video in videos:
+        if num_rows + video.num_rows > rows_per_shard:
+            groups.append([])
+            num_rows = 0
+        groups[-1].append(video)
+        num_rows += video.num_rows
+    return [Shard(index, len(groups), tuple(group)) for index, group in enumerate(groups)]
+
+
+def read_rows(videos: Iterable[Video], coordinates: str, rows_per_batch: int = _ROWS_PER_BATCH) -> Iterator[Rows]:
+    """Reads videos' rows with their histories, in batches that may span videos; memory does not grow with their length.
+
+    Args:
+      videos: whose landmarks to read.
+      coordinates: "world" or "image": which of the two the graph is fed.
+      rows_per_batch: at least so many rows in a batch, the last one aside.
+    """
+    waiting: list[Rows] = []
+    for video in videos:
+        for rows in _video_rows(video, coordinates, rows_per_batch):
+            waiting.append(rows)
+            if sum(rows.keys.num_rows for rows in waiting) >= rows_per_batch:
+                yield _concatenated(waiting)
+                waiting = []
+    if waiting:
+        yield _concatenated(waiting)
+
+
+def _concatenated(parts: list[Rows]) -> Rows:
+    return Rows(
+        pa.concat_tables([rows.keys for rows in parts]),
+        np.concatenate([rows.landmarks for rows in parts]),
+        np.concatenate([rows.timestamps_ms for rows in parts]),
     )
-    schema = tables.LANDMARKS.schema()
-    columns = [
-        pa.array([video_id] * num),
-        pa.array(np.zeros(num, np.int32)),
-        pa.array([row[0] for row in rows], pa.int64()),
-        pa.array([row[1] for row in rows], pa.int64()),
-        *(pa.array(np.ascontiguousarray(column)) for column in flat.T),
-        pa.array([p.detected for p in poses]),
-        *(pa.array([value] * num, pa.string()) for value in (labels.label, labels.group, labels.split)),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-class GapMeter:
-    """The longest stretch of media time without a person: from the first row without one to the next row with one."""
-
-    def __init__(self) -> None:
-        self.longest_ms = 0
-        self._gap_start_ms: int | None = None
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Looks at the next rows."""
-        for timestamp_ms, detected in zip(
-            batch.column("timestamp_ms").to_pylist(), batch.column("detected").to_pylist(), strict=True
-        ):
-            if self._gap_start_ms is not None:
-                self.longest_ms = max(self.longest_ms, timestamp_ms - self._gap_start_ms)
-            if detected:
-                self._gap_start_ms = None
-            elif self._gap_start_ms is None:
-                self._gap_start_ms = timestamp_ms
-
-
-def relabel(file: str, labels: Labels, metadata: dict[str, str]) -> None:
-    """Gives an existing landmarks file other labels, without estimating any pose again."""
-    with storage.open_input(file) as source, storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
-        for batch in pq.ParquetFile(source).iter_batches(_ROWS_PER_BATCH):
-            columns = {name: batch.column(name) for name in batch.schema.names}
-            for name, value in dataclasses.asdict(labels).items():
-                columns[name] = pa.array([value] * batch.num_rows, pa.string())
-            schema = tables.LANDMARKS.schema()
-            writer.write_batch(pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema))
+def _video_rows(video: Video, coordinates: str, rows_per_batch: int) -> Iterator[Rows]:
+    suffix = "_m" if coordinates == "world" else ""
+    points = [f"{name}_{coordinates}_{axis}{suffix}" for name in landmarks.NAMES for axis in "xyz"]
+    keys = [column.name for column in tables.KEY_COLUMNS]
+    person_id, past, past_ms = None, np.empty((0, landmarks.NUM_LANDMARKS, 3), np.float32), np.empty(0, np.int64)
+    with storage.open_input(video.file) as file:
+        for batch in pq.ParquetFile(file).iter_batches(rows_per_batch, columns=[*keys, *points, "detected"]):
+            read = np.stack([batch.column(name).to_numpy() for name in points], axis=1).reshape(-1, *past.shape[1:])
+            times = batch.column("timestamp_ms").to_numpy()
+            people = batch.column("person_id").to_numpy()
+            starts = [0, *(np.flatnonzero(people[1:] != people[:-1]) + 1), len(people)]
+            for start, end in itertools.pairwise(starts):
+                if start == end:
+                    continue
+                if people[start] != person_id:
+                    person_id, past, past_ms = people[start], past[:0], past_ms[:0]
+                known, known_ms = np.concatenate([past, read[start:end]]), np.concatenate([past_ms, times[start:end]])
+                history, history_ms = windows.histories(known, known_ms)
+                own = pa.Table.from_batches([batch.slice(start, end - start)]).select([*keys, "detected"])
+                yield Rows(_with_labels(own, video), history[len(past) :], history_ms[len(past) :])
+                past, past_ms = known[1 - windows.HISTORY_LENGTH :], known_ms[1 - windows.HISTORY_LENGTH :]
 
 
-def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int) -> dict:
-    """The dead_letters row of a video that could not be processed, or not to its end."""
-    reason = getattr(error, "reason", None) or ("not_found" if isinstance(error, FileNotFoundError) else "unreadable")
-    return {
-        "video_id": video.video_id,
-        "uri": video.uri,
-        "stage": stage,
-        "reason": reason,
-        "message": str(error),
-        "num_frames_kept": num_frames_kept,
-    }
-
-
-def quality_row(video: Video, content: str, labels: Labels, stream, counts: Counts, gaps: GapMeter) -> dict:
-    """The quality row of a video whose frames have all been seen; `stream` is the decoder's, read to its end."""
-    last_s = stream.last_timestamp_ms / 1000
-    rate = (counts.frames_decoded - 1) / last_s if last_s > 0 else stream.info.frame_rate_hz
-    num_detected = counts.frames_sampled - counts.frames_without_person
-    return {
-        "video_id": video.video_id,
-        "uri": video.uri,
-        "content_sha256": content,
-        "width_px": stream.info.width_px,
-        "height_px": stream.info.height_px,
-        "frame_rate_hz": rate,
-        "duration_s": last_s + (1 / rate if rate > 0 else 0.0),
-        "num_frames_decoded": counts.frames_decoded,
-        "num_frames_sampled": counts.frames_sampled,
-        "num_frames_detected": num_detected,
-        "detected_share": num_detected / counts.frames_sampled if counts.frames_sampled else float("nan"),
-        "longest_gap_s": gaps.longest_ms / 1000,
-        **dataclasses.asdict(labels),
-        "landmarks_file": os.path.basename(storage.landmarks_file("", video.video_id)),
-    }
+def _with_labels(table: pa.Table, video: Video) -> pa.Table:
+    # The quality table's labels and not the landmarks' own: a video whose labels changed need not be extracted again.
+    for column in tables.LABEL_COLUMNS:
+        table = table.append_column(column.name, pa.array([getattr(video, column.name)] * len(table), column.type))
+    return table

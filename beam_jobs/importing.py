@@ -1,0 +1,297 @@
+"""The `import` command: landmark tables made elsewhere become the tables that `extract` writes."""
+
+import argparse
+import itertools
+import json
+import urllib.parse
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from beam_jobs import labels, landmarks, storage, tables, windows
+from beam_jobs.errors import UserError
+
+_ROWS_AT_ONCE = 4096
+_COORDINATES = [f"{axis}_{index}" for index in range(landmarks.NUM_LANDMARKS) for axis in "xyz"]
+_VISIBILITY = [f"visibility_{index}" for index in range(landmarks.NUM_LANDMARKS)]
+_PRESENCE = [f"presence_{index}" for index in range(landmarks.NUM_LANDMARKS)]
+
+
+def fingerprint(sample_rate_hz: float) -> dict:
+    """What is known of how imported landmarks came about: little."""
+    return {
+        "coordinates": "image",
+        "frame_rate_hz": float(sample_rate_hz),
+        "mediapipe": "unknown",
+        "pose_model_sha256": "unknown",
+        "running_mode": "unknown",
+    }
+
+
+def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+    """Imports a landmarks table, one video after the other, in constant memory, in place of a former import.
+
+    Needs no Beam: it copies. Beam's options are accepted, as by every command, and change nothing.
+
+    Args:
+      args: `landmarks`, `labels`, `output`: paths, local or gs://; `frame_rate_hz`: the rate of the table's rows,
+        where it has no timestamp_ms; `sample_rate_hz`: the rate of the sampling grid.
+      beam_args: not used.
+
+    Returns:
+      The exit code.
+
+    Raises:
+      UserError: if the table lacks a column, holds no row, a video's rows do not stand together in the order of
+        frame_id, labels.csv is wrong, or the output folder holds landmarks that were made in another way.
+    """
+    known = labels.read_labels(args.labels)
+    made_by = fingerprint(args.sample_rate_hz)
+    _check_output(args.output, made_by)
+    metadata = {tables.FINGERPRINT_KEY: json.dumps(made_by, sort_keys=True)}
+    # Readers find the videos through `quality`: without it, an import that was killed looks like none.
+    quality_file = storage.join(args.output, tables.QUALITY.name, "quality.parquet")
+    storage.remove(quality_file)
+    quality = []
+    with storage.open_input(args.landmarks) as file:
+        source = _open_parquet(args.landmarks, file)
+        with tqdm(total=source.metadata.num_rows, unit=" rows", disable=None, dynamic_ncols=True) as bar:
+            for video_id, batches in _videos(args.landmarks, source, bar):
+                quality.append(_import_video(args, video_id, batches, known, metadata))
+    if not quality:
+        raise UserError(f"{args.landmarks} has no row; expected landmarks of at least one video.")
+    quality.sort(key=lambda row: row["video_id"])
+    _remove_stale(args.output, {row["landmarks_file"] for row in quality})
+    storage.write_table(
+        storage.join(args.output, tables.DEAD_LETTERS.name, "dead_letters.parquet"),
+        tables.DEAD_LETTERS,
+        tables.DEAD_LETTERS.schema().empty_table(),
+        metadata,
+    )
+    storage.write_table(quality_file, tables.QUALITY, pa.Table.from_pylist(quality, tables.QUALITY.schema()), metadata)
+    num_rows = sum(row["num_frames_sampled"] for row in quality)
+    unlabelled = sum(row["label"] is None for row in quality)
+    print(
+        f"imported {len(quality)} videos, {num_rows} rows at {args.sample_rate_hz:g} Hz, into {args.output}"
+        + (f"; {unlabelled} videos have no label in {args.labels}" if unlabelled else "")
+    )
+    return 0
+
+
+def _check_output(output: str, made_by: dict) -> None:
+    """Refuses a folder of, say, extracted landmarks, which this import would otherwise replace."""
+    for file in storage.table_files(output, tables.LANDMARKS)[:1]:
+        found = storage.fingerprint(file)
+        if found != made_by:
+            raise UserError(
+                f"{output} holds landmarks made by {json.dumps(found)}; expected none, or a former import made by "
+                f"{json.dumps(made_by)}. Choose another --output, or remove that folder."
+            )
+
+
+def _open_parquet(path: str, file) -> pq.ParquetFile:
+    try:
+        source = pq.ParquetFile(file)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path} is not a Parquet file ({error}); expected a table of landmarks.") from None
+    missing = [name for name in ("video_id", "frame_id", *_COORDINATES) if name not in source.schema_arrow.names]
+    if missing:
+        raise UserError(
+            f"{path} lacks the column {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "") + "; "
+            "expected video_id, frame_id, x_0, y_0, z_0 to x_32, y_32, z_32, and optionally timestamp_ms, person_id, "
+            "visibility_0 to visibility_32, presence_0 to presence_32."
+        )
+    return source
+
+
+def _videos(path: str, source: pq.ParquetFile, bar: tqdm) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
+    """Yields (video_id, its batches of rows); each video's batches must be used up before the next video."""
+    names = source.schema_arrow.names
+    optional = ["timestamp_ms", "person_id"]
+    optional += [name for columns in (_VISIBILITY, _PRESENCE) if set(columns) <= set(names) for name in columns]
+    columns = ["video_id", "frame_id", *_COORDINATES, *(name for name in optional if name in names)]
+    parts = _parts(source.iter_batches(_ROWS_AT_ONCE, columns=columns), bar)
+    seen: set[str] = set()
+    part = next(parts, None)
+    while part is not None:
+        video_id = part[0]
+        if video_id in seen:
+            raise UserError(
+                f"{path}: the rows of video '{video_id}' do not stand together; expected a table in the order of "
+                "video_id, frame_id. Sort it, and import it again."
+            )
+        seen.add(video_id)
+        following: list[tuple[str, pa.RecordBatch] | None] = []
+
+        def batches(first=part, following=following) -> Iterator[pa.RecordBatch]:
+            current = first
+            while current is not None and current[0] == first[0]:
+                yield current[1]
+                current = next(parts, None)
+            following.append(current)
+
+        yield video_id, batches()
+        part = following[0]
+
+
+def _parts(batches: Iterator[pa.RecordBatch], bar: tqdm) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Splits batches where another video begins."""
+    for batch in batches:
+        videos = np.asarray(batch.column("video_id").cast(pa.string()).to_pylist(), object)
+        starts = [0, *(np.flatnonzero(videos[1:] != videos[:-1]) + 1), len(videos)]
+        for start, end in itertools.pairwise(starts):
+            if end > start:
+                yield str(videos[start]), batch.slice(start, end - start)
+                bar.update(end - start)
+
+
+def _import_video(
+    args: argparse.Namespace,
+    video_id: str,
+    batches: Iterator[pa.RecordBatch],
+    known: dict[str, labels.Labels],
+    metadata: dict[str, str],
+) -> dict:
+    """Writes one video's landmarks; returns its row of the quality table."""
+    video_labels = known.get(video_id) or labels.default_labels(video_id)
+    file = storage.landmarks_file(args.output, video_id)
+    sampler = _Sampler(args, video_id, video_labels)
+    with storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
+        for batch in batches:
+            rows = sampler.sample(batch)
+            if rows.num_rows:
+                writer.write_batch(rows)
+    return sampler.quality()
+
+
+class _Sampler:
+    """Puts one person's rows onto the sampling grid, and counts what `quality` tells of them."""
+
+    def __init__(self, args: argparse.Namespace, video_id: str, video_labels: labels.Labels) -> None:
+        self._args, self._video_id, self._labels = args, video_id, video_labels
+        self._grid = windows.SamplingGrid(args.sample_rate_hz)
+        self._schema = tables.LANDMARKS.schema()
+        self._person_id: int | None = None
+        self._last_frame = -1
+        self._origin_ms: float | None = None
+        self._last_ms = 0.0
+        self._num_rows = self._num_sampled = self._num_detected = 0
+        self._last_seen_ms, self._longest_gap_ms = 0.0, 0.0
+
+    def sample(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of the landmarks table for those of `batch` that fall on the grid."""
+        self._check_person(batch)
+        times = self._times_ms(batch)
+        grid = [self._grid.frame_id(float(time_ms)) for time_ms in times]
+        chosen = np.flatnonzero([frame_id is not None for frame_id in grid])
+        batch, times = batch.take(pa.array(chosen)), times[chosen]
+        image = _matrix(batch, _COORDINATES)
+        detected = (image != 0).any(axis=1) & np.isfinite(image).all(axis=1)
+        self._count(times, detected)
+
+        def or_nan(values: np.ndarray) -> np.ndarray:
+            return np.where(detected[:, None], values, np.float32(np.nan))
+
+        num = len(batch)
+        nowhere = np.full((num, landmarks.NUM_LANDMARKS), np.nan, np.float32)
+        visibility = or_nan(_matrix(batch, _VISIBILITY)) if _VISIBILITY[0] in batch.schema.names else nowhere
+        presence = or_nan(_matrix(batch, _PRESENCE)) if _PRESENCE[0] in batch.schema.names else nowhere
+        world = np.full((num, 3 * landmarks.NUM_LANDMARKS), np.nan, np.float32)
+        probabilities = np.stack([visibility, presence], axis=-1).reshape(num, -1)
+        values = np.concatenate([world, or_nan(image), probabilities], axis=1)
+        arrays = [
+            pa.array([self._video_id] * num, pa.string()),
+            pa.array([self._person_id] * num, pa.int32()),
+            pa.array([grid[position] for position in chosen], pa.int64()),
+            pa.array(np.rint(times).astype(np.int64)),
+            *(pa.array(np.ascontiguousarray(column)) for column in values.T),
+            pa.array(detected),
+            *(pa.array([value] * num, pa.string()) for value in self._label_values()),
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def quality(self) -> dict:
+        """The video's row of the quality table."""
+        label, group, split = self._label_values()
+        duration_s = self._last_ms / 1000
+        gap_ms = max(self._longest_gap_ms, self._last_ms - self._last_seen_ms)
+        return {
+            "video_id": self._video_id,
+            "uri": self._args.landmarks,
+            "frame_rate_hz": (self._num_rows - 1) / duration_s if duration_s else self._args.frame_rate_hz,
+            "duration_s": duration_s,
+            "num_frames_decoded": self._num_rows,
+            "num_frames_sampled": self._num_sampled,
+            "num_frames_detected": self._num_detected,
+            "detected_share": self._num_detected / self._num_sampled,
+            "longest_gap_s": gap_ms / 1000,
+            "label": label,
+            "group": group,
+            "split": split,
+            "landmarks_file": urllib.parse.quote(self._video_id, safe="") + ".parquet",
+        }
+
+    def _label_values(self) -> tuple[str | None, str, str]:
+        return self._labels.label, self._labels.group, self._labels.split
+
+    def _check_person(self, batch: pa.RecordBatch) -> None:
+        """One person a video: rows of several would be taken for one who leaps about."""
+        found = set(batch.column("person_id").to_pylist()) if "person_id" in batch.schema.names else {0}
+        if self._person_id is None:
+            self._person_id = min(found)
+        if found != {self._person_id}:
+            raise UserError(
+                f"{self._args.landmarks}: video '{self._video_id}' has the person_ids "
+                f"{', '.join(map(str, sorted(found | {self._person_id})))}; expected one person a video. Give each "
+                "person a video_id of their own."
+            )
+
+    def _times_ms(self, batch: pa.RecordBatch) -> np.ndarray:
+        """Milliseconds since the video's first row, float64; checks that time moves on."""
+        frames = batch.column("frame_id").to_numpy().astype(np.int64)
+        not_risen = np.flatnonzero(np.diff(frames, prepend=self._last_frame) <= 0)
+        if not_risen.size:
+            raise UserError(
+                f"{self._args.landmarks}: frame_id of video '{self._video_id}' does not rise at "
+                f"{frames[not_risen[0]]}; expected 0 or more, and more in every row. Sort the table by video_id, "
+                "frame_id, and import it again."
+            )
+        self._last_frame = int(frames[-1])
+        if "timestamp_ms" in batch.schema.names:
+            times = batch.column("timestamp_ms").to_numpy().astype(np.float64)
+        else:
+            times = frames * (1000 / self._args.frame_rate_hz)
+        if self._origin_ms is None:
+            self._origin_ms = times[0]
+        times = times - self._origin_ms
+        if not (np.diff(times, prepend=self._last_ms if self._num_rows else -1.0) > 0).all():
+            raise UserError(
+                f"{self._args.landmarks}: timestamp_ms of video '{self._video_id}' does not rise; expected media time "
+                "in milliseconds, later in every row."
+            )
+        self._last_ms = float(times[-1])
+        self._num_rows += len(times)
+        return times
+
+    def _count(self, times: np.ndarray, detected: np.ndarray) -> None:
+        self._num_sampled += len(times)
+        self._num_detected += int(detected.sum())
+        for seen_ms in times[detected]:
+            self._longest_gap_ms = max(self._longest_gap_ms, seen_ms - self._last_seen_ms)
+            self._last_seen_ms = float(seen_ms)
+
+
+def _matrix(batch: pa.RecordBatch, columns: list[str]) -> np.ndarray:
+    """Columns side by side: float32, shape (rows, columns)."""
+    arrays = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.float32) for name in columns]
+    return np.stack(arrays, axis=1)
+
+
+def _remove_stale(output: str, landmarks_files: set[str]) -> None:
+    """Removes landmarks of videos that are no longer in the import."""
+    for file in storage.table_files(output, tables.LANDMARKS):
+        if file.rsplit("/", 1)[-1] not in landmarks_files:
+            storage.remove(file)

@@ -1,0 +1,76 @@
+"""The transform graph as a folder: where it is, what it was made for, how it is run. Needs neither Beam nor TFT."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+
+from beam_jobs import storage, tables, windows
+from beam_jobs.errors import UserError
+
+# The folder in a job's output, in TFT's layout (the SavedModel below it has the same name), and of a bundle.
+FOLDER = "transform_fn"
+# The file beside the SavedModel that says what the graph was made for; a bundle's bundle.json says it, too.
+MADE_FOR = "fingerprint.json"
+
+
+def find(folder: str, fingerprint: dict) -> str:
+    """The SavedModel in `folder`, which may be a features job's output, its transform_fn folder, or a bundle.
+
+    Raises:
+      UserError: if there is none, or it was fitted to landmarks that were made in another way.
+    """
+    for parts in ((FOLDER, FOLDER), (FOLDER,), ()):
+        saved_model = storage.join(folder, *parts)
+        if not storage.exists(storage.join(saved_model, "saved_model.pb")):
+            continue
+        beside = saved_model.rstrip("/").rpartition("/")[0] or "."
+        for name in (MADE_FOR, "bundle.json"):
+            description = storage.join(beside, name)
+            if storage.exists(description):
+                _check_made_for(description, json.loads(storage.read_text(description)), fingerprint)
+                return saved_model
+    raise UserError(
+        f"{folder} holds no transform graph (saved_model.pb with {MADE_FOR} or bundle.json beside its folder); "
+        "expected the output of python -m beam_jobs features, its transform_fn folder, or a bundle."
+    )
+
+
+def made_for(fingerprint: dict) -> dict:
+    """What must be equal for a transform graph to fit."""
+    return {
+        "schema_version": tables.SCHEMA_VERSION,
+        "history_length": windows.HISTORY_LENGTH,
+        "fingerprint": fingerprint,
+    }
+
+
+def _check_made_for(file: str, found: dict, fingerprint: dict) -> None:
+    for key, expected in made_for(fingerprint).items():
+        if found.get(key) != expected:
+            raise UserError(
+                f"the transform graph of {file} was made for {key} {json.dumps(found.get(key))}; the landmarks (and "
+                f"this version) have {json.dumps(expected)}. Extract the videos in the same way as those that it was "
+                "fitted to, or fit a new one: leave --transform_fn out."
+            )
+
+
+def load(folder: str) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Loads a transform graph as the live module does: without TFT.
+
+    Args:
+      folder: the SavedModel, local or gs://.
+
+    Returns:
+      From a batch as of `landmark_rows.Rows.graph_input` to arrays by the tables' names.
+    """
+    import tensorflow as tf
+
+    with storage.local_folder_copy(folder) as local:
+        loaded = tf.saved_model.load(local)
+
+    def transform(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        outputs = loaded.transform_fn({name: tf.constant(value) for name, value in inputs.items()})
+        return {name: output.numpy() for name, output in outputs.items()}
+
+    return transform
