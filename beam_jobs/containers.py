@@ -42,6 +42,20 @@ class Promise:
         return not self.has_index or (self.num_bytes is not None and self.num_bytes > self.num_bytes_actual + 1)
 
 
+def is_text(path: str) -> bool:
+    """Whether a file begins like a text in UTF-8, as no video does."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The last character may be cut in two.
+        return error.start > len(head) - 4 and error.reason == "unexpected end of data"
+    return True
+
+
 def promise(path: str) -> Promise:
     """Reads what the local file `path` promises."""
     size = os.path.getsize(path)

@@ -342,9 +342,10 @@ def _run(job: ExtractLandmarks, source: VideoSource, beam_args: list[str]) -> di
 
 def _report(counters: dict[str, int], output: str) -> None:
     num = {name: counters.get(name, 0) for name in COUNTERS}
-    print(f"{num['videos_done']} videos done, {num['videos_skipped']} skipped (done before), {num['videos_failed']} failed")
+    done, skipped, failed = (num[f"videos_{what}"] for what in ("done", "skipped", "failed"))
+    print(f"{done} videos done, {skipped} skipped (done before), {failed} failed -> {output}")
+    decoding_s, estimating_s = num["decoding_ms"] / 1000, num["estimating_ms"] / 1000
     print(
-        f"{num['frames_decoded']} frames decoded, {num['frames_sampled']} sampled, {num['frames_without_person']} without a "
-        f"person; {num['decoding_ms'] / 1000:.1f} s decoding, {num['estimating_ms'] / 1000:.1f} s estimating"
+        f"{num['frames_decoded']} frames decoded, {num['frames_sampled']} sampled, {num['frames_without_person']} "
+        f"without a person; {decoding_s:.1f} s decoding, {estimating_s:.1f} s estimating"
     )
-    print(f"-> {output}")

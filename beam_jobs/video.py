@@ -7,6 +7,8 @@ no times for its last frames and raw H.264 none at all: there each frame follows
 
 import dataclasses
 import os
+import re
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,6 +24,8 @@ MAX_LOST_SHARE, MAX_LOST_FRAMES = 0.05, 2
 _RESTART_MS = 1000.0
 # A packet that cannot be decoded ends one `grab`, as the file's end does: only asking again tells the two apart.
 _MAX_FAILED_GRABS = 100
+# … but not for longer than this, since asking a dead connection waits each time.
+_MAX_FAILING_S = 1.0
 # Enough to decode 4K faster than poses are estimated; FFmpeg's own choice, one a core, keeps as many frames in memory.
 _DECODER_THREADS = 2
 _URL_TIMEOUT_MS = 10_000
@@ -86,6 +90,11 @@ def quiet_decoders() -> None:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
+def name_of(source: str) -> str:
+    """A source as messages name it: a URL without user name and password."""
+    return re.sub(r"(?<=://)[^/@]*@", "", source)
+
+
 def open_capture(source: str, timeout_ms: int = _URL_TIMEOUT_MS):
     """A cv2.VideoCapture of a file or URL by FFmpeg alone; ask it `isOpened`. Timeouts hold for URLs."""
     import cv2
@@ -123,9 +132,10 @@ class VideoReader:
         Raises:
           VideoError: not_found, empty, not_a_video, no_frames, bad_size, truncated (its index is missing).
         """
-        self._source, self._grid = source, grid
+        self._source, self._grid = name_of(source), grid
         self._is_url = storage.is_remote(source)
-        self._promise = None if self._is_url else _checked_file(source)
+        # Of what is behind a URL only the number of frames is known.
+        self._promise = containers.Promise(None, 0, counts_frames=True) if self._is_url else _checked_file(source)
         # An absolute path keeps FFmpeg from reading a protocol out of a file's name.
         self._capture = open_capture(source if self._is_url else os.path.abspath(source))
         if not self._capture.isOpened():
@@ -194,11 +204,14 @@ class VideoReader:
         self.close()
 
     def _grab(self) -> bool:
-        for failed in range(1 if self._is_url else _MAX_FAILED_GRABS):
+        begun_s = time.monotonic()
+        for failed in range(_MAX_FAILED_GRABS):
             if self._capture.grab():
                 # Failures before the first frame are a recording that begins between two key frames.
                 self.num_frames_lost += failed if self.num_frames_decoded else 0
                 return True
+            if time.monotonic() - begun_s > _MAX_FAILING_S:
+                break
         return False
 
     def _timestamp_ms(self) -> float | None:
@@ -242,9 +255,9 @@ class VideoReader:
         return info
 
     def _not_opened(self) -> VideoError:
-        if self._promise and self._promise.cut_short:
+        if self._promise.cut_short:
             return _truncated(self._source, "nothing in it can be decoded")
-        if self._promise and not self._promise.has_tracks:
+        if not self._promise.has_tracks:
             return _no_frames(self._source)
         if self._is_url:
             what = "cannot be opened: nothing answers there within the time limit, or what comes is not a video"
@@ -257,13 +270,11 @@ class VideoReader:
 
     def _check_end(self) -> None:
         if not self.num_frames_decoded:
-            if self._promise and self._promise.cut_short:
+            if self._promise.cut_short:
                 raise _truncated(self._source, "nothing in it can be decoded")
             raise _no_frames(self._source)
         if self.num_frames_decoded == 1 and not self._is_url:
             raise VideoError("not_a_video", f"{self._source} holds a single picture; expected a video. Leave it out.")
-        if self._promise is None:
-            return
         kept = f"{self.num_frames_decoded} frames ({self.duration_s:.1f} s) could be decoded and are kept"
         if self._promise.cut_short:
             raise _truncated(self._source, kept)
@@ -277,6 +288,8 @@ class VideoReader:
                 expected = max(expected, int(promised_s * rate))
         lost = expected - self.num_frames_decoded
         if lost > max(MAX_LOST_FRAMES, MAX_LOST_SHARE * expected):
+            if self._is_url:
+                raise _truncated(self._source, kept)
             raise VideoError(
                 "damaged",
                 f"{self._source} is damaged: {lost} of {expected} frames cannot be decoded; {kept}. Copy it again.",
@@ -305,24 +318,7 @@ def _checked_file(path: str) -> containers.Promise:
         raise VideoError("not_found", f"{path} does not exist; expected a video file there. Check the path.")
     if not os.path.getsize(path):
         raise VideoError("empty", f"{path} is empty; expected a video. Copy or download the file again.")
-    with open(path, "rb") as file:
-        head = file.read(4096)
     # FFmpeg would draw a text as if on a terminal, and follow a playlist's entries to other files.
-    if _is_text(head):
+    if containers.is_text(path):
         raise VideoError("not_a_video", f"{path} is a text; expected a video. Leave it out.")
     return containers.promise(path)
-
-
-def _is_text(head: bytes) -> bool:
-    if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
-        return False
-    # The last character may be cut in two.
-    return any(_decodes(head[: len(head) - cut]) for cut in range(4))
-
-
-def _decodes(head: bytes) -> bool:
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

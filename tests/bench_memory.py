@@ -1,4 +1,4 @@
-"""Peak memory of the extract job's largest process over a short and over an hour-long video: prints both and their ratio.
+"""Peak memory of the extract job's largest process over a short and an hour-long video: prints both and their ratio.
 
     python tests/bench_memory.py [MINUTES]        how long the long video is (default 60)
 

@@ -64,7 +64,7 @@ def write(
     height_px, width_px, _ = pictures[0].shape
     timing: list[str] = []
     if timestamps_ms is not None:
-        times = "+".join(f"eq(N\\,{i})*{ms * 90:.0f}" for i, ms in enumerate(timestamps_ms))
+        times = _by_number([round(ms * 90) for ms in timestamps_ms])
         timing = ["-vf", f"settb=1/90000,setpts={times}", "-fps_mode", "passthrough", "-enc_time_base", "1:90000"]
     even = width_px % 2 == 0 and height_px % 2 == 0
     ffmpeg(
@@ -76,6 +76,15 @@ def write(
         data=b"".join(picture.tobytes() for picture in pictures),
     )
     return str(path)
+
+
+def _by_number(values: Sequence[int], first: int = 0) -> str:
+    """ffmpeg's expression for the N-th value: halved again and again, for it bears no deep nesting."""
+    if len(values) == 1:
+        return str(values[0])
+    half = len(values) // 2
+    left, right = _by_number(values[:half], first), _by_number(values[half:], first + half)
+    return f"if(lt(N\\,{first + half})\\,{left}\\,{right})"
 
 
 def rotate(source: str, path: pathlib.Path | str, degrees: int) -> str:

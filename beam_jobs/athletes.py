@@ -1,0 +1,182 @@
+"""Drawn athletes: people who exercise, as .mp4 files with labels.csv, so that everything else has data to run on.
+
+Everything about a clip follows from the seed and the clip's number: `plan` says who does what, `scenes.Scene` how one
+clip looks, `run` draws them all.
+"""
+
+import argparse
+import concurrent.futures
+import concurrent.futures.process
+import csv
+import io
+import json
+import math
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import tqdm
+
+from beam_jobs import storage, tables
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.exercises import DEFAULT_EXERCISES, EXERCISES
+from beam_jobs.scenes import Clip, Scene
+
+# Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
+DRAWING_VERSION = 1
+LABELS_FILE = "labels.csv"
+PARAMETERS_FILE = "athletes.json"
+CLIPS_PER_PERSON = 4
+# Shares of an exercise's clips; what is left trains.
+VALIDATION_SHARE = TEST_SHARE = 0.15
+
+
+def plan(seed: int, num_clips: int, exercises: Sequence[str]) -> list[Clip]:
+    """Who does what in which split: people are given to splits first, so that nobody crosses.
+
+    Every split has every exercise; exercises have equally many clips, give or take one.
+
+    Raises:
+      UsageError: if an exercise is unknown or named twice, or there are too few clips for three splits.
+    """
+    unknown = [name for name in exercises if name not in EXERCISES]
+    if unknown or not exercises:
+        raise UsageError(f"--exercises names {unknown or 'nothing'}; known are {', '.join(EXERCISES)}.")
+    if len(set(exercises)) < len(exercises):
+        raise UsageError(f"--exercises names one twice: {', '.join(exercises)}. Name each once.")
+    least = len(tables.SPLITS) * len(exercises)
+    if num_clips < least:
+        raise UsageError(
+            f"--num_clips is {num_clips}; expected {least} or more: {len(exercises)} exercises, each in "
+            f"{', '.join(tables.SPLITS)}. Draw more clips, or fewer --exercises."
+        )
+    rng = np.random.default_rng([seed, 0, 0])
+    by_split: dict[str, list[str]] = {split: [] for split in tables.SPLITS}
+    for position, name in enumerate(exercises):
+        num = num_clips // len(exercises) + (position < num_clips % len(exercises))
+        held_out = {"validation": max(1, round(VALIDATION_SHARE * num)), "test": max(1, round(TEST_SHARE * num))}
+        for split in tables.SPLITS:
+            by_split[split] += [name] * held_out.get(split, num - sum(held_out.values()))
+    clips: list[Clip] = []
+    person = 0
+    for split in tables.SPLITS:
+        # Rounds of all exercises, each in an order of its own, dealt out to one person after the other.
+        rounds: dict[int, list[str]] = {}
+        for position, name in enumerate(by_split[split]):
+            rounds.setdefault(by_split[split][:position].count(name), []).append(name)
+        names = [str(name) for round_ in rounds.values() for name in rng.permutation(round_)]
+        for position, name in enumerate(names):
+            clips.append(Clip(seed, len(clips), person + position // CLIPS_PER_PERSON, name, split))
+        person += math.ceil(len(names) / CLIPS_PER_PERSON)
+    return clips
+
+
+def write_clip(clip: Clip, output: str, duration_s: float | None = None) -> None:
+    """Draws a clip into `<output>/<clip.video>`, whole or not at all."""
+    scene = Scene(clip, duration_s)
+    with tempfile.TemporaryDirectory() as folder:
+        # OpenCV takes the container from the name.
+        path = os.path.join(folder, "clip.mp4")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), scene.frame_rate_hz, scene.size)
+        if not writer.isOpened():
+            raise UserError("OpenCV cannot write .mp4 files here (codec mp4v); install opencv-python as setup.py says.")
+        for image in scene.frames():
+            writer.write(image)
+        writer.release()
+        with storage.whole_file(storage.join(output, clip.video)) as whole:
+            shutil.copyfile(path, whole)
+
+
+def _start_worker() -> None:
+    """One core a process; a clip begun is finished on Ctrl-C; nobody is left behind when the launcher is killed."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    launcher = multiprocessing.parent_process()
+    if launcher is not None:
+
+        def leave_with_launcher() -> None:
+            launcher.join()
+            os._exit(1)
+
+        threading.Thread(target=leave_with_launcher, daemon=True).start()
+
+
+def _labels(clips: Sequence[Clip]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["video", "label", "group", "split"])
+    writer.writerows([clip.video, clip.exercise, clip.group, clip.split] for clip in clips)
+    return text.getvalue()
+
+
+def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+    """Draws the clips, then labels.csv. Finished ones are kept, so that a run that was killed is simply started again.
+
+    Args:
+      args: output, num_clips, seed, exercises (comma list or None), num_workers (None: all cores).
+      beam_args: must be empty: this is no Beam pipeline.
+
+    Raises:
+      UsageError: if the flags do not fit, or the folder holds clips of other parameters.
+    """
+    if beam_args:
+        raise UsageError(f"athletes does not know {' '.join(beam_args)}; see python -m beam_jobs athletes --help.")
+    names = DEFAULT_EXERCISES
+    if args.exercises is not None:
+        names = tuple(name.strip() for name in args.exercises.split(",") if name.strip())
+    if args.seed < 0:
+        raise UsageError(f"--seed is {args.seed}; expected 0 or more.")
+    clips = plan(args.seed, args.num_clips, names)
+    parameters = {
+        "drawing_version": DRAWING_VERSION,
+        "seed": args.seed,
+        "num_clips": args.num_clips,
+        "exercises": list(names),
+    }
+    noted = storage.join(args.output, PARAMETERS_FILE)
+    if storage.exists(noted):
+        found = json.loads(storage.read_text(noted))
+        if found != parameters:
+            raise UsageError(
+                f"--output {args.output} holds clips drawn with {json.dumps(found)}; these would be drawn with "
+                f"{json.dumps(parameters)}. Name another folder, or remove that one."
+            )
+    else:
+        storage.write_text(noted, json.dumps(parameters, indent=1) + "\n")
+    missing = [clip for clip in clips if not storage.exists(storage.join(args.output, clip.video))]
+    workers = max(1, min(args.num_workers or os.cpu_count() or 1, len(missing)))
+    context = multiprocessing.get_context("spawn")
+    with (
+        concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool,
+        tqdm.tqdm(
+            total=len(clips),
+            initial=len(clips) - len(missing),
+            unit="clip",
+            desc="drawing",
+            mininterval=0.5 if sys.stderr.isatty() else 15,
+        ) as bar,
+    ):
+        drawn = [pool.submit(write_clip, clip, args.output) for clip in missing]
+        try:
+            for future in concurrent.futures.as_completed(drawn):
+                future.result()
+                bar.update()
+        except concurrent.futures.process.BrokenProcessPool:
+            raise UserError(
+                "A drawing process died (out of memory?). Finished clips are kept: run the same command again, with "
+                "fewer --num_workers if need be."
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    storage.write_text(storage.join(args.output, LABELS_FILE), _labels(clips))
+    people = {clip.group for clip in clips}
+    print(f"{len(clips)} clips of {len(people)} people, {len(names)} exercises: {args.output}")
+    return 0

@@ -1,0 +1,197 @@
+"""What a clip of a drawn athlete shows: a person, a tempo, a room and a camera, all following from a seed."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from beam_jobs import drawing, figures, motions, rooms, skeleton
+from beam_jobs.exercises import EXERCISES
+
+_SIZES = ((480, 360), (480, 360), (480, 360), (512, 384), (640, 360), (640, 480), (360, 480), (384, 512))
+_FRAME_RATES_HZ = (24, 25, 30)
+MARGIN_PX = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A clip to draw: its row in labels.csv, and whom it shows."""
+
+    seed: int
+    index: int
+    person: int
+    exercise: str
+    split: str
+
+    @property
+    def video(self) -> str:
+        """The file, below the output folder."""
+        return f"{self.exercise}/{self.exercise}_{self.index:04d}.mp4"
+
+    @property
+    def group(self) -> str:
+        """The person's name."""
+        return f"athlete_{self.seed}_{self.person:02d}"
+
+
+def sample_person(seed: int, person: int) -> tuple[skeleton.Body, figures.Look]:
+    """A person: bones and looks, the same in all of their clips."""
+    rng = np.random.default_rng([seed, person, 1])
+    body = skeleton.sample_body(rng)
+    tones = ((168, 196, 232), (140, 172, 218), (112, 148, 200), (84, 118, 172), (58, 88, 138), (44, 64, 104))
+    hairs = ((28, 26, 26), (30, 44, 66), (44, 70, 104), (70, 128, 178), (110, 118, 124), (34, 52, 120))
+    skin = tuple(float(np.clip(c + rng.normal(0, 6), 20, 245)) for c in tones[rng.integers(len(tones))])
+    hair = tuple(float(np.clip(c + rng.normal(0, 6), 12, 230)) for c in hairs[rng.integers(len(hairs))])
+
+    def cloth() -> drawing.Colour:
+        """Any hue, from black to white, rarely glaring."""
+        hsv = np.array([[[rng.integers(180), rng.integers(0, 200), rng.integers(45, 240)]]], np.uint8)
+        return tuple(float(c) for c in cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0])
+
+    style = str(rng.choice(["short", "short", "bun", "ponytail", "long", "bald"]))
+    look = figures.Look(
+        girth=float(np.clip(rng.normal(1.03, 0.12), 0.84, 1.34)),
+        muscle=float(np.clip(rng.normal(1.0, 0.09), 0.84, 1.22)),
+        waist=float(rng.uniform(0.80, 0.98)),
+        skin=skin,
+        hair=hair,
+        shirt=cloth(),
+        stripe=cloth() if rng.random() < 0.3 else None,
+        pants=cloth(),
+        shoes=cloth(),
+        sleeve=float(rng.choice([0.0, 0.55, 0.65, 0.65, 1.95])),
+        trousers=float(rng.choice([0.55, 0.8, 0.95, 1.9, 1.92])),
+        loose=float(rng.uniform(1.04, 1.24)),
+        hair_style=style,
+        beard=bool(style in ("short", "bald") and rng.random() < 0.4),
+    )
+    return body, look
+
+
+class Tempo:
+    """When each repetition starts, how long its parts take and how deep it goes."""
+
+    def __init__(self, rng: np.random.Generator, seconds: tuple[float, float], duration_s: float | None = None) -> None:
+        self.mean_s = rng.uniform(*seconds)
+        self.duration_s = duration_s or max(rng.uniform(5.0, 6.2), min(2.25 * self.mean_s, 8.0))
+        down, low = rng.uniform(0.38, 0.58), rng.uniform(0.0, 0.12)
+        up = rng.uniform(0.32, 0.5)
+        self._parts = np.cumsum([down, low, up, rng.uniform(0.0, 0.12)])
+        self._parts /= self._parts[-1]
+        num = int(self.duration_s / self.mean_s * 1.5) + 3
+        self._seconds = self.mean_s * rng.normal(1, 0.05, num).clip(0.85, 1.15)
+        self._deepest = rng.uniform(0.9, 1.0, num)
+        # The clip may begin anywhere in a repetition.
+        self._starts = np.concatenate([[0], np.cumsum(self._seconds)[:-1]]) - rng.uniform(0, 1) * self._seconds[0]
+
+    def moment(self, time_s: float) -> motions.Moment:
+        """Where in the set a time lies."""
+        repetition = int(np.searchsorted(self._starts, time_s, side="right")) - 1
+        share = (time_s - self._starts[repetition]) / self._seconds[repetition]
+        down, low, up, _ = self._parts
+        if share < down:
+            depth = motions.smooth(share / down)
+        elif share < low:
+            depth = 1.0
+        else:
+            depth = 1 - motions.smooth((share - low) / (up - low))
+        return motions.Moment(depth * self._deepest[repetition], repetition, time_s)
+
+
+class Scene:
+    """One clip: a person, a manner of exercising, a room and a camera."""
+
+    def __init__(self, clip: Clip, duration_s: float | None = None) -> None:
+        """Samples the scene.
+
+        Args:
+          clip: what to show.
+          duration_s: for a clip of another length than the sampled one.
+        """
+        rng = np.random.default_rng([clip.seed, clip.index])
+        self.clip = clip
+        self.exercise = EXERCISES[clip.exercise]
+        self.body, self.look = sample_person(clip.seed, clip.person)
+        self.style = motions.Style([clip.seed, clip.index, 2])
+        self.mirrored = bool(rng.random() < 0.5)
+        self.frame_rate_hz = int(rng.choice(_FRAME_RATES_HZ))
+        self.tempo = Tempo(rng, self.exercise.seconds, duration_s)
+        self.num_frames = int(self.tempo.duration_s * self.frame_rate_hz)
+        self._place_camera(rng)
+        self._shake_px = rng.uniform(0, 1.6) * (rng.random() < 0.6)
+        self._shake = rng.uniform(0.2, 1.2, (2, 3)), rng.uniform(0, math.tau, (2, 3))
+        self._noise_level = rng.uniform(2, 9)
+        self._blur = float(rng.uniform(0.45, 0.9))
+        self._rng = rng
+
+    def _place_camera(self, rng: np.random.Generator) -> None:
+        moments = [motions.Moment(depth, repetition, 0.0) for depth in (0, 0.25, 0.5, 0.75, 1) for repetition in (0, 1)]
+        points = np.concatenate([list(self._pose(moment).points.values()) for moment in moments])
+        # Skeleton points lie inside the body: half a head more on every side.
+        points = np.concatenate([points + 0.13 * step for step in (*np.eye(3), *-np.eye(3))])
+        low, high = points.min(0), points.max(0)
+        upright = high[2] - low[2] > 0.8 * max(high[:2] - low[:2])
+        sizes = _SIZES if upright else [size for size in _SIZES if size[0] > size[1]]
+        width, height = sizes[rng.integers(len(sizes))]
+        azimuth = math.radians(rng.uniform(*self.exercise.yaw_degrees)) * (1 if rng.random() < 0.5 else -1)
+        elevation = math.radians(rng.uniform(*self.exercise.elevation_degrees))
+        focal = rng.uniform(0.95, 1.5) * max(width, height)
+        fill = rng.uniform(0.66, 0.92)
+        roll = rng.normal(0, 0.8)
+        back = np.array(
+            (math.sin(azimuth) * math.cos(elevation), math.cos(azimuth) * math.cos(elevation), math.sin(elevation))
+        )
+        target, distance = (low + high) / 2, 4.0
+        place = rng.uniform(-0.5, 0.5, 2)
+        size = np.array((width, height))
+        for _ in range(12):
+            eye = target + distance * back
+            eye[2] = max(eye[2], 0.12)
+            self.camera = drawing.look_at(eye, target, focal, width + 2 * MARGIN_PX, height + 2 * MARGIN_PX, roll)
+            pixels = self.camera.project(points)
+            extent = pixels.max(0) - pixels.min(0)
+            slack = np.maximum(size - extent, 0)
+            middle = (pixels.max(0) + pixels.min(0)) / 2 - (size / 2 + MARGIN_PX) - place * slack
+            target = target + (middle / focal * distance) @ self.camera.axes[:2]
+            distance *= float(np.clip((extent / (size * fill)).max(), 0.5, 2))
+        self.room = rooms.sample_room(rng, self.camera.eye)
+        self._mat_y = float((low[1] + high[1]) / 2)
+        light = np.array((*rng.uniform(-0.6, 0.6, 2), 1.0)) + 0.55 * back * (1, 1, 0)
+        self.light = skeleton.unit(light)
+        self.size = (width, height)
+
+    def _pose(self, moment: motions.Moment) -> skeleton.Skeleton:
+        pose = self.exercise.pose(self.body, self.style, moment)
+        return pose.mirrored() if self.mirrored else pose
+
+    def skeleton(self, frame: int) -> skeleton.Skeleton:
+        """The pose in a frame."""
+        return self._pose(self.tempo.moment(frame / self.frame_rate_hz))
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """The clip's pictures, BGR, uint8, shape (height, width, 3)."""
+        background, depth, floor = rooms.render_room(self.room, self.camera, self._mat_y)
+        background = cv2.GaussianBlur(background, (3, 3), self._blur)
+        width, height = self.size
+        rng = np.random.default_rng([self.clip.seed, self.clip.index, 3])
+        noise = rng.normal(0, self._noise_level, (height + 48, width + 48, 3))
+        brighter, darker = (np.clip(sign * noise, 0, 40).astype(np.uint8) for sign in (1, -1))
+        for index in range(self.num_frames):
+            solids = figures.person(self.skeleton(index), self.look)
+            image = background.copy()
+            drawing.cast_shadow(image, floor, solids, self.camera, self.light)
+            canvas = drawing.Canvas(image, depth.copy(), self.camera, self.light)
+            canvas.draw(solids)
+            image[canvas.drawn] = cv2.GaussianBlur(image[canvas.drawn], (3, 3), self._blur)
+            rates, phases = self._shake
+            x, y = self._shake_px * np.sin(math.tau * rates * index / self.frame_rate_hz + phases).sum(1) / 2
+            if self._shake_px:
+                middle = ((width - 1) / 2 + MARGIN_PX + float(x), (height - 1) / 2 + MARGIN_PX + float(y))
+                image = cv2.getRectSubPix(image, self.size, middle)
+            else:
+                image = image[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
+            down, right = rng.integers(0, 48, 2)
+            part = (slice(down, down + height), slice(right, right + width))
+            yield cv2.subtract(cv2.add(image, brighter[part]), darker[part])

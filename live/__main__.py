@@ -1,0 +1,180 @@
+"""python -m live: parse, validate, open, run."""
+
+import argparse
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from beam_jobs import windows
+from beam_jobs.errors import UsageError, UserError, report_user_errors
+
+_EXAMPLES = """examples:
+  python -m live --bundle bundle --source 0                                  a webcam, in a window (q or Esc ends)
+  python -m live --bundle bundle --source clip.mp4 --json                    a file, one JSON object a line
+  python -m live --bundle bundle --source clip.mp4 --no_window --record out.mp4
+  python -m live --bundle bundle --source rtsp://192.168.1.20:554/stream --json
+
+--json writes a line for every row on which a window may end (five a second):
+  {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97}
+with null as exercise and probability while nobody is in view or was not for long enough; and when a file ends:
+  {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61}}
+
+A file is read whole, every frame on the sampling grid; of a camera or stream only the newest frame counts, so that
+answers never fall behind. Ctrl-C completes a recording; it is the usual end of a camera (exit code 0), and an
+interruption of a file (130).
+"""
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parses and checks the command line; unknown flags and contradictions are errors (exit code 2)."""
+    parser = argparse.ArgumentParser(
+        "python -m live",
+        description="Recognises exercises in a camera's, a stream's or a file's pictures, by a bundle.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--bundle", required=True, help="folder that `python -m model train` wrote, local or gs://")
+    parser.add_argument("--source", required=True, help="a camera's number (0 is the first), a video file, or a URL")
+    parser.add_argument("--json", action="store_true", help="write JSON lines to standard output; shows no window")
+    parser.add_argument("--record", metavar="FILE.mp4", help="write the annotated frames to a file")
+    parser.add_argument("--no_window", action="store_true", help="show no window, for machines without a display")
+    parser.add_argument(
+        "--pose_model", metavar="FILE.task", help="pose model, local or gs:// (default: the cached one)"
+    )
+    parser.add_argument("--num_frames", type=int, metavar="N", help="stop after N sampled frames")
+    parser.add_argument("--verbose", action="store_true", help="show what TensorFlow, MediaPipe and FFmpeg log")
+    args = parser.parse_args(argv)
+    if args.num_frames is not None and args.num_frames < 1:
+        parser.error(f"argument --num_frames: {args.num_frames}; expected 1 or more")
+    if args.record is not None:
+        if not args.record.lower().endswith(".mp4"):
+            parser.error(f"argument --record: {args.record}; expected a name that ends in .mp4")
+        if os.path.isdir(args.record):
+            parser.error(f"argument --record: {args.record} is a folder; expected a file's name")
+        if os.path.exists(args.record) and os.path.exists(args.source) and os.path.samefile(args.record, args.source):
+            parser.error(f"argument --record: {args.record} is the source itself; expected another file")
+    return args
+
+
+@contextlib.contextmanager
+def _standard_streams(verbose: bool) -> Iterator[TextIO]:
+    """Yields the real standard output; all else that is written there, also by native code, goes to standard error.
+
+    What native code writes to standard error is dropped unless `verbose`; Python's own messages are not.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    real_out, real_err = os.dup(1), os.dup(2)
+    python_err = sys.stderr
+    guards_crashes = not verbose and not faulthandler.is_enabled()
+    out = os.fdopen(real_out, "w", encoding="utf-8")
+    try:
+        os.dup2(2, 1)
+        if not verbose:
+            sys.stderr = os.fdopen(os.dup(real_err), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+            # A crash in native code still says where.
+            if guards_crashes:
+                faulthandler.enable(sys.stderr)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+        yield out
+    finally:
+        sys.stdout.flush()
+        os.dup2(real_out, 1)
+        os.dup2(real_err, 2)
+        os.close(real_err)
+        if guards_crashes:
+            faulthandler.disable()
+        if not verbose:
+            sys.stderr.close()
+            sys.stderr = python_err
+        # The reader may be gone (`| head`): that is its affair.
+        with contextlib.suppress(BrokenPipeError):
+            out.close()
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
+
+
+@report_user_errors
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; see --help."""
+    args = parse(argv)
+    # Set, not inherited: a shell's background job ignores Ctrl-C's signal, and a service manager sends SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    with _standard_streams(args.verbose) as out:
+        return run(args, out)
+
+
+def run(args: argparse.Namespace, out: TextIO) -> int:
+    """Opens everything, the quick and fallible first, and works through the source."""
+    from beam_jobs import pose_model, storage
+    from live import camera, outputs
+    from model import bundle as bundles
+
+    if not storage.is_folder(args.bundle):
+        raise UsageError(f"--bundle {args.bundle} does not exist; expected a bundle (python -m model train makes one).")
+    frame_rate_hz = bundles.read_metadata(args.bundle)["frame_rate_hz"]
+    # The models' path before the source: a camera that runs while a model is being fetched is a waste.
+    pose_model_path = pose_model.locate(args.pose_model)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(
+            contextlib.closing(camera.open_source(args.source, windows.SamplingGrid(frame_rate_hz)))
+        )
+        shown = not (args.no_window or args.json)
+        window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
+        # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
+        from live import overlay, recognizer
+
+        bundle = bundles.load(args.bundle)
+        recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path))
+        recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
+        skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
+        lines: outputs.JsonLines | outputs.TextLines
+        lines = outputs.JsonLines(out) if args.json else outputs.TextLines(out)
+        rate = outputs.FrameRate()
+        failure: UserError | None = None
+        number = 0
+        try:
+            for number, frame in enumerate(source, 1):
+                recognition = recognizing.update(frame.image, frame.timestamp_ms)
+                lines.show(recognition)
+                frames_per_second = rate.tick()
+                if recorder or window:
+                    picture = skeleton.annotate(frame.image.copy(), recognition.pose)
+                    picture = answer.annotate(picture, recognition, frames_per_second)
+                    if recorder:
+                        recorder.write(picture, frame.frame_id)
+                    if window and not window.show(picture, frame.timestamp_ms):
+                        break
+                if number == args.num_frames:
+                    break
+        except UserError as error:
+            # A file that ends early or a camera that goes away: what there was is kept, then it is told.
+            failure = error
+        except BrokenPipeError:
+            # Nobody reads any more (`| head`): an end like any other.
+            return 0
+        except KeyboardInterrupt:
+            if source.is_live:
+                return 0
+            stack.close()
+            raise
+        if not source.is_live and number:
+            lines.summarize(recognizing.summary())
+    if failure:
+        raise failure
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Where live's frames come from: a camera or stream, whose newest frame counts, or a recording, which is read whole."""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from beam_jobs import storage, video, windows
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.video import Frame
+
+# A stream that has not answered, or a source that has given no frame, for so long is reported as gone.
+TIMEOUT_S = 10.0
+# One damaged packet makes one read fail, as a stream's end does: only going on tells the two apart.
+_MAX_FAILING_S = 1.0
+_RECORDED_SCHEMES = ("http://", "https://")
+
+
+class Recording:
+    """A file, or a video of known length behind an HTTP address: every frame on the grid, none dropped.
+
+    Attributes:
+      is_live: False: it ends by itself.
+    """
+
+    is_live = False
+
+    def __init__(self, source: str, grid: windows.SamplingGrid) -> None:
+        """Opens it; raises VideoError where it cannot be read."""
+        self._reader = video.VideoReader(source, grid)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yields the chosen frames; raises VideoError at the end where the recording is damaged or ends early."""
+        return iter(self._reader)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._reader.close()
+
+
+class NewestFrame:
+    """A camera or stream read by a thread of its own, which keeps its newest frame alone.
+
+    So that nothing queues up: however long the caller works on a frame, the next one is the newest then. Time is when
+    a frame arrived, on a monotonic clock, since the first frame that was taken.
+
+    Attributes:
+      is_live: True: it goes on until somebody stops it.
+    """
+
+    is_live = True
+
+    def __init__(self, capture, name: str, grid: windows.SamplingGrid, timeout_s: float = TIMEOUT_S) -> None:
+        """Begins to read.
+
+        Args:
+          capture: an opened cv2.VideoCapture; closed by `close`.
+          name: what to call it in messages.
+          grid: chooses frames.
+          timeout_s: a source that gives no frame for so long is gone.
+        """
+        self._capture, self._name, self._grid, self._timeout_s = capture, name, grid, timeout_s
+        self._changed = threading.Condition()
+        self._newest: tuple[float, np.ndarray] | None = None
+        self._ended = self._stopping = False
+        self._num_read = 0
+        self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        failing_s: float | None = None
+        try:
+            while not self._stopping:
+                ok, image = self._capture.read()
+                if not ok:
+                    if failing_s is None:
+                        failing_s = time.monotonic()
+                    elif time.monotonic() - failing_s > _MAX_FAILING_S:
+                        break
+                    time.sleep(0.01)
+                    continue
+                failing_s = None
+                with self._changed:
+                    self._newest = time.monotonic(), image
+                    self._num_read += 1
+                    self._changed.notify()
+        finally:
+            # Here and not in `close`: a capture must not be released while it reads.
+            self._capture.release()
+            with self._changed:
+                self._ended = True
+                self._changed.notify()
+
+    def _take(self) -> tuple[float, np.ndarray]:
+        with self._changed:
+            came = self._changed.wait_for(lambda: self._newest or self._ended, self._timeout_s)
+            newest, self._newest = self._newest, None
+            if newest:
+                return newest
+            if came and self._num_read:
+                raise UserError(
+                    f"{self._name} went away after {self._num_read} frames; expected it to go on. Check that it is "
+                    "plugged in or still sending, and start again."
+                )
+            if came:
+                raise UserError(
+                    f"{self._name} opens but gives no picture; expected frames. Another program may be using it: close "
+                    "that one, or try another --source."
+                )
+            raise UserError(
+                f"{self._name} has given no frame for {self._timeout_s:g} s; expected one at least that often. Check "
+                "that it is plugged in or still sending, and start again."
+            )
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yields the newest frames that the grid chooses, beginning with the first one from now on.
+
+        Raises:
+          UserError: when the camera gives no picture, or goes away.
+        """
+        with self._changed:
+            # What arrived while models were loaded is old.
+            self._newest = None
+        first_s = None
+        while True:
+            arrived_s, image = self._take()
+            first_s = arrived_s if first_s is None else first_s
+            timestamp_ms = (arrived_s - first_s) * 1000
+            frame_id = self._grid.frame_id(timestamp_ms)
+            if frame_id is not None:
+                yield Frame(frame_id, round(timestamp_ms), image)
+
+    def close(self) -> None:
+        """Stops reading; waits for the frame that is being read, but not for long."""
+        self._stopping = True
+        self._thread.join(timeout=2)
+
+
+def open_source(
+    source: str, grid: windows.SamplingGrid, open_camera: Callable | None = None
+) -> Recording | NewestFrame:
+    """Opens what `--source` names.
+
+    Args:
+      source: a camera's number, a file, or a URL. An HTTP address of a video of known length is a recording; any other
+        URL is a stream.
+      grid: chooses frames.
+      open_camera: opens a camera by its number, in place of cv2.VideoCapture.
+
+    Raises:
+      UsageError: if the file does not exist.
+      UserError: if the camera or stream cannot be opened, or the file is not a video.
+    """
+    if re.fullmatch(r"\d+", source):
+        return _open_camera(int(source), grid, open_camera)
+    if not storage.is_remote(source):
+        if not os.path.exists(source):
+            raise UsageError(f"--source {source} does not exist; expected a camera's number, a file, a URL.")
+        return Recording(source, grid)
+    if source.startswith("gs://"):
+        raise UsageError(f"--source {source} is in a store; expected a camera, file or stream. Copy it here.")
+    name = video.name_of(source)
+    capture = video.open_capture(source, round(TIMEOUT_S * 1000))
+    if not capture.isOpened():
+        raise UserError(
+            f"--source {name} cannot be opened; expected a video stream there to answer within {TIMEOUT_S:g} s. "
+            "Check the address, the user name and password in it, and that the stream is running."
+        )
+    if source.startswith(_RECORDED_SCHEMES) and _num_frames(capture) > 0:
+        capture.release()
+        return Recording(source, grid)
+    return NewestFrame(capture, f"the stream {name}", grid)
+
+
+def _num_frames(capture) -> float:
+    import cv2
+
+    return capture.get(cv2.CAP_PROP_FRAME_COUNT)
+
+
+def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable | None) -> NewestFrame:
+    import cv2
+
+    video.quiet_decoders()
+    capture = (open_camera or cv2.VideoCapture)(index)
+    if capture.isOpened():
+        # Drivers queue frames too, where they let themselves be told.
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return NewestFrame(capture, f"camera {index}", grid)
+    capture.release()
+    raise UserError(f"camera {index} cannot be opened: {_why_not(index)}")
+
+
+def _why_not(index: int) -> str:
+    device = f"/dev/video{index}"
+    if os.path.isdir("/dev") and os.name == "posix" and os.uname().sysname == "Linux":
+        if not os.path.exists(device):
+            there = sorted(int(name[5:]) for name in os.listdir("/dev") if re.fullmatch(r"video\d+", name))
+            known = f"cameras here: {', '.join(map(str, there))}" if there else "this machine has none"
+            return f"there is no {device} ({known}). Plug one in, or pass a file or a URL as --source."
+        if not os.access(device, os.R_OK | os.W_OK):
+            return f"{device} may not be read by this user. Join the group that owns it (usually 'video')."
+        return f"{device} does not answer. Close other programs that use it, or plug it in anew."
+    return (
+        "expected a camera with that number that no other program uses. Plug it in, close other programs that use it, "
+        "allow the terminal to use the camera, or pass a file or a URL as --source."
+    )

@@ -1,0 +1,211 @@
+"""Where live's answers go: JSON lines, lines for people, a recording, a window."""
+
+import collections
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any, TextIO
+
+import numpy as np
+
+from beam_jobs import storage
+from beam_jobs.errors import UserError
+from live.recognizer import Recognition, Summary
+
+# A window's probability in JSON: more digits than a float32 has say nothing.
+_DIGITS = 6
+
+
+class JsonLines:
+    """Writes one JSON object a line: the answer or null for each row on which a window may end; then the summary."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def show(self, recognition: Recognition) -> None:
+        """Writes the answer, where it is due."""
+        if recognition.due:
+            self._write(
+                {
+                    "timestamp_ms": recognition.timestamp_ms,
+                    "person": recognition.person,
+                    "exercise": recognition.exercise,
+                    "probability": _rounded(recognition.probability),
+                }
+            )
+
+    def summarize(self, summary: Summary) -> None:
+        """Writes the answer for the whole file."""
+        self._write(
+            {
+                "summary": {
+                    "person": summary.person,
+                    "exercise": summary.exercise,
+                    "probability": _rounded(summary.probability),
+                    "num_predictions": summary.num_predictions,
+                }
+            }
+        )
+
+    def _write(self, value: dict) -> None:
+        # Flushed, since somebody reads along.
+        print(json.dumps(value, ensure_ascii=False), file=self._out, flush=True)
+
+
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(probability, _DIGITS)
+
+
+class TextLines:
+    """Writes a line whenever the exercise changes, and one at the end."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._last: str | None = "nothing yet"
+
+    def show(self, recognition: Recognition) -> None:
+        """Writes the answer, where it is due and another than before."""
+        if not recognition.due or recognition.exercise == self._last:
+            return
+        self._last = recognition.exercise
+        if recognition.exercise is not None:
+            what = f"{recognition.exercise}  {recognition.probability:.0%}"
+        else:
+            what = "no answer yet" if recognition.pose.detected else "nobody in view"
+        print(f"{recognition.timestamp_ms / 1000:8.1f} s  {what}", file=self._out, flush=True)
+
+    def summarize(self, summary: Summary) -> None:
+        """Writes the answer for the whole file."""
+        if summary.exercise is None:
+            print("no answer: nobody was in view for long enough", file=self._out, flush=True)
+        else:
+            answer = f"{summary.exercise}  {summary.probability:.0%}  ({summary.num_predictions} predictions)"
+            print(f"the whole:  {answer}", file=self._out, flush=True)
+
+
+class Recorder:
+    """Writes frames to an .mp4, which appears when it is complete; a frame stays until the next one's time has come.
+
+    Use as a context manager: leaving it well completes the file, an error leaves nothing.
+    """
+
+    def __init__(self, path: str, frame_rate_hz: float) -> None:
+        """Prepares to write; nothing is created before the first frame."""
+        self._path, self._frame_rate_hz = path, frame_rate_hz
+        self._file = storage.whole_file(path)
+        self._writer: Any = None
+        self._last: tuple[int, np.ndarray] | None = None
+
+    def write(self, picture: np.ndarray, frame_id: int) -> None:
+        """Adds a BGR picture at its place on the sampling grid."""
+        if self._writer is None:
+            self._open(picture)
+        if self._last is not None:
+            last_id, last_picture = self._last
+            for _ in range(last_id + 1, frame_id):
+                self._writer.write(last_picture)
+        self._writer.write(picture)
+        self._last = frame_id, picture
+
+    def _open(self, picture: np.ndarray) -> None:
+        import cv2
+
+        try:
+            local = self._file.__enter__()
+        except OSError as error:
+            raise UserError(f"--record {self._path} cannot be written ({error}). Choose another place.") from None
+        height, width = picture.shape[:2]
+        # MPEG-4 part 2: the one that every build of OpenCV can write.
+        codec = cv2.VideoWriter.fourcc(*"mp4v")
+        writer = cv2.VideoWriter(local, cv2.CAP_FFMPEG, codec, self._frame_rate_hz, (width, height))
+        if not writer.isOpened():
+            refusal = UserError(f"--record {self._path} cannot be written as MPEG-4. Check that the disk has room.")
+            self._file.__exit__(UserError, refusal, None)
+            raise refusal
+        self._writer = writer
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self._writer is not None:
+            self._writer.release()
+            self._file.__exit__(*error)
+
+
+class FrameRate:
+    """How many frames a second were worked on, over the last second or so."""
+
+    def __init__(self, num_frames: int = 15) -> None:
+        self._times_s: collections.deque[float] = collections.deque(maxlen=num_frames + 1)
+
+    def tick(self) -> float | None:
+        """Counts a frame; frames a second, None before the second one."""
+        self._times_s.append(time.monotonic())
+        elapsed_s = self._times_s[-1] - self._times_s[0]
+        return (len(self._times_s) - 1) / elapsed_s if elapsed_s else None
+
+
+class Window:
+    """A window on the screen; q, Esc or its close button end the run."""
+
+    TITLE = "exercise recognition"
+
+    def __init__(self, paced: bool) -> None:
+        """Opens the window.
+
+        Args:
+          paced: show frames at their media time, not as fast as they come: for files.
+
+        Raises:
+          UserError: where there is no display.
+        """
+        check_display()
+        import cv2
+
+        self._paced = paced
+        self._first_s: float | None = None
+        cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+
+    def show(self, picture: np.ndarray, timestamp_ms: int) -> bool:
+        """Shows a BGR picture; False when the user wants to stop."""
+        import cv2
+
+        if self._first_s is None:
+            cv2.resizeWindow(self.TITLE, picture.shape[1], picture.shape[0])
+            self._first_s = time.monotonic()
+        wait_ms = 1
+        if self._paced:
+            wait_ms = max(1, round(timestamp_ms - (time.monotonic() - self._first_s) * 1000))
+        cv2.imshow(self.TITLE, picture)
+        key = cv2.waitKey(wait_ms)
+        closed = cv2.getWindowProperty(self.TITLE, cv2.WND_PROP_VISIBLE) < 1
+        return not closed and (key & 0xFF not in (ord("q"), 27) if key >= 0 else True)
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(self, *_) -> None:
+        import cv2
+
+        cv2.destroyAllWindows()
+
+
+def check_display() -> None:
+    """Raises UserError where no window can be shown.
+
+    Tried in a process of its own, because the window library ends the process that finds no display.
+    """
+    if sys.platform != "linux" or os.environ.get("DISPLAY"):
+        probe = [sys.executable, "-c", "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"]
+        try:
+            if subprocess.run(probe, capture_output=True, timeout=30, check=False).returncode == 0:
+                return
+        except subprocess.TimeoutExpired:
+            pass
+    raise UserError(
+        "no window can be shown: there is no display here, or OpenCV was built without windows. Pass --no_window (with "
+        "--json or --record FILE.mp4), or run on a machine with a screen."
+    )

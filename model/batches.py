@@ -1,0 +1,64 @@
+"""Windows to batches: which of them an epoch sees, in which order, and what each weighs."""
+
+import keras
+import numpy as np
+
+from model import config, dataset
+
+
+def class_weights(counts: np.ndarray) -> np.ndarray:
+    """Weights that let each class count the same: total / (classes × its count), float32, shape (C,)."""
+    return (counts.sum() / (len(counts) * counts)).astype(np.float32)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (windows, one-hot truth, weights), in an order that depends on the seed and the epoch alone."""
+
+    def __init__(
+        self, data: dataset.Windows, truth: np.ndarray, num_classes: int, settings: config.TrainingConfig, seed: int
+    ) -> None:
+        """Draws the first epoch.
+
+        Args:
+          data: windows, all of known labels.
+          truth: indices of classes, shape (N,).
+          num_classes: C.
+          settings: batch size, windows a clip and epoch, class weights.
+          seed: of the draw.
+        """
+        super().__init__(workers=1, use_multiprocessing=False)
+        self._data, self._truth, self._settings = data, truth, settings
+        self._one_hot = np.eye(num_classes, dtype=np.float32)
+        self._random = np.random.default_rng(seed)
+        self._draw()
+        # Every class has windows here: the classes are those of the training windows.
+        counts = np.bincount(truth[self._order], minlength=num_classes)
+        self._weights = (
+            class_weights(np.maximum(counts, 1)) if settings.class_weights else np.ones(num_classes, np.float32)
+        )
+
+    def _draw(self) -> None:
+        order = self._random.permutation(len(self._truth))
+        limit = self._settings.max_windows_per_clip
+        if limit:
+            # How many windows of the same clip came before, in the random order: at most `limit` of each stay.
+            clip = self._data.clip[order]
+            by_clip = np.argsort(clip, kind="stable")
+            starts = np.searchsorted(clip[by_clip], clip[by_clip])
+            rank = np.empty(len(order), np.int64)
+            rank[by_clip] = np.arange(len(order)) - starts
+            order = order[rank < limit]
+        self._order = order
+
+    def __len__(self) -> int:
+        return -(-len(self._order) // self._settings.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        size = self._settings.batch_size
+        chosen = self._order[index * size : (index + 1) * size]
+        truth = self._truth[chosen]
+        return self._data.features(chosen), self._one_hot[truth], self._weights[truth]
+
+    def on_epoch_end(self) -> None:
+        """Draws the next epoch."""
+        self._draw()

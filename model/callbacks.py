@@ -1,0 +1,65 @@
+"""What happens after each epoch: progress is shown, and the best weights are written."""
+
+import sys
+import time
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+_LINE_EVERY_S = 15.0
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar over the epochs on a terminal; elsewhere a line now and then."""
+
+    def __init__(self, epochs: int) -> None:
+        """Shows nothing before training begins."""
+        super().__init__()
+        self._epochs = epochs
+        self._bar = tqdm(
+            total=epochs, unit=" epochs", disable=not sys.stderr.isatty(), dynamic_ncols=True, file=sys.stderr
+        )
+        self._last_line = time.monotonic()
+
+    def _line(self, epoch: int, logs: dict[str, float]) -> None:
+        if not sys.stderr.isatty():
+            print(f"epoch {epoch + 1} of at most {self._epochs}: {_shown(logs)}", file=sys.stderr, flush=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Shows the epoch's figures."""
+        self._bar.update(1)
+        self._bar.set_postfix_str(_shown(logs or {}))
+        if epoch == 0 or time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            self._line(epoch, logs or {})
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Ends the bar."""
+        self._bar.close()
+
+
+def _shown(logs: dict[str, float]) -> str:
+    names = {
+        "loss": "loss",
+        "accuracy": "accuracy",
+        "val_nll": "validation loss",
+        "val_accuracy": "validation accuracy",
+    }
+    return ", ".join(f"{shown} {logs[name]:.3f}" for name, shown in names.items() if name in logs)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes the network's weights whenever the validation loss is better than ever."""
+
+    def __init__(self, network: keras.Model, path: str, best: float | None) -> None:
+        """`best` is the loss that must be beaten; None where there is none."""
+        super().__init__()
+        self._network, self._path = network, path
+        self._best = np.inf if best is None else best
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Writes the weights where they are the best so far."""
+        if (loss := (logs or {})["val_nll"]) < self._best:
+            self._best = loss
+            self._network.save_weights(self._path)

@@ -1,0 +1,209 @@
+"""How to make a bundle: frozen dataclasses, read from JSON and saved beside the result."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from beam_jobs import storage
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.windows import WindowRule
+
+# Every network of this project is fed windows of this many rows.
+WINDOW_LENGTH = 34
+
+
+def _check(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} is {value!r}; expected {expected}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """What a network looks like; a network ignores what it has no use for.
+
+    Attributes:
+      name: a key of `networks.NETWORKS`.
+      filters: channels of each convolution.
+      kernel_size: rows that a convolution sees.
+      dilations: of the successive blocks.
+      dense_units: of the hidden layer before the classes.
+      block_dropout: share of a block's channels dropped in training (whole channels over time).
+      dropout: share of units dropped before and after the hidden layer, in training.
+    """
+
+    name: str = "tcn"
+    filters: int = 64
+    kernel_size: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    dense_units: int = 128
+    block_dropout: float = 0.1
+    dropout: float = 0.4
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dilations", tuple(self.dilations))
+        for name in ("filters", "kernel_size", "dense_units"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        _check(
+            bool(self.dilations) and all(d >= 1 for d in self.dilations), "dilations", self.dilations, "numbers from 1"
+        )
+        for name in ("block_dropout", "dropout"):
+            _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share from 0 to below 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentationConfig:
+    """What training does to windows, so that the network learns what missing rows look like (zeros).
+
+    A window's last row is never dropped: a window ends in a row with a person.
+
+    Attributes:
+      lead_probability: share of windows that lose their leading rows, as a clip that has just begun.
+      max_lead_rows: at most that many of them.
+      max_drop_share: rows of a window that are dropped here and there; each window draws its share from 0 to this.
+      noise: standard deviation of Gaussian noise on every feature of a row that is there.
+    """
+
+    lead_probability: float = 0.3
+    max_lead_rows: int = 22
+    max_drop_share: float = 0.3
+    noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check(0 <= self.lead_probability <= 1, "lead_probability", self.lead_probability, "a share from 0 to 1")
+        _check(0 <= self.max_drop_share < 1, "max_drop_share", self.max_drop_share, "a share from 0 to below 1")
+        _check(0 <= self.max_lead_rows < WINDOW_LENGTH, "max_lead_rows", self.max_lead_rows, "0 to 33")
+        _check(self.noise >= 0, "noise", self.noise, "0 or more")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes:
+      epochs: at most; the learning rate falls to a hundredth over them, along a cosine.
+      patience: epochs without a better validation loss after which training stops; the best weights are kept.
+      batch_size: windows a step.
+      learning_rate: at the start.
+      finetune_epochs, finetune_learning_rate: the same, when a bundle is fine-tuned.
+      weight_decay: of AdamW.
+      label_smoothing: share of the truth that is spread over all classes. Validation loss is measured without it.
+      class_weights: whether each class weighs the same, however many windows it has.
+      max_windows_per_clip: drawn anew from each clip every epoch (0: all), for neighbouring windows tell little news
+        and a long clip should not outweigh the others.
+    """
+
+    epochs: int = 60
+    patience: int = 12
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    finetune_epochs: int = 20
+    finetune_learning_rate: float = 1e-4
+    weight_decay: float = 1e-3
+    label_smoothing: float = 0.1
+    class_weights: bool = True
+    max_windows_per_clip: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "finetune_epochs", "patience", "batch_size"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in ("learning_rate", "finetune_learning_rate"):
+            _check(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
+        _check(
+            self.finetune_learning_rate <= self.learning_rate,
+            "finetune_learning_rate",
+            self.finetune_learning_rate,
+            f"at most learning_rate, {self.learning_rate}",
+        )
+        _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
+        for name in ("weight_decay", "max_windows_per_clip"):
+            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that a bundle depends on beside its tables.
+
+    Attributes:
+      seed: of weights, order and augmentation; the same seed gives the same figures on the same machine.
+      network, training, augmentation: see there.
+      window: the rule that cuts windows, in training and live alike.
+    """
+
+    seed: int = 1
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    window: WindowRule = dataclasses.field(default_factory=lambda: WindowRule(length=WINDOW_LENGTH))
+
+    def __post_init__(self) -> None:
+        _check(self.seed >= 0, "seed", self.seed, "0 or more")
+        _check(self.window.length == WINDOW_LENGTH, "window.length", self.window.length, str(WINDOW_LENGTH))
+
+
+_T = TypeVar("_T")
+
+
+def _from_dict(kind: type[_T], values: object, where: str, default: _T) -> _T:
+    if not isinstance(values, Mapping):
+        raise UsageError(f"--config: {where or 'the configuration'} is {values!r}; expected a JSON object.")
+    fields: dict[str, Any] = {field.name: getattr(default, field.name) for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    changes: dict[str, Any] = {}
+    for name, value in values.items():
+        path = f"{where}.{name}".lstrip(".")
+        if name not in fields:
+            raise UsageError(f"--config: unknown key '{path}'; known here are {', '.join(sorted(fields))}.")
+        known = fields[name]
+        if dataclasses.is_dataclass(known):
+            changes[name] = _from_dict(type(known), value, path, known)
+            continue
+        expected: tuple[type, ...] = (int, float) if isinstance(known, float) else (type(known),)
+        if isinstance(known, tuple):
+            expected = (list, tuple)
+            fits = isinstance(value, expected) and all(type(item) is int for item in value)
+        else:
+            # bool is an int in Python; it is none in a configuration.
+            fits = isinstance(value, expected) and isinstance(value, bool) == isinstance(known, bool)
+        if not fits:
+            raise UsageError(f"--config: {path} is {value!r}; expected a {type(known).__name__}, like {known!r}.")
+        changes[name] = float(value) if isinstance(known, float) else value
+    try:
+        return dataclasses.replace(default, **changes)  # type: ignore[type-var]
+    except ValueError as error:
+        raise UsageError(f"--config: {where + ': ' if where else ''}{error}") from None
+
+
+def from_dict(values: Mapping[str, Any], default: Config | None = None) -> Config:
+    """A configuration from nested dictionaries; what they leave out is as in `default`.
+
+    Raises:
+      UsageError: for an unknown key (names the known ones), a wrong type, or values that do not go together.
+    """
+    return _from_dict(Config, values, "", default or Config())
+
+
+def load(text: str | None, default: Config | None = None) -> Config:
+    """A configuration from JSON: a path (local or gs://), or the JSON itself where it starts with '{'.
+
+    Raises:
+      UsageError: as `from_dict`, and where it is no JSON or the file is not there.
+    """
+    if text is None:
+        return default or Config()
+    where = "--config"
+    if not text.lstrip().startswith("{"):
+        where = text
+        try:
+            text = storage.read_text(text)
+        except UserError as error:
+            raise UsageError(f"--config: {error}") from None
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{where} is not JSON ({error}); expected an object like {{'seed': 2}}.") from None
+    return from_dict(values, default)
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Nested dictionaries for JSON; `from_dict` reads them."""
+    return dataclasses.asdict(config)

@@ -1,0 +1,229 @@
+"""A bundle against tables: how often it is right, and how well it knows."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from beam_jobs import storage, tables
+from beam_jobs.errors import UserError
+from model import bundle, dataset, metrics
+
+MARKER = "metrics.json"
+PREDICTIONS = "predictions.parquet"
+SPLITS = ("test", "validation", "all")
+_BATCH = 512
+
+
+def group_hash(group: str) -> str:
+    """What a bundle keeps of the name of a group it was trained on: enough to recognise it, not to read it."""
+    return hashlib.sha256(group.encode()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Answers beside the truth.
+
+    Attributes:
+      data: the windows, those without a known label too.
+      labels: the classes.
+      probabilities: of each window, float32, shape (N, C).
+      truth: of each window, int32, shape (N,); -1 where its label is unknown or none of the classes.
+      clips: indices in `data.clips` of the clips with a label that is a class, answered or not.
+      clip_truth, clip_probabilities: of `clips`; shape (M,) and (M, C), NaN where a clip has no window.
+    """
+
+    data: dataset.Windows
+    labels: tuple[str, ...]
+    probabilities: np.ndarray
+    truth: np.ndarray
+    clips: np.ndarray
+    clip_truth: np.ndarray
+    clip_probabilities: np.ndarray
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Which windows count: those with a label that is a class."""
+        return self.truth >= 0
+
+    def figures(self) -> dict[str, Any]:
+        """Figures of windows and clips, with how many groups stand behind each."""
+        judged = self.judged
+        return {
+            "windows": {
+                **metrics.window_figures(self.probabilities[judged], self.truth[judged]),
+                "num_groups": len(self.data.groups(judged)),
+            },
+            "clips": {
+                **metrics.clip_figures(self.clip_probabilities, self.clip_truth),
+                "num_groups": len({self.data.clips[index].group for index in self.clips}),
+            },
+        }
+
+
+def judge(data: dataset.Windows, probabilities: np.ndarray, labels: Sequence[str]) -> Judged:
+    """Puts the probabilities of all windows beside the truth."""
+    of_clips = dataset.clip_labels(data.clips, labels)
+    clips = np.flatnonzero(of_clips >= 0)
+    return Judged(
+        data=data,
+        labels=tuple(labels),
+        probabilities=probabilities,
+        truth=of_clips[data.clip],
+        clips=clips,
+        clip_truth=of_clips[clips],
+        clip_probabilities=metrics.clip_probabilities(probabilities, data.clip, len(data.clips))[clips],
+    )
+
+
+def predict(loaded: bundle.Bundle, data: dataset.Windows) -> np.ndarray:
+    """The bundle's probabilities of all windows, float32, shape (N, C)."""
+    found = np.zeros((len(data), len(loaded.labels)), np.float32)
+    starts = range(0, len(data), _BATCH)
+    for start in tqdm(starts, unit=" batches", disable=not sys.stderr.isatty(), dynamic_ncols=True):
+        found[start : start + _BATCH] = loaded.probabilities(data.features(slice(start, start + _BATCH)))
+    return found
+
+
+def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test") -> dict[str, Any]:
+    """Judges a bundle and writes metrics.json, predictions.parquet, report.md and report.html with pictures.
+
+    Args:
+      bundle_path: local or gs://.
+      tables_path: made with the bundle's transform_fn.
+      output: a folder, local or gs://; a report that is there is replaced.
+      split: "test", "validation" or "all".
+
+    Returns:
+      What metrics.json says.
+
+    Raises:
+      UserError: if the tables do not fit the bundle, or hold nothing to judge.
+    """
+    # Here, for matplotlib takes a second to import.
+    from model import report
+
+    metadata = bundle.read_metadata(bundle_path)
+    bundle.check_tables(metadata, bundle_path, tables_path)
+    loaded = bundle.load(bundle_path)
+    loaded.check_fingerprint(dataset.fingerprint(tables_path), tables_path)
+    data = dataset.load(tables_path, tables.SPLITS if split == "all" else [split], loaded.rule)
+    judged = judge(data, predict(loaded, data), loaded.labels)
+    if not judged.judged.any():
+        raise UserError(
+            f"{tables_path}: the split '{split}' has no window with a label that the bundle knows ({len(data.clips)} "
+            f"clips); expected some of {', '.join(loaded.labels)}. Try --split all where the tables are new to it."
+        )
+    figures = _figures(metadata, judged, split)
+    for warning in figures["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    with storage.whole_folder(output, marker=MARKER) as folder:
+        pq.write_table(predictions(judged), os.path.join(folder, PREDICTIONS), compression="zstd")
+        report.write(folder, figures, judged, metadata)
+        with open(os.path.join(folder, MARKER), "w", encoding="utf-8") as file:
+            json.dump(figures, file, indent=2)
+            file.write("\n")
+    return figures
+
+
+def _figures(metadata: dict[str, Any], judged: Judged, split: str) -> dict[str, Any]:
+    labels, clips = judged.labels, judged.data.clips
+    answers = metrics.clip_answers(judged.clip_probabilities)
+    window_truth = judged.truth[judged.judged]
+    window_answers = judged.probabilities[judged.judged].argmax(axis=1)
+    groups = {clips[index].group for index in judged.clips}
+    hashes = {group_hash(group): group for group in groups}
+    trained, stopped = (hashes.keys() & set(metadata[name]) for name in ("trained_groups", "validation_groups"))
+    unknown = sorted({clip.label for clip in clips if clip.label is not None and clip.label not in labels})
+    num_unknown = sum(clip.label in unknown for clip in clips)
+    num_unlabelled = sum(clip.label is None for clip in clips)
+    unanswered = [clips[index].video_id for index in judged.clips[answers == metrics.NO_ANSWER]]
+    warnings = []
+    if trained:
+        warnings.append(
+            f"{len(trained)} of {len(groups)} groups have names that the bundle was trained on: unless these are other "
+            "people and footage, the figures flatter."
+        )
+    if stopped:
+        warnings.append(
+            f"{len(stopped)} of {len(groups)} groups have names by which training was stopped: the figures may flatter "
+            "a little."
+        )
+    if unknown:
+        warnings.append(
+            f"{num_unknown} clips are of classes that the bundle does not know, left out: {', '.join(unknown)}."
+        )
+    if num_unlabelled:
+        warnings.append(f"{num_unlabelled} clips have no label: predicted, not judged.")
+    if unanswered:
+        warnings.append(
+            f"{len(unanswered)} clips have fewer than {metadata['window']['min_detected']} rows with a person: no "
+            "answer, counted as wrong."
+        )
+    absent = sorted(set(range(len(labels))) - set(judged.clip_truth.tolist()))
+    if absent:
+        warnings.append(
+            f"no clip here is of {', '.join(labels[index] for index in absent)}: macro F1 leaves these out."
+        )
+    return {
+        "split": split,
+        "network": metadata["network"],
+        "labels": list(labels),
+        "never_trained_on": not trained and not stopped,
+        "num_groups": len(groups),
+        "num_trained_groups": len(trained),
+        "num_validation_groups": len(stopped),
+        "warnings": warnings,
+        **judged.figures(),
+        "classes": {
+            "windows": metrics.class_table(window_answers, window_truth, labels),
+            "clips": metrics.class_table(answers, judged.clip_truth, labels),
+        },
+        "confusion": {
+            "windows": metrics.confusion(window_answers, window_truth, len(labels)).tolist(),
+            "clips": metrics.confusion(answers, judged.clip_truth, len(labels)).tolist(),
+        },
+        "reliability": {
+            "windows": metrics.reliability(judged.probabilities[judged.judged], window_truth),
+        },
+        "unanswered_clips": unanswered,
+        "wrong_clips": [
+            {
+                "video_id": clips[index].video_id,
+                "label": labels[truth],
+                "answer": labels[answer],
+                "probability": float(row[answer]),
+            }
+            for index, truth, answer, row in zip(
+                judged.clips, judged.clip_truth, answers, judged.clip_probabilities, strict=True
+            )
+            if answer not in (truth, metrics.NO_ANSWER)
+        ],
+    }
+
+
+def predictions(judged: Judged) -> pa.Table:
+    """One row a window, named by its last row: keys, label, split and the probability of each class."""
+    data = judged.data
+    last = data.positions[:, -1]
+    clips = [data.clips[index] for index in data.clip]
+    columns = {
+        "video_id": pa.array([clip.video_id for clip in clips], pa.string()),
+        "person_id": pa.array([clip.person_id for clip in clips], pa.int32()),
+        "frame_id": pa.array(data.frame_id[last], pa.int64()),
+        "timestamp_ms": pa.array(data.timestamp_ms[last], pa.int64()),
+        "label": pa.array([clip.label for clip in clips], pa.string()),
+        "group": pa.array([clip.group for clip in clips], pa.string()),
+        "split": pa.array([clip.split for clip in clips], pa.string()),
+    }
+    for index, label in enumerate(judged.labels):
+        columns[f"probability_{label}"] = pa.array(judged.probabilities[:, index], pa.float32())
+    return pa.table(columns)

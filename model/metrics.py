@@ -1,0 +1,136 @@
+"""Figures of probabilities against the truth: of windows, and of clips."""
+
+from typing import Any
+
+import numpy as np
+
+NUM_BINS = 15
+# A clip without a window has no answer: it counts as wrong, whatever its class.
+NO_ANSWER = -1
+
+
+def negative_log_likelihood(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Mean of -log of the true class's probability, in nats; a uniform guess over C classes has log C.
+
+    Args:
+      probabilities: shape (N, C).
+      truth: indices of classes, shape (N,).
+    """
+    from sklearn import metrics
+
+    rows = probabilities.astype(np.float64)
+    rows /= rows.sum(axis=1, keepdims=True)
+    return float(metrics.log_loss(truth, rows, labels=np.arange(rows.shape[1])))
+
+
+def reliability(probabilities: np.ndarray, truth: np.ndarray, num_bins: int = NUM_BINS) -> list[dict[str, float]]:
+    """Confidence against accuracy, in bins of equal width over the highest probability; empty bins are left out.
+
+    Returns:
+      Per bin: `low`, `high`, `count`, `confidence` (mean highest probability), `accuracy`.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == truth
+    # A bin is (low, high]: a confidence of exactly 1 belongs to the last one.
+    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    return [
+        {
+            "low": index / num_bins,
+            "high": (index + 1) / num_bins,
+            "count": int((bins == index).sum()),
+            "confidence": float(confidence[bins == index].mean()),
+            "accuracy": float(right[bins == index].mean()),
+        }
+        for index in range(num_bins)
+        if (bins == index).any()
+    ]
+
+
+def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, num_bins: int = NUM_BINS) -> float:
+    """Mean distance of confidence from accuracy over `reliability`'s bins, weighted by their counts; 0 is best.
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017, equation 5.
+    """
+    bins = reliability(probabilities, truth, num_bins)
+    return sum(b["count"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / len(truth)
+
+
+def macro_f1(answers: np.ndarray, truth: np.ndarray) -> float:
+    """Mean F1 over the classes that the truth holds, each weighing the same; an answer may be NO_ANSWER."""
+    from sklearn import metrics
+
+    return float(metrics.f1_score(truth, answers, labels=np.unique(truth), average="macro", zero_division=0))
+
+
+def window_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Accuracy, macro F1, negative log likelihood and calibration error of windows."""
+    answers = probabilities.argmax(axis=1)
+    return {
+        "num_windows": len(truth),
+        "accuracy": float((answers == truth).mean()),
+        "macro_f1": macro_f1(answers, truth),
+        "nll": negative_log_likelihood(probabilities, truth),
+        "ece": expected_calibration_error(probabilities, truth),
+    }
+
+
+def clip_probabilities(probabilities: np.ndarray, clip: np.ndarray, num_clips: int) -> np.ndarray:
+    """The mean of each clip's window probabilities, float64, shape (num_clips, C); NaN for a clip without a window."""
+    sums = np.zeros((num_clips, probabilities.shape[1]))
+    np.add.at(sums, clip, probabilities)
+    counts = np.bincount(clip, minlength=num_clips)[:, None]
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def clip_answers(probabilities: np.ndarray) -> np.ndarray:
+    """The most probable class of each clip; NO_ANSWER where the probabilities are NaN."""
+    answered = ~np.isnan(probabilities[:, 0])
+    return np.where(answered, np.nan_to_num(probabilities).argmax(axis=1), NO_ANSWER)
+
+
+def clip_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """As `window_figures`, of clips. Those without an answer count as wrong in accuracy and F1.
+
+    Negative log likelihood and calibration error are of the answered clips alone; None where there is none.
+    """
+    answers = clip_answers(probabilities)
+    answered = answers != NO_ANSWER
+    some = bool(answered.any())
+    return {
+        "num_clips": len(truth),
+        "num_unanswered": int((~answered).sum()),
+        "accuracy": float((answers == truth).mean()),
+        "macro_f1": macro_f1(answers, truth),
+        "nll": negative_log_likelihood(probabilities[answered], truth[answered]) if some else None,
+        "ece": expected_calibration_error(probabilities[answered], truth[answered]) if some else None,
+    }
+
+
+def class_table(answers: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Precision, recall, F1 and support of each class; precision is None for a class that was never answered."""
+    from sklearn import metrics
+
+    classes = np.arange(len(labels))
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        truth, answers, labels=classes, zero_division=np.nan
+    )
+
+    def known(value: float) -> float | None:
+        return None if np.isnan(value) else float(value)
+
+    return {
+        label: {
+            "precision": known(precision[index]),
+            "recall": known(recall[index]),
+            "f1": known(f1[index]),
+            "support": int(support[index]),
+        }
+        for index, label in enumerate(labels)
+    }
+
+
+def confusion(answers: np.ndarray, truth: np.ndarray, num_classes: int) -> np.ndarray:
+    """Counts, shape (C, C + 1): rows the truth, columns the answers, the last one those without an answer."""
+    counts = np.zeros((num_classes, num_classes + 1), np.int64)
+    np.add.at(counts, (truth, np.where(answers == NO_ANSWER, num_classes, answers)), 1)
+    return counts

@@ -1,0 +1,230 @@
+"""Cameras and streams give their newest frame; recordings give every frame; what fails says why."""
+
+import contextlib
+import itertools
+import pathlib
+import socket
+import time
+
+import numpy as np
+import pytest
+import servers
+import videos
+
+from beam_jobs import windows
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.video import VideoError
+from live import camera
+
+
+class FakeCamera:
+    """Gives a numbered frame every 1/rate s, as a driver does: who comes late finds the queued ones."""
+
+    def __init__(self, rate_hz=100.0, num_frames=None, opens=True, fails=()):
+        self._period_s, self._num_frames, self._opens, self._fails = 1 / rate_hz, num_frames, opens, set(fails)
+        self._next_s, self.num_read, self.released = time.monotonic(), 0, False
+        self.read_at_s = {}
+
+    def isOpened(self):  # noqa: N802
+        return self._opens
+
+    def set(self, *_):
+        return True
+
+    def read(self):
+        if self.num_read == self._num_frames or self.num_read in self._fails:
+            self._fails.discard(self.num_read)
+            return False, None
+        self._next_s += self._period_s
+        time.sleep(max(0, self._next_s - time.monotonic()))
+        self.num_read += 1
+        self.read_at_s[self.num_read - 1] = time.monotonic()
+        return True, videos.frame((self.num_read - 1) % 1024)
+
+    def release(self):
+        self.released = True
+
+
+@contextlib.contextmanager
+def newest(capture, rate_hz=1000.0, timeout_s=2.0):
+    source = camera.NewestFrame(capture, "camera 7", windows.SamplingGrid(rate_hz), timeout_s)
+    with contextlib.closing(source):
+        yield source
+
+
+class TestNewestFrame:
+    def test_a_slow_consumer_never_falls_behind(self):
+        """Inference ten times slower than the camera: a frame's age stays what it was, however long it goes on."""
+        capture = FakeCamera(rate_hz=100)
+        ages_s, numbers = [], []
+        with newest(capture) as source:
+            for frame in itertools.islice(source, 15):
+                numbers.append(videos.number(frame.image))
+                ages_s.append(time.monotonic() - capture.read_at_s[numbers[-1]])
+                time.sleep(0.1)
+        # A frame that was queued would be 0.1 s older each time: over 1 s at the end.
+        assert np.median(ages_s[-5:]) < 0.05
+        assert np.median(np.diff(numbers)) >= 5
+
+    def test_time_is_when_frames_arrived(self):
+        capture = FakeCamera(rate_hz=50)
+        with newest(capture) as source:
+            frames = list(itertools.islice(source, 10))
+        numbers = [videos.number(frame.image) for frame in frames]
+        arrived_ms = np.array([capture.read_at_s[number] for number in numbers]) * 1000
+        assert frames[0].timestamp_ms == 0
+        assert [frame.timestamp_ms for frame in frames] == pytest.approx(arrived_ms - arrived_ms[0], abs=5)
+
+    def test_the_grid_chooses(self):
+        with newest(FakeCamera(rate_hz=100), rate_hz=10) as source:
+            frames = list(itertools.islice(source, 6))
+        ids = [frame.frame_id for frame in frames]
+        assert ids == sorted(set(ids))
+        assert ids[-1] <= 8
+        assert frames[-1].timestamp_ms >= 450
+
+    def test_frames_from_before_are_not_shown(self):
+        """Models take seconds to load; what the camera saw meanwhile is old."""
+        capture = FakeCamera(rate_hz=100)
+        with newest(capture) as source:
+            time.sleep(0.3)
+            first = next(iter(source))
+        assert videos.number(first.image) >= 25
+        assert first.timestamp_ms == 0
+
+    def test_closing_releases_the_camera(self):
+        capture = FakeCamera()
+        with newest(capture) as source:
+            next(iter(source))
+        assert capture.released
+
+    def test_a_camera_that_goes_away(self):
+        with newest(FakeCamera(num_frames=30)) as source, pytest.raises(UserError, match="camera 7 went away after 30"):
+            for _ in source:
+                pass
+
+    def test_a_frame_that_fails_is_not_the_end(self):
+        with newest(FakeCamera(num_frames=60, fails=(10, 20, 21))) as source:
+            frames = itertools.islice(source, 40)
+            assert videos.number(list(frames)[-1].image) >= 39
+
+    def test_a_camera_that_gives_no_picture(self):
+        with newest(FakeCamera(num_frames=0)) as source, pytest.raises(UserError, match="gives no picture"):
+            next(iter(source))
+
+    def test_a_camera_that_hangs(self):
+        with (
+            newest(FakeCamera(rate_hz=0.3), timeout_s=0.2) as source,
+            pytest.raises(UserError, match=r"no frame for 0\.2 s"),
+        ):
+            next(iter(source))
+
+
+class TestOpening:
+    def test_a_camera_that_is_not_there(self):
+        with pytest.raises(UserError, match="camera 63 cannot be opened"):
+            camera.open_source("63", windows.SamplingGrid())
+
+    def test_a_busy_camera(self, monkeypatch):
+        monkeypatch.setattr(camera.os.path, "exists", lambda _: True)
+        monkeypatch.setattr(camera.os, "access", lambda *_: True)
+        busy = FakeCamera(opens=False)
+        with pytest.raises(UserError, match="Close other programs"):
+            camera.open_source("0", windows.SamplingGrid(), open_camera=lambda _: busy)
+        assert busy.released
+
+    def test_a_camera(self):
+        with contextlib.closing(camera.open_source("0", windows.SamplingGrid(), lambda _: FakeCamera())) as source:
+            assert source.is_live
+            assert videos.number(next(iter(source)).image) >= 0
+
+    def test_a_missing_file_is_wrong_usage(self, tmp_path):
+        with pytest.raises(UsageError, match="does not exist"):
+            camera.open_source(str(tmp_path / "a.mp4"), windows.SamplingGrid())
+
+    def test_a_file_that_is_no_video(self, tmp_path):
+        (tmp_path / "a.mp4").write_bytes(bytes(1000))
+        with pytest.raises(VideoError):
+            camera.open_source(str(tmp_path / "a.mp4"), windows.SamplingGrid())
+
+    @pytest.mark.parametrize("scheme", ["rtsp", "http"])
+    def test_nobody_answers(self, scheme):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+        with pytest.raises(UserError, match="cannot be opened"):
+            camera.open_source(f"{scheme}://127.0.0.1:{port}/a", windows.SamplingGrid())
+
+    def test_a_server_that_says_nothing(self, monkeypatch):
+        monkeypatch.setattr(camera, "TIMEOUT_S", 1.0)
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            begun = time.monotonic()
+            with pytest.raises(UserError, match="within 1 s"):
+                camera.open_source(f"http://127.0.0.1:{silent.getsockname()[1]}/a.mp4", windows.SamplingGrid())
+            assert time.monotonic() - begun < 8
+
+
+def test_a_file_gives_every_frame_on_the_grid(tmp_path):
+    path = videos.write(tmp_path / "a.mp4", 60, 30)
+    with contextlib.closing(camera.open_source(path, windows.SamplingGrid(15))) as source:
+        assert not source.is_live
+        frames = []
+        for frame in source:
+            frames.append(frame)
+            time.sleep(0.01)
+    assert [videos.number(frame.image) for frame in frames] == list(range(0, 60, 2))
+    assert [frame.frame_id for frame in frames] == list(range(30))
+
+
+@pytest.fixture
+def content(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (60, 90, 160, 3), np.uint8)
+    frames = [np.concatenate([videos.frame(i)[:30], rubbish]) for i, rubbish in enumerate(noise)]
+    path = videos.write(tmp_path / "a.mp4", frames, 30, options=("-movflags", "+faststart", "-g", "10"))
+    return pathlib.Path(path).read_bytes()
+
+
+def test_a_recording_behind_http_gives_every_frame(content):
+    with (
+        servers.serving(servers.file_handler(content, len(content))) as address,
+        contextlib.closing(camera.open_source(f"{address}/a.mp4", windows.SamplingGrid(15))) as source,
+    ):
+        assert not source.is_live
+        assert [videos.number(frame.image) for frame in source] == list(range(0, 60, 2))
+
+
+def test_a_connection_that_breaks_is_told_after_what_came(content):
+    numbers = []
+    with servers.serving(servers.file_handler(content, len(content) * 6 // 10)) as address:
+        # The password is for the server, not for a log.
+        address = address.replace("//", "//user:secret@")
+        source = camera.open_source(f"{address}/a.mp4", windows.SamplingGrid(15))
+        with contextlib.closing(source), pytest.raises(VideoError, match="ends early") as caught:
+            for frame in source:
+                numbers.append(videos.number(frame.image))
+    assert caught.value.reason == "truncated"
+    assert "secret" not in str(caught.value)
+    assert numbers[:10] == list(range(0, 20, 2))
+    assert len(numbers) < 25
+
+
+def test_a_stream_behind_http_gives_its_newest_frame_until_it_ends():
+    """A network camera, 40 frames a second for four seconds, against a consumer of five a second."""
+    sent_at_s = {}
+    handler = servers.mjpeg_handler([videos.frame(number) for number in range(160)], 40, sent_at_s)
+    ages_s, numbers = [], []
+    with servers.serving(handler) as address:
+        source = camera.open_source(f"{address}/stream.mjpg", windows.SamplingGrid(15))
+        assert source.is_live
+        with contextlib.closing(source), pytest.raises(UserError, match=r"stream http.* went away after"):
+            for frame in source:
+                numbers.append(videos.number(frame.image))
+                ages_s.append(time.monotonic() - sent_at_s[numbers[-1]])
+                time.sleep(0.2)
+    assert len(numbers) >= 8
+    assert numbers == sorted(set(numbers))
+    # In step with the sender, and not more behind at the end than at the beginning.
+    assert max(ages_s[-4:]) < min(ages_s[:4]) + 0.15
+    assert max(ages_s[-4:]) < 0.5

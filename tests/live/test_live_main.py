@@ -1,0 +1,251 @@
+"""`python -m live` as a user meets it: what it prints, writes and returns."""
+
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import servers
+import videos
+from commands import REPOSITORY, run_command
+
+from beam_jobs.errors import UserError
+from live import __main__ as live_main
+from live import camera, recognizer
+from model import bundle as bundles
+
+
+@pytest.fixture(scope="module")
+def clip(athlete_videos):
+    return str(sorted(athlete_videos.rglob("squat*.mp4"))[0])
+
+
+@pytest.fixture(scope="module")
+def frames(clip):
+    capture = cv2.VideoCapture(clip)
+    return [capture.retrieve()[1] for _ in iter(capture.grab, False)]
+
+
+def run(*flags):
+    """The JSON objects that a run in this process writes, and its exit code or error."""
+    out = io.StringIO()
+    try:
+        result = live_main.run(live_main.parse([*map(str, flags), "--json"]), out)
+    except UserError as error:
+        result = error
+    return [json.loads(line) for line in out.getvalue().splitlines()], result
+
+
+def test_json_and_a_recording(athlete_bundle, clip, tmp_path):
+    """Nothing but JSON on standard output, nothing at all on standard error, a recording as long as the clip."""
+    record = tmp_path / "out.mp4"
+    done = run_command("live", "--bundle", athlete_bundle, "--source", clip, "--json", "--record", record)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(list(line) == ["timestamp_ms", "person", "exercise", "probability"] for line in lines)
+    labels = bundles.read_metadata(str(athlete_bundle))["labels"]
+    assert {line["exercise"] for line in lines} <= {*labels, None}
+    # A line every third row of the grid; the first windows have too few rows with a person.
+    steps = np.diff([line["timestamp_ms"] for line in lines])
+    assert np.all(abs(steps - 200) <= 42)
+    answers = [line for line in lines if line["exercise"]]
+    assert lines[0]["exercise"] is None and lines[0]["timestamp_ms"] == 0
+    assert last["summary"]["num_predictions"] == len(answers) > 10
+    assert list(last["summary"]) == ["person", "exercise", "probability", "num_predictions"]
+
+    shown, source = cv2.VideoCapture(str(record)), cv2.VideoCapture(clip)
+    duration_s = [v.get(cv2.CAP_PROP_FRAME_COUNT) / v.get(cv2.CAP_PROP_FPS) for v in (shown, source)]
+    assert duration_s[0] == pytest.approx(duration_s[1], abs=0.1)
+    assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_nobody_in_view(athlete_bundle, tmp_path):
+    path = videos.write(tmp_path / "a.mp4", [np.full((120, 160, 3), 128, np.uint8)] * 45, 15)
+    lines, result = run("--bundle", athlete_bundle, "--source", path)
+    assert result == 0
+    assert lines[-1] == {"summary": {"person": 0, "exercise": None, "probability": None, "num_predictions": 0}}
+    assert len(lines) == 16
+    assert all(line["exercise"] is None and line["probability"] is None for line in lines[:-1])
+
+
+def test_whoever_leaves_has_no_answer_any_more(athlete_bundle, frames, tmp_path):
+    empty = np.full_like(frames[0], 128)
+    path = videos.write(tmp_path / "a.mp4", frames[:100] + [empty] * 60, 25)
+    lines, _ = run("--bundle", athlete_bundle, "--source", path)
+    exercises = {line["timestamp_ms"]: line["exercise"] for line in lines[:-1]}
+    assert any(exercise for ms, exercise in exercises.items() if ms < 4000)
+    assert not any(exercise for ms, exercise in exercises.items() if ms > 5000)
+
+
+def test_a_file_that_ends_early_is_answered_and_told(athlete_bundle, frames, tmp_path):
+    whole = videos.write(tmp_path / "a.mkv", frames[:120], 25)
+    content = pathlib.Path(whole).read_bytes()
+    (tmp_path / "b.mkv").write_bytes(content[: int(len(content) * 0.8)])
+    record = tmp_path / "out.mp4"
+    lines, error = run("--bundle", athlete_bundle, "--source", tmp_path / "b.mkv", "--record", record)
+    assert isinstance(error, UserError) and error.exit_code == 1 and "ends early" in str(error)
+    assert lines[-1]["summary"]["num_predictions"] > 3
+    assert cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) > 40
+
+
+def test_num_frames(athlete_bundle, clip):
+    lines, result = run("--bundle", athlete_bundle, "--source", clip, "--num_frames", 7)
+    assert result == 0
+    assert [line.get("timestamp_ms", -1) // 200 for line in lines] == [0, 1, 2, -1]
+
+
+class Camera:
+    """A camera that shows frames over and over, then goes away."""
+
+    def __init__(self, frames, rate_hz, num_frames):
+        self._frames, self._period_s, self._left = frames, 1 / rate_hz, num_frames
+
+    def isOpened(self):  # noqa: N802
+        return True
+
+    def set(self, *_):
+        return True
+
+    def read(self):
+        time.sleep(self._period_s)
+        self._left -= 1
+        return (True, self._frames[self._left % len(self._frames)]) if self._left >= 0 else (False, None)
+
+    def release(self):
+        pass
+
+
+def test_a_camera_has_no_summary_and_going_away_is_told(athlete_bundle, frames, tmp_path, monkeypatch):
+    # The thread reads while the models load: enough frames for that, and for some seconds afterwards.
+    monkeypatch.setattr(
+        camera,
+        "_open_camera",
+        lambda index, grid, _: camera.NewestFrame(Camera(frames, 25, 300), f"camera {index}", grid),
+    )
+    record = tmp_path / "out.mp4"
+    lines, error = run("--bundle", athlete_bundle, "--source", "0", "--record", record)
+    assert isinstance(error, UserError) and "went away" in str(error)
+    assert len(lines) > 3 and not any("summary" in line for line in lines)
+    assert cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) > 10
+
+
+def test_a_reader_that_leaves_is_no_error(athlete_bundle, clip, tmp_path):
+    class Gone(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError
+
+    record = tmp_path / "out.mp4"
+    args = live_main.parse(["--bundle", str(athlete_bundle), "--source", clip, "--json", "--record", str(record)])
+    assert live_main.run(args, Gone()) == 0
+
+
+def interrupt(bundle, source, record, number):
+    """Starts a run, sends it a signal after some lines; its exit code, the other lines, what it told."""
+    command = [sys.executable, "-m", "live", "--bundle", bundle, "--source", source, "--json", "--record", record]
+    with subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    ) as process:
+        for _ in range(5):
+            json.loads(process.stdout.readline())
+        process.send_signal(number)
+        rest, messages = process.communicate(timeout=60)
+    return process.returncode, rest, messages
+
+
+def test_ctrl_c_interrupts_a_file_and_leaves_a_whole_recording(athlete_bundle, frames, tmp_path):
+    path = videos.write(tmp_path / "long.mp4", frames * 8, 15)
+    record = tmp_path / "out.mp4"
+    code, rest, messages = interrupt(athlete_bundle, path, record, signal.SIGINT)
+    assert code == 130
+    assert "interrupted" in messages and "Traceback" not in messages
+    assert "summary" not in rest
+    assert 10 <= cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) < len(frames) * 8
+    assert {file.name for file in tmp_path.iterdir()} == {"long.mp4", "out.mp4"}
+
+
+def test_a_signal_is_the_usual_end_of_a_stream(athlete_bundle, frames, tmp_path):
+    record = tmp_path / "out.mp4"
+    with servers.serving(servers.mjpeg_handler(frames * 50, 25)) as address:
+        code, rest, messages = interrupt(athlete_bundle, f"{address}/a.mjpg", record, signal.SIGTERM)
+    assert (code, messages) == (0, "")
+    assert "summary" not in rest
+    assert cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) >= 10
+
+
+class TestMistakes:
+    """No traceback, the right exit code, and quickly: before any model is loaded."""
+
+    @pytest.mark.parametrize(
+        ("flags", "code", "words"),
+        [
+            (["--source", "0", "--jsn"], 2, "unrecognized arguments: --jsn"),
+            (["--source", "nowhere.mp4", "--json"], 2, "nowhere.mp4 does not exist"),
+            (["--source", "0", "--record", "out.avi"], 2, "ends in .mp4"),
+            (["--source", "0", "--num_frames", "0"], 2, "expected 1 or more"),
+            (["--source", "gs://bucket/a.mp4", "--json"], 2, "Copy it here"),
+            (["--source", "63", "--json"], 1, "camera 63 cannot be opened"),
+            (["--source", "README.md", "--json"], 1, "is a text"),
+            (["--source", "0", "--pose_model", "nowhere.task"], 1, "nowhere.task does not exist"),
+        ],
+    )
+    def test_wrong_flags(self, athlete_bundle, capfd, monkeypatch, flags, code, words):
+        monkeypatch.chdir(REPOSITORY)
+        begun = time.monotonic()
+        try:
+            result = live_main.main(["--bundle", str(athlete_bundle), *flags])
+        except SystemExit as exit_:
+            result = exit_.code
+        assert result == code
+        printed = capfd.readouterr()
+        assert words in printed.err
+        assert (printed.out, "Traceback" in printed.err) == ("", False)
+        assert time.monotonic() - begun < 5
+
+    def test_no_bundle(self, tmp_path, clip, capfd):
+        assert live_main.main(["--bundle", str(tmp_path / "none"), "--source", clip, "--json"]) == 2
+        assert live_main.main(["--bundle", str(tmp_path), "--source", clip, "--json"]) == 1
+        assert "does not exist" in capfd.readouterr().err
+
+    def test_the_source_is_not_written_over(self, athlete_bundle, clip, capfd):
+        with pytest.raises(SystemExit) as exit_:
+            live_main.main(["--bundle", str(athlete_bundle), "--source", clip, "--record", clip, "--no_window"])
+        assert exit_.value.code == 2
+        assert "is the source itself" in capfd.readouterr().err
+
+    @pytest.mark.skipif(sys.platform != "linux" or bool(os.environ.get("DISPLAY")), reason="there is a display")
+    def test_no_display(self, athlete_bundle, clip, capfd):
+        assert live_main.main(["--bundle", str(athlete_bundle), "--source", clip]) == 1
+        assert "--no_window" in capfd.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("key", "value"), [("coordinates", "image"), ("pose_model_sha256", "0123"), ("frame_rate_hz", 10.0)]
+    )
+    def test_a_bundle_of_other_landmarks(self, athlete_bundle, pose_model_path, key, value):
+        import dataclasses
+
+        bundle = bundles.load(str(athlete_bundle))
+        other = dataclasses.replace(bundle, fingerprint={**bundle.fingerprint, key: value})
+        with pytest.raises(UserError, match=key) as caught:
+            recognizer.Recognizer(other, pose_model_path)
+        assert repr(value) in str(caught.value)
+        assert repr(bundle.fingerprint[key]) in str(caught.value)
+
+
+def test_help_is_quick_and_has_examples():
+    code = (
+        "import sys\nfrom live import __main__ as m\n"
+        "try: m.main(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('tensorflow', 'mediapipe', 'cv2', 'keras') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "python -m live --bundle bundle --source 0" in done.stdout
+    assert '{"timestamp_ms": 4200' in done.stdout

@@ -1,0 +1,168 @@
+"""JSON lines to the contract, recordings that are whole or not there, windows that say why they are not."""
+
+import io
+import json
+
+import cv2
+import numpy as np
+import pytest
+import videos
+
+from beam_jobs import pose
+from beam_jobs.errors import UserError
+from live import outputs
+from live.recognizer import Recognition, Summary
+
+
+def recognition(timestamp_ms, exercise, probability, due=True):
+    return Recognition(timestamp_ms, 0, exercise, probability, None, due, pose.nobody(), np.zeros(189, np.float32))
+
+
+def test_json_lines_are_the_contracts():
+    out = io.StringIO()
+    lines = outputs.JsonLines(out)
+    lines.show(recognition(4200, "squat", 0.97))
+    lines.show(recognition(4267, "squat", 0.97, due=False))
+    lines.show(recognition(4400, None, None))
+    lines.summarize(Summary(0, "squat", 0.95, 61))
+    assert out.getvalue().splitlines() == [
+        '{"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97}',
+        '{"timestamp_ms": 4400, "person": 0, "exercise": null, "probability": null}',
+        '{"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61}}',
+    ]
+
+
+def test_json_without_any_answer():
+    out = io.StringIO()
+    outputs.JsonLines(out).summarize(Summary(0, None, None, 0))
+    assert json.loads(out.getvalue())["summary"] == {
+        "person": 0,
+        "exercise": None,
+        "probability": None,
+        "num_predictions": 0,
+    }
+
+
+def test_text_lines_tell_changes_alone():
+    out = io.StringIO()
+    lines = outputs.TextLines(out)
+    for ms, exercise in ((0, None), (200, None), (400, "squat"), (600, "squat"), (800, "lunge")):
+        lines.show(recognition(ms, exercise, 0.9 if exercise else None))
+    lines.summarize(Summary(0, "squat", 0.8, 2))
+    assert [line.split() for line in out.getvalue().splitlines()] == [
+        ["0.0", "s", "nobody", "in", "view"],
+        ["0.4", "s", "squat", "90%"],
+        ["0.8", "s", "lunge", "90%"],
+        ["the", "whole:", "squat", "80%", "(2", "predictions)"],
+    ]
+
+
+class TestRecorder:
+    @pytest.mark.parametrize("size_px", [(160, 120), (163, 121)])
+    def test_gaps_on_the_grid_are_filled(self, tmp_path, size_px):
+        path = tmp_path / "new" / "a.mp4"
+        with outputs.Recorder(str(path), 15) as recorder:
+            for frame_id in (0, 1, 4, 5):
+                recorder.write(videos.frame(frame_id, *size_px), frame_id)
+        capture = cv2.VideoCapture(str(path))
+        assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(15)
+        shown = [videos.number(capture.retrieve()[1]) for _ in iter(capture.grab, False)]
+        assert shown == [0, 1, 1, 1, 4, 5]
+
+    def test_an_error_leaves_nothing(self, tmp_path):
+        with pytest.raises(RuntimeError), outputs.Recorder(str(tmp_path / "a.mp4"), 15) as recorder:
+            recorder.write(videos.frame(0), 0)
+            raise RuntimeError
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_earlier_recording_stays_until_the_new_one_is_whole(self, tmp_path):
+        path = tmp_path / "a.mp4"
+        path.write_text("earlier")
+        with outputs.Recorder(str(path), 15) as recorder:
+            recorder.write(videos.frame(0), 0)
+            assert path.read_text() == "earlier"
+        assert path.read_bytes()[4:8] == b"ftyp"
+        assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
+
+    def test_without_frames_there_is_no_file(self, tmp_path):
+        with outputs.Recorder(str(tmp_path / "a.mp4"), 15):
+            pass
+        assert list(tmp_path.iterdir()) == []
+
+    def test_where_nothing_can_be_written(self, tmp_path):
+        (tmp_path / "file").touch()
+        with (
+            pytest.raises(UserError, match="cannot be written"),
+            outputs.Recorder(str(tmp_path / "file" / "a.mp4"), 15) as recorder,
+        ):
+            recorder.write(videos.frame(0), 0)
+
+    def test_an_encoder_that_fails(self, tmp_path):
+        tiny = np.zeros((1, 1, 3), np.uint8)
+        with pytest.raises(UserError, match="MPEG-4"), outputs.Recorder(str(tmp_path / "a.mp4"), 0) as recorder:
+            recorder.write(tiny, 0)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="displays are named by DISPLAY on Linux alone")
+@pytest.mark.parametrize("display", [None, ":47"])
+def test_no_display_is_told_and_not_a_crash(monkeypatch, display):
+    """Neither without a display nor with one that nobody serves: there the window library ends the process."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+    if display:
+        monkeypatch.setenv("DISPLAY", display)
+    with pytest.raises(UserError, match="--no_window"):
+        outputs.Window(paced=False)
+
+
+class FakeScreen:
+    """cv2's window functions, with a clock of their own."""
+
+    def __init__(self, monkeypatch, keys=(), visible=1.0):
+        self.now_s, self.keys, self.visible, self.shown = 100.0, list(keys), visible, []
+        monkeypatch.setattr(outputs, "check_display", lambda: None)
+        monkeypatch.setattr(outputs.time, "monotonic", lambda: self.now_s)
+        for name in ("namedWindow", "resizeWindow", "destroyAllWindows"):
+            monkeypatch.setattr(cv2, name, lambda *_: None)
+        monkeypatch.setattr(cv2, "imshow", lambda *_: self.shown.append(self.now_s))
+        monkeypatch.setattr(cv2, "waitKey", self.wait)
+        monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: self.visible)
+
+    def wait(self, ms):
+        self.now_s += ms / 1000
+        return self.keys.pop(0) if self.keys else -1
+
+
+class TestWindow:
+    picture = np.zeros((60, 80, 3), np.uint8)
+
+    def test_a_file_is_shown_at_its_own_pace(self, monkeypatch):
+        screen = FakeScreen(monkeypatch)
+        with outputs.Window(paced=True) as window:
+            assert all(window.show(self.picture, ms) for ms in (0, 67, 133, 1000))
+        assert screen.now_s == pytest.approx(101.0, abs=0.01)
+
+    def test_a_camera_does_not_wait(self, monkeypatch):
+        screen = FakeScreen(monkeypatch)
+        with outputs.Window(paced=False) as window:
+            assert all(window.show(self.picture, ms) for ms in (0, 1000, 2000))
+        assert screen.now_s < 100.1
+
+    @pytest.mark.parametrize("key", [ord("q"), 27])
+    def test_keys_that_end(self, monkeypatch, key):
+        FakeScreen(monkeypatch, keys=[-1, ord("x"), key])
+        with outputs.Window(paced=False) as window:
+            assert [window.show(self.picture, 0) for _ in range(3)] == [True, True, False]
+
+    def test_closing_the_window_ends(self, monkeypatch):
+        FakeScreen(monkeypatch, visible=0.0)
+        with outputs.Window(paced=False) as window:
+            assert not window.show(self.picture, 0)
+
+
+def test_frame_rate(monkeypatch):
+    now_s = iter([0.0, 0.1, 0.2, 0.3])
+    monkeypatch.setattr(outputs.time, "monotonic", lambda: next(now_s))
+    rate = outputs.FrameRate()
+    assert rate.tick() is None
+    assert [rate.tick() for _ in range(3)] == pytest.approx([10, 10, 10])

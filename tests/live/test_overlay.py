@@ -1,0 +1,94 @@
+"""What is drawn, and that nothing else is touched."""
+
+import numpy as np
+import pytest
+
+from beam_jobs import landmarks, pose
+from live import overlay, recognizer
+
+LABELS = ("squat", "push_up", "lunge", "jumping_jack")
+
+
+def someone(visible=()):
+    """A pose whose landmarks lie on a grid over the whole picture, some of them visible."""
+    image = np.zeros((33, 3), np.float32)
+    image[:, 0] = np.arange(33) % 6 / 6 + 1 / 12
+    image[:, 1] = np.arange(33) // 6 / 6 + 1 / 12
+    visibility = np.zeros(33, np.float32)
+    visibility[list(visible)] = 1
+    return pose.Pose(image.copy(), image, visibility, visibility)
+
+
+def recognition(found, probabilities=None):
+    best = None if probabilities is None else int(np.argmax(probabilities))
+    return recognizer.Recognition(
+        timestamp_ms=0,
+        person=0,
+        exercise=None if best is None else LABELS[best],
+        probability=None if best is None else probabilities[best],
+        probabilities=None if best is None else np.array(probabilities, np.float32),
+        due=True,
+        pose=found,
+        features=np.zeros(189, np.float32),
+    )
+
+
+class TestSkeleton:
+    def test_visible_landmarks_and_their_edges_are_drawn(self):
+        left_arm = (landmarks.LEFT_SHOULDER, landmarks.LEFT_ELBOW)
+        picture = overlay.SkeletonAnnotator(left=(0, 0, 255)).annotate(
+            np.zeros((600, 600, 3), np.uint8), someone(left_arm)
+        )
+        red = picture[..., 2] > 200
+        for index in left_arm:
+            x, y = (someone().image[index, :2] * 600).astype(int)
+            assert red[y, x]
+        # Half-way from the shoulder (5, 1) to the elbow (1, 2), in cells of 100.
+        assert red[200, 350]
+
+    def test_hidden_landmarks_are_not(self):
+        picture = overlay.SkeletonAnnotator().annotate(np.zeros((600, 600, 3), np.uint8), someone())
+        assert not picture.any()
+
+    def test_nobody_is_nothing(self):
+        picture = overlay.SkeletonAnnotator().annotate(np.zeros((600, 600, 3), np.uint8), pose.nobody())
+        assert not picture.any()
+
+    def test_landmarks_far_outside_are_no_error(self):
+        found = someone(range(33))
+        found.image[:] = 1e9
+        overlay.SkeletonAnnotator().annotate(np.zeros((60, 60, 3), np.uint8), found)
+
+
+class TestAnswer:
+    @staticmethod
+    def bar_length(probability):
+        annotator = overlay.AnswerAnnotator(LABELS, num_bars=1, accent=(0, 255, 0))
+        picture = np.zeros((480, 640, 3), np.uint8)
+        annotator.annotate(picture, recognition(someone(), [probability, 0, 0, 0]))
+        pure = (picture == (0, 255, 0)).all(axis=2)
+        # The longest run: the figure beside it has the same colour.
+        return max(len(run) for row in pure for run in bytes(row).split(b"\0"))
+
+    def test_a_bar_is_as_long_as_its_probability(self):
+        whole = self.bar_length(1.0)
+        assert whole > 50
+        assert self.bar_length(0.5) == pytest.approx(whole / 2, abs=3)
+
+    @pytest.mark.parametrize("size", [(480, 640), (640, 360), (90, 64), (2160, 3840), (16, 16)])
+    @pytest.mark.parametrize("probabilities", [None, [0.9, 0.05, 0.03, 0.02]])
+    def test_any_size_works_in_place(self, size, probabilities):
+        picture = np.full((*size, 3), 100, np.uint8)
+        done = overlay.AnswerAnnotator(LABELS).annotate(picture, recognition(someone(), probabilities), 14.6)
+        assert done is picture
+        assert done.shape == (*size, 3)
+        assert (picture != 100).any()
+
+    def test_the_picture_below_the_panel_stays(self):
+        picture = np.full((480, 640, 3), 100, np.uint8)
+        overlay.AnswerAnnotator(LABELS).annotate(picture, recognition(someone(), [0.9, 0.1, 0, 0]), 15)
+        assert (picture[240:] == 100).all()
+
+    def test_fewer_labels_than_bars(self):
+        picture = np.full((480, 640, 3), 100, np.uint8)
+        overlay.AnswerAnnotator(("squat",), num_bars=5).annotate(picture, recognition(someone(), [1.0]))

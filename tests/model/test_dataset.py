@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from beam_jobs import tables, windows
+from beam_jobs.errors import UsageError, UserError
+from model import config, dataset
+
+RULE = config.Config().window
+
+
+def test_windows_are_those_of_the_one_rule(made, made_tables):
+    """Row numbers in place of copies: the same windows, in the same order, as `windows.windows` over the table."""
+    from beam_jobs import storage
+
+    data = dataset.load(made_tables, ["train", "test"], RULE)
+    table = storage.read_table(made_tables, tables.FINAL_FEATURES)
+    features = np.stack([table[name].to_numpy() for name in tables.FEATURE_NAMES], axis=1)
+    video_ids, detected = np.array(table["video_id"].to_pylist()), table["detected"].to_pylist()
+    found = 0
+    for index, clip in enumerate(data.clips):
+        own = np.flatnonzero(video_ids == clip.video_id)
+        expected = list(windows.windows(((features[row], detected[row]) for row in own), RULE))
+        mine = np.flatnonzero(data.clip == index)
+        assert len(mine) == len(expected)
+        for window, (last, rows) in zip(mine, expected, strict=True):
+            np.testing.assert_array_equal(data.features(np.array([window]))[0], rows)
+            assert data.frame_id[data.positions[window, -1]] == last
+        found += len(expected)
+    assert found == len(data) > 200
+    assert data.features(slice(0, 5)).shape == (5, 34, 189) and data.features(slice(0, 5)).dtype == np.float32
+
+
+def test_short_and_empty_clips(made, tmp_path):
+    clips = [
+        made.Clip("rows_12", num_rows=12),
+        made.Clip("rows_13", num_rows=13),
+        made.Clip("nobody", undetected=tuple(range(60))),
+        made.Clip("whole", num_rows=34),
+    ]
+    data = dataset.load(made.tables(tmp_path, clips), ["train"], RULE)
+    by_name = {clip.video_id: np.flatnonzero(data.clip == index) for index, clip in enumerate(data.clips)}
+    assert {name: len(found) for name, found in by_name.items()} == {
+        # Windows may end in rows 0, 3, 6, ...: row 9 has 10 rows with a person, row 12 has 13.
+        "rows_12": 0,
+        "rows_13": 1,
+        "nobody": 0,
+        # Rows 12, 15, 18, 21, 24, 27, 30, 33.
+        "whole": 8,
+    }
+    assert [clip.video_id for clip in dataset.without_window(data)] == ["nobody", "rows_12"]
+    first = data.features(by_name["whole"][:1])[0]
+    # Row 12 is the clip's 13th: the 21 before the clip are zeros.
+    assert not first[:21].any() and first[21:].any(axis=1).all()
+    assert [clip.num_detected for clip in data.clips] == [0, 12, 13, 34]
+
+
+def test_splits_and_labels(made_tables):
+    data = dataset.load(made_tables, ["test"], RULE)
+    assert {clip.split for clip in data.clips} == {"test"}
+    assert len(data.clips) == 9
+    labels = data.labels(("push_up", "squat"))
+    of = {clip.video_id: labels[data.clip == index] for index, clip in enumerate(data.clips)}
+    assert set(of["test/push_up_0"]) == {0} and set(of["test/squat_0"]) == {1}
+    assert set(of["test/lunge_0"]) == {-1} and set(of["test/unknown"]) == {-1}
+    assert data.select(labels == 0).groups() == {"test/push_up_0", "test/push_up_1"}
+
+
+def test_no_group_crosses_splits(made, made_tables, tmp_path):
+    groups = [dataset.load(made_tables, [split], RULE).groups() for split in tables.SPLITS]
+    assert all(groups) and not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
+    crossing = [made.Clip("one", group="anna"), made.Clip("two", group="anna", split="test")]
+    with pytest.raises(UserError, match=r"1 group\(s\) are .*'anna' in test and train"):
+        dataset.load(made.tables(tmp_path, crossing), ["train"], RULE)
+
+
+def test_rows_out_of_order_are_an_error(made, tmp_path):
+    import pyarrow.parquet as pq
+
+    folder = made.tables(tmp_path, [made.Clip("one"), made.Clip("two")])
+    file = tmp_path / "final_features" / "part-00000-of-00001.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.take([1, 0, *range(2, table.num_rows)]), file)
+    with pytest.raises(UserError, match=r"rows of 'one' .* do not follow one another in time"):
+        dataset.load(folder, ["train"], RULE)
+    half = table.num_rows // 2
+    pq.write_table(table.take([*range(5), *range(half, half + 5), *range(5, 10)]), file)
+    with pytest.raises(UserError, match="do not follow"):
+        dataset.load(folder, ["train"], RULE)
+
+
+def test_two_labels_in_a_clip_are_an_error(made, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = made.tables(tmp_path, [made.Clip("one", num_rows=4)])
+    file = tmp_path / "final_features" / "part-00000-of-00001.parquet"
+    table = pq.read_table(file)
+    at = table.schema.get_field_index("label")
+    pq.write_table(table.set_column(at, "label", pa.array(["squat", "squat", "lunge", None])), file)
+    with pytest.raises(UserError, match="'one' has more than one label"):
+        dataset.load(folder, ["train"], RULE)
+
+
+def test_infinite_features_are_an_error(made, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = made.tables(tmp_path, [made.Clip("one", num_rows=4)])
+    file = tmp_path / "final_features" / "part-00000-of-00001.parquet"
+    table = pq.read_table(file)
+    at = table.schema.get_field_index("nose_x")
+    pq.write_table(table.set_column(at, "nose_x", pa.array([0, float("nan"), 0, 0], pa.float32())), file)
+    with pytest.raises(UserError, match="not finite"):
+        dataset.load(folder, ["train"], RULE)
+
+
+def test_missing_tables(tmp_path):
+    with pytest.raises(UsageError, match="does not exist"):
+        dataset.check_folder(str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match="no final_features"):
+        dataset.check_folder(str(tmp_path))
+
+
+def test_many_rows_load_in_seconds(made, tmp_path):
+    """35,000 rows; the loading alone is measured."""
+    import time
+
+    folder = made.tables(tmp_path, [made.Clip(f"clip{number:02}", num_rows=3500) for number in range(10)])
+    start = time.monotonic()
+    data = dataset.load(folder, ["train"], RULE)
+    assert time.monotonic() - start < 20
+    # One window in three rows, but for the first 18 of each clip.
+    assert len(data) == 10 * len(range(12, 3500, 3))

@@ -1,0 +1,77 @@
+"""Every expected figure is worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from model import metrics
+
+
+def test_negative_log_likelihood():
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], np.float32)
+    # Truth: 0.25 and 0.8.
+    expected = -(math.log(0.25) + math.log(0.8)) / 2
+    assert metrics.negative_log_likelihood(probabilities, np.array([2, 1])) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_uniform_guess_has_the_log_of_the_classes():
+    assert metrics.negative_log_likelihood(np.full((5, 8), 1 / 8, np.float32), np.arange(5)) == pytest.approx(
+        math.log(8)
+    )
+
+
+def test_calibration_error():
+    # Ten bins. (0.6, 0.7]: confidence 0.62 and 0.68, one right -> |0.5 - 0.65| = 0.15, weight 2 of 4.
+    # (0.9, 1.0]: confidence 0.95 and 1.0, both right -> |1 - 0.975| = 0.025, weight 2 of 4.
+    highest = np.array([0.62, 0.68, 0.95, 1.0])
+    probabilities = np.stack([highest, 1 - highest], axis=1)
+    truth = np.array([0, 1, 0, 0])
+    expected = 0.5 * 0.15 + 0.5 * 0.025
+    assert metrics.expected_calibration_error(probabilities, truth, num_bins=10) == pytest.approx(expected)
+    bins = metrics.reliability(probabilities, truth, num_bins=10)
+    assert [(entry["count"], entry["accuracy"]) for entry in bins] == [(2, 0.5), (2, 1.0)]
+    assert bins[0]["confidence"] == pytest.approx(0.65)
+
+
+def test_macro_f1_weighs_classes_alike_and_counts_no_answer_as_a_miss():
+    truth = np.array([0, 0, 0, 1])
+    answers = np.array([0, 0, metrics.NO_ANSWER, 0])
+    # Class 0: precision 2/3, recall 2/3, F1 2/3. Class 1: F1 0. Class 2 is not in the truth: left out.
+    assert metrics.macro_f1(answers, truth) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_window_figures():
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]])
+    figures = metrics.window_figures(probabilities, np.array([0, 1, 1, 0]))
+    assert figures["num_windows"] == 4
+    assert figures["accuracy"] == 0.75
+    # Class 0: precision 2/3, recall 1 -> 0.8. Class 1: precision 1, recall 1/2 -> 2/3.
+    assert figures["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert figures["nll"] == pytest.approx(-(math.log(0.9) + math.log(0.4) + math.log(0.8) + math.log(0.7)) / 4)
+
+
+def test_a_clip_is_the_mean_of_its_windows_and_wrong_without_one():
+    windows = np.array([[0.9, 0.1], [0.3, 0.7], [0.2, 0.8]], np.float32)
+    clips = metrics.clip_probabilities(windows, np.array([0, 0, 2]), 3)
+    np.testing.assert_allclose(clips[[0, 2]], [[0.6, 0.4], [0.2, 0.8]], atol=1e-6)
+    assert np.isnan(clips[1]).all()
+    assert metrics.clip_answers(clips).tolist() == [0, metrics.NO_ANSWER, 1]
+    figures = metrics.clip_figures(clips, np.array([0, 0, 0]))
+    assert (figures["num_clips"], figures["num_unanswered"]) == (3, 1)
+    assert figures["accuracy"] == pytest.approx(1 / 3)
+    assert figures["nll"] == pytest.approx(-(math.log(0.6) + math.log(0.2)) / 2, rel=1e-5)
+
+
+def test_no_clip_answered_has_no_likelihood():
+    figures = metrics.clip_figures(np.full((2, 2), np.nan), np.array([0, 1]))
+    assert figures["accuracy"] == 0 and figures["nll"] is None and figures["ece"] is None
+
+
+def test_confusion_and_classes():
+    truth, answers = np.array([0, 0, 1, 1]), np.array([0, 1, 1, metrics.NO_ANSWER])
+    assert metrics.confusion(answers, truth, 3).tolist() == [[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]]
+    table = metrics.class_table(answers, truth, ("a", "b", "c"))
+    assert table["a"] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
+    assert table["b"]["precision"] == 0.5
+    assert table["c"]["precision"] is None and table["c"]["support"] == 0

@@ -1,0 +1,206 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beam_jobs.errors import UserError
+from model import batches, bundle, config, dataset, evaluate, train
+
+
+def test_class_weights_let_each_class_weigh_the_same():
+    counts = np.array([10, 30, 60])
+    # 100 / (3 * 10), ...
+    np.testing.assert_allclose(batches.class_weights(counts), [10 / 3, 10 / 9, 5 / 9], rtol=1e-6)
+    np.testing.assert_allclose(batches.class_weights(counts) * counts, [100 / 3] * 3, rtol=1e-6)
+
+
+def test_batches_draw_few_windows_of_each_clip_anew_each_epoch(made_tables):
+    data = dataset.load(made_tables, ["train"], config.Config().window)
+    truth = data.labels(("lunge", "push_up", "squat"))
+    settings = config.TrainingConfig(max_windows_per_clip=5, batch_size=7)
+    drawn = batches.Batches(data, truth, 3, settings, seed=1)
+
+    def epoch() -> tuple[np.ndarray, np.ndarray]:
+        parts = [drawn[index] for index in range(len(drawn))]
+        assert all(len(windows) <= 7 for windows, _, _ in parts)
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    windows, one_hot = epoch()
+    assert len(windows) == 5 * 12
+    assert one_hot.sum(axis=0).tolist() == [20, 20, 20]
+    first = windows[:, -1]
+    drawn.on_epoch_end()
+    assert not np.array_equal(epoch()[0][:, -1], first)
+    again = batches.Batches(data, truth, 3, settings, seed=1)
+    np.testing.assert_array_equal(again[0][0], windows[:7])
+    whole = batches.Batches(data, truth, 3, config.TrainingConfig(max_windows_per_clip=0), seed=1)
+    assert sum(len(whole[index][0]) for index in range(len(whole))) == len(data)
+
+
+def test_it_learns_what_can_be_learned(made_bundle, made_tables, tmp_path):
+    figures = evaluate.evaluate(made_bundle, made_tables, str(tmp_path / "report"))
+    assert figures["windows"]["accuracy"] > 0.9
+    # Nine clips: one has no label, one no window, and counts as wrong.
+    assert figures["clips"]["num_clips"] == 8
+    assert figures["clips"]["accuracy"] == pytest.approx(7 / 8)
+    curves = bundle.read_metadata(made_bundle)["phases"][0]["curves"]
+    assert curves["nll"][-1] < curves["nll"][0] / 2
+
+
+def test_the_same_command_twice_gives_the_same_figures(made_tables, made_bundle, quick_config, tmp_path):
+    again = str(tmp_path / "again")
+    train.train(made_tables, again, quick_config)
+    first, second = bundle.read_metadata(made_bundle), bundle.read_metadata(again)
+    for metadata in (first, second):
+        metadata["phases"][0].pop("minutes")
+    assert first == second
+    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
+    np.testing.assert_array_equal(
+        bundle.load(made_bundle).probabilities(windows), bundle.load(again).probabilities(windows)
+    )
+
+
+def test_another_seed_gives_another_network(made_tables, made_bundle, quick_config, tmp_path):
+    other = str(tmp_path / "other")
+    settings = config.from_dict({"seed": 2, "training": {"epochs": 1}}, quick_config)
+    train.train(made_tables, other, settings, log_dir=str(tmp_path / "logs"))
+    curves = [bundle.read_metadata(path)["phases"][0]["curves"]["nll"][0] for path in (made_bundle, other)]
+    assert curves[0] != curves[1]
+    # With --log_dir the logs are there and not in the bundle.
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*")) and not Path(other, "logs").exists()
+
+
+def test_the_best_weights_are_kept(made_bundle, made_tables, quick_config):
+    """The bundle's validation figure is the best epoch's, not the last one's."""
+    metadata = bundle.read_metadata(made_bundle)
+    best = min(metadata["phases"][0]["curves"]["val_nll"])
+    assert metadata["metrics"]["validation"]["windows"]["nll"] == pytest.approx(best, abs=1e-4)
+
+
+def test_tensorboard_logs_are_in_the_bundle(made_bundle):
+    assert list(Path(made_bundle, "logs").rglob("events.out.tfevents.*"))
+    assert not list(Path(made_bundle).rglob("best.weights.h5"))
+
+
+def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, made_bundle, tmp_path, quick_config):
+    """Two of the three exercises, by people whom the bundle knows nothing of, in tables of the bundle's own graph."""
+    clips = [
+        made.Clip(f"new/{split}_{label}_{number}", label, split=split, num_rows=90)
+        for label in ("lunge", "squat")
+        for split in ("train", "validation")
+        for number in range(3)
+    ]
+    folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
+    settings = config.from_dict({"augmentation": {"noise": 0.0}}, quick_config)
+    tuned = str(tmp_path / "tuned")
+    before = evaluate.evaluate(made_bundle, folder, str(tmp_path / "before"), "validation")
+    train.finetune(made_bundle, folder, tuned, settings)
+    after = evaluate.evaluate(tuned, folder, str(tmp_path / "after"), "validation")
+    assert after["windows"]["nll"] < before["windows"]["nll"]
+    metadata = bundle.read_metadata(tuned)
+    assert metadata["labels"] == ["lunge", "push_up", "squat"]
+    assert [phase["phase"] for phase in metadata["phases"]] == ["train", "finetune"]
+    # It knows whom both phases were trained on.
+    assert len(metadata["trained_groups"]) == 12 + 6
+    assert any("not in the" not in warning and "stopped" in warning for warning in after["warnings"])
+    assert before["never_trained_on"] and not after["never_trained_on"]
+
+
+def test_finetuning_that_does_not_help_changes_nothing(made, made_bundle, tmp_path, quick_config):
+    """Contradicting labels in validation: every epoch makes it worse, the bundle's weights stay."""
+    clips = [made.Clip("a", "squat"), made.Clip("b", "lunge"), made.Clip("c", "push_up", split="validation")]
+    folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
+    settings = config.from_dict({"training": {"finetune_learning_rate": 0.003}}, quick_config)
+    tuned = str(tmp_path / "tuned")
+    train.finetune(made_bundle, folder, tuned, settings)
+    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
+    np.testing.assert_allclose(
+        bundle.load(tuned).probabilities(windows), bundle.load(made_bundle).probabilities(windows), atol=1e-6
+    )
+
+
+def test_finetuning_to_a_new_class_keeps_the_body_and_the_known_outputs(made, made_bundle, quick_config):
+    from beam_jobs import storage
+    from model import networks
+
+    network = networks.build(quick_config.network, 3)
+    with storage.local_copy(f"{made_bundle}/{bundle.WEIGHTS}") as weights:
+        network.load_weights(weights)
+    wider = train._with_more_classes(network, quick_config.network, 4)
+    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
+    np.testing.assert_allclose(wider.predict(windows, verbose=0)[:, :3], network.predict(windows, verbose=0), atol=1e-5)
+
+
+def test_finetuning_to_a_new_class(made, made_bundle, tmp_path, quick_config):
+    clips = [
+        made.Clip(f"{label}_{split}", label, split=split)
+        for label in ("squat", "burpee")
+        for split in ("train", "validation")
+    ]
+    folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
+    settings = config.from_dict({"training": {"finetune_epochs": 1}}, quick_config)
+    train.finetune(made_bundle, folder, str(tmp_path / "tuned"), settings)
+    loaded = bundle.load(str(tmp_path / "tuned"))
+    assert loaded.labels == ("lunge", "push_up", "squat", "burpee")
+    assert loaded.probabilities(np.zeros((1, 34, 189), np.float32)).shape == (1, 4)
+
+
+def test_tables_of_another_transform_graph_are_refused(made, made_bundle, tmp_path, quick_config):
+    folder = made.tables(tmp_path / "tables", made.three_classes("other/"), scale=2.0)
+    for use in (
+        lambda: train.finetune(made_bundle, folder, str(tmp_path / "tuned"), quick_config),
+        lambda: evaluate.evaluate(made_bundle, folder, str(tmp_path / "report")),
+    ):
+        with pytest.raises(UserError, match=r"another transform graph .* --transform_fn"):
+            use()
+    assert not (tmp_path / "tuned").exists() and not (tmp_path / "report").exists()
+
+
+def test_finetuning_cannot_change_the_network(made_bundle, made_tables, tmp_path, quick_config):
+    settings = config.from_dict({"network": {"filters": 8}}, quick_config)
+    with pytest.raises(UserError, match="the bundle has NetworkConfig"):
+        train.finetune(made_bundle, made_tables, str(tmp_path / "tuned"), settings)
+
+
+@pytest.mark.parametrize(
+    ("clips", "said"),
+    [
+        ([("a", "squat", "train"), ("b", "lunge", "train")], "the validation split has no window with a label"),
+        ([("a", "squat", "test"), ("b", "lunge", "validation")], "the train split has no window with a label"),
+        ([("a", "squat", "train"), ("b", "squat", "validation")], "the one class 'squat'"),
+        ([("a", None, "train"), ("b", "squat", "validation")], "the train split has no window with a label"),
+        (
+            [("a", "squat", "train"), ("b", "lunge", "train"), ("c", "burpee", "validation")],
+            "no class of the train split has a window in the validation split",
+        ),
+    ],
+)
+def test_tables_that_cannot_be_learned_from(made, tmp_path, quick_config, clips, said):
+    made_clips = [made.Clip(name, label, split=split) for name, label, split in clips]
+    folder = made.tables(tmp_path / "tables", made_clips)
+    with pytest.raises(UserError) as caught:
+        train.train(folder, str(tmp_path / "bundle"), quick_config)
+    assert said in str(caught.value)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, capsys):
+    clips = [
+        made.Clip("a", "squat"),
+        made.Clip("b", "lunge"),
+        made.Clip("c", "squat", split="validation"),
+        made.Clip("d", "burpee", split="validation"),
+        made.Clip("e", "squat", num_rows=10),
+    ]
+    folder = made.tables(tmp_path / "tables", clips)
+    train.train(folder, str(tmp_path / "bundle"), config.from_dict({"training": {"epochs": 1}}, quick_config))
+    told = capsys.readouterr().err
+    assert "lunge: not in the validation split" in told
+    assert "burpee: in the validation split and not in the train split; left out" in told
+    assert "1 clips of the train split have too few rows with a person" in told
+    metadata = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert metadata["labels"] == ["lunge", "squat"]
+    # The short clip is not among those that it was trained on; the other classes' clip not among the figures.
+    assert metadata["phases"][0]["num_clips"] == 2
+    assert metadata["metrics"]["validation"]["clips"]["num_clips"] == 1
