@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from beam_jobs import options
+from beam_jobs import native_logs, options
 from beam_jobs.errors import report_user_errors
 
 _MODULES = {
@@ -22,4 +22,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    native_logs.drop()  # for the local workers too, which are this process's children
     sys.exit(main())

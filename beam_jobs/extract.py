@@ -64,8 +64,6 @@ class ExtractVideo(beam.DoFn):
 
     def setup(self) -> None:
         """Loads what every video of this worker needs."""
-        if self._progress_address:  # on a person's terminal; a distributed runner's logs are for looking into
-            pose.quiet_native_logs()
         self._model = pose_model.locate(self._pose_model_path)
         self._fingerprint = json.dumps(pose.fingerprint(self._model, self._frame_rate_hz), sort_keys=True)
         self._decoder = Decoder(self._decode_timeout_s)

@@ -280,9 +280,11 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     shards = landmark_rows.plan_shards(videos, ROWS_PER_SHARD)
     num_rows = sum(video.num_rows for video in videos)
     num_to_read = num_rows + (0 if transform_fn else sum(video.num_rows for video in training))
+    beam_args = _with_local_defaults(beam_args, num_to_read)
+    local = "--runner=FnApiRunner" in beam_args
     try:
-        with progress.watch(num_to_read, "rows", "rows") as teller_address:
-            pipeline = beam.Pipeline(options=PipelineOptions(_with_local_defaults(beam_args, num_to_read)))
+        with progress.watch(num_to_read, "rows", "rows") if local else contextlib.nullcontext() as teller_address:
+            pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
             fitted = None
             if transform_fn:
                 _copy_folder(transform_fn, storage.join(staging, transform_graph.FOLDER, transform_graph.FOLDER))

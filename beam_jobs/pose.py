@@ -2,8 +2,6 @@
 
 import dataclasses
 import importlib.metadata
-import os
-import sys
 
 import numpy as np
 
@@ -60,18 +58,6 @@ def fingerprint(model_path: str, frame_rate_hz: float = windows.DEFAULT_FRAME_RA
         "pose_model_sha256": pose_model.sha256(model_path),
         "running_mode": RUNNING_MODE,
     }
-
-
-def quiet_native_logs() -> None:
-    """Sends what native code writes to standard error nowhere, and keeps Python's own messages.
-
-    MediaPipe and TFLite write a dozen lines for every video and have no switch for it. Call it once in a process.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
 
 
 class PoseEstimator:

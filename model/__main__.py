@@ -4,8 +4,8 @@ import sys
 from typing import Any
 
 from beam_jobs.errors import report_user_errors
+from beam_jobs.native_logs import quiet_import
 from model import options
-from model.quiet import quiet_import
 
 
 @report_user_errors

@@ -23,8 +23,8 @@ import numpy as np
 
 from beam_jobs import landmarks, storage, tables, windows
 from beam_jobs.errors import UserError
+from beam_jobs.native_logs import quiet_import
 from beam_jobs.windows import WindowRule
-from model.quiet import quiet_import
 
 SCHEMA_VERSION = tables.SCHEMA_VERSION
 MARKER = "bundle.json"

@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from conftest import run_command
+from commands import run_command
 
 from beam_jobs import storage, tables
 

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import run_command
+from commands import run_command
 
 from beam_jobs import options
 from beam_jobs.errors import UsageError

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from commands import REPOSITORY
 
 from beam_jobs import pose, pose_model
 from beam_jobs.errors import UserError

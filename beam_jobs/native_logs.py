@@ -1,4 +1,4 @@
-"""TensorFlow without the lines that it prints to standard error while it is imported."""
+"""What native libraries (TensorFlow, MediaPipe, TFLite) write to standard error, kept from a person's terminal."""
 
 import contextlib
 import os
@@ -32,3 +32,16 @@ def quiet_import() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def drop() -> None:
+    """Sends what native code writes to standard error nowhere, and keeps Python's own messages.
+
+    MediaPipe and TFLite write a dozen lines for every video and have no switch for it. Call it once in a process; its
+    children inherit it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
