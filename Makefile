@@ -2,6 +2,7 @@
 PYTHON ?= python3
 RUN = .venv/bin/python
 DEMO = demo
+NUM_CLIPS = 120
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
@@ -9,21 +10,23 @@ export GLOG_minloglevel ?= 2
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
+	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	touch .venv/installed
 
 # The whole path on drawn athletes: videos -> tables -> bundle -> report -> a live answer. `make` prints each command.
 demo: .venv/installed
-	$(RUN) -m beam_jobs athletes --output $(DEMO)/videos --num_clips 120 --seed 0
+	$(RUN) -m beam_jobs athletes --output $(DEMO)/videos --num_clips $(NUM_CLIPS) --seed 0
 	$(RUN) -m beam_jobs extract --videos $(DEMO)/videos --labels $(DEMO)/videos/labels.csv --output $(DEMO)/tables
 	$(RUN) -m beam_jobs features --input $(DEMO)/tables --output $(DEMO)/tables
 	$(RUN) -m model train --tables $(DEMO)/tables --output $(DEMO)/bundle
 	$(RUN) -m model evaluate --bundle $(DEMO)/bundle --tables $(DEMO)/tables --output $(DEMO)/report
 	$(RUN) -m beam_jobs athletes --output $(DEMO)/unseen --num_clips 3 --seed 1 --exercises lunge
 	$(RUN) -m live --bundle $(DEMO)/bundle --source $(DEMO)/unseen/lunge/lunge_0000.mp4 --json --no_window \
-	  --record $(DEMO)/unseen/answer.mp4
-	@echo "The report is $(DEMO)/report/report.html; the annotated clip of somebody unseen is $(DEMO)/unseen/answer.mp4."
+	  --record $(DEMO)/unseen/answer.mp4 > $(DEMO)/unseen/answer.jsonl
+	tail -n 3 $(DEMO)/unseen/answer.jsonl
+	@$(RUN) tests/check_demo.py $(DEMO) lunge
 
 test: .venv/installed
 	$(RUN) -m pytest

@@ -46,7 +46,6 @@ EXTRAS = {
         "imageio-ffmpeg>=0.6",  # an ffmpeg binary, to make odd videos for the tests
         "mypy>=1.15",
         "pytest>=8",
-        "pytest-xdist>=3.6",
         "ruff>=0.12",
         "uv>=0.8",  # compiles requirements.txt
     ],

@@ -1,6 +1,7 @@
 """python -m beam_jobs: parse, validate, build, run."""
 
 import importlib
+import os
 import sys
 
 from beam_jobs import native_logs, options
@@ -23,4 +24,8 @@ def main(argv: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     native_logs.drop()  # for the local workers too, which are this process's children
-    sys.exit(main())
+    exit_code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: taken down one by one, the threads of gRPC and MediaPipe abort the process now and then (seen: -6).
+    os._exit(exit_code)

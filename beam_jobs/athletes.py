@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import tqdm
 
-from beam_jobs import storage, tables
+from beam_jobs import options, storage, tables
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.exercises import DEFAULT_EXERCISES, EXERCISES
 from beam_jobs.scenes import Clip, Scene
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     else:
         storage.write_text(noted, json.dumps(parameters, indent=1) + "\n")
     missing = [clip for clip in clips if not storage.exists(storage.join(args.output, clip.video))]
-    workers = max(1, min(args.num_workers or os.cpu_count() or 1, len(missing)))
+    workers = max(1, min(args.num_workers or options.num_cores(), len(missing)))
     context = multiprocessing.get_context("spawn")
     with (
         concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool,

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# Boxes that stand at an MP4's top level; anything else there is trailing rubbish, which players ignore too.
+# Boxes that an MP4 may begin with, and whose end is the file's; others between them are passed over, as players do.
 _TOP_BOXES = frozenset(
     (b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"free", b"skip", b"wide", b"meta", b"sidx", b"uuid")
 )
@@ -92,17 +92,22 @@ def _boxes(file: BinaryIO, position: int, end: int) -> Iterator[tuple[bytes, int
 
 
 def _iso_media(file: BinaryIO, size: int) -> Promise:
-    num_bytes, has_index, has_tracks, fragmented, duration_s = 0, False, False, False, None
+    num_bytes, seen_to, has_index, has_tracks, fragmented, duration_s = 0, 0, False, False, False, None
     for kind, content, end in _boxes(file, 0, size):
         if kind not in _TOP_BOXES:
-            break
-        num_bytes = max(num_bytes, end)
+            if end > size or not all(32 <= byte < 127 for byte in kind):
+                break  # rubbish and no box
+            seen_to = end
+            continue
+        num_bytes = seen_to = end
         fragmented |= kind == b"moof"
         if kind == b"moov":
             has_index = True
             if end <= size:
                 has_tracks = any(inner == b"trak" for inner, _, _ in _boxes(file, content, end))
                 duration_s = _shown_s(file, content, end)
+    if not has_index and seen_to + 8 <= size:
+        return Promise(None, size)  # the index may lie behind what was not understood
     return Promise(num_bytes, size, has_index, has_tracks, counts_frames=not fragmented, duration_s=duration_s)
 
 

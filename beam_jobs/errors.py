@@ -29,11 +29,15 @@ def report_user_errors(main: Callable[..., int | None]) -> Callable[..., int]:
             print(f"error: {error}", file=sys.stderr)
             return error.exit_code
         except KeyboardInterrupt:
-            print("interrupted: what is whole was kept; run the same command again to go on.", file=sys.stderr)
+            print("interrupted; nothing half-written was left.", file=sys.stderr)
             return 130
         except BrokenPipeError:
             # The reader of our output went away (`| head`): not an error of ours; keep Python from saying so at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        except OSError as error:
+            # A full disk, a folder without permission, a network that is gone: it says what and where by itself.
+            print(f"error: {error}", file=sys.stderr)
+            return UserError.exit_code
 
     return wrapped

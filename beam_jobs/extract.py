@@ -6,9 +6,9 @@ a job that was killed is started again and skips what is there.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -21,12 +21,12 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_jobs import options, pose, pose_model, progress, storage, tables, windows
+from beam_jobs import options, pose, pose_model, progress, runner, storage, tables, windows
 from beam_jobs.decoder import Decoder
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.labels import Labels
-from beam_jobs.pose_rows import Counts, GapMeter, dead_letter, landmark_batches, quality_row, relabel
-from beam_jobs.sources import LabelLookup, Video, VideoSource, csv_columns, video_source
+from beam_jobs.pose_rows import POSE_FAILED, Counts, GapMeter, dead_letter, landmark_batches, quality_row, relabel
+from beam_jobs.sources import LabelLookup, Video, VideoSource, csv_columns, manifest_videos, video_source
 from beam_jobs.video import VideoError
 
 # Beam's counters of this job, in the namespace "extract".
@@ -40,6 +40,8 @@ COUNTERS = (
     "decoding_ms",
     "estimating_ms",
 )
+# Not a fault of the video's content: such a video is tried again when the job is run again.
+PASSING_REASONS = ("decoder_crashed", "decoder_hung", POSE_FAILED)
 
 
 class ExtractVideo(beam.DoFn):
@@ -48,7 +50,7 @@ class ExtractVideo(beam.DoFn):
     def __init__(
         self,
         output: str,
-        lookup: LabelLookup,
+        labels_path: str | None,
         pose_model_path: str | None,
         frame_rate_hz: float,
         decode_timeout_s: float,
@@ -56,7 +58,7 @@ class ExtractVideo(beam.DoFn):
     ) -> None:
         """See ExtractLandmarks."""
         self._output = output
-        self._lookup = lookup
+        self._labels_path = labels_path
         self._pose_model_path = pose_model_path
         self._frame_rate_hz = frame_rate_hz
         self._decode_timeout_s = decode_timeout_s
@@ -64,6 +66,7 @@ class ExtractVideo(beam.DoFn):
 
     def setup(self) -> None:
         """Loads what every video of this worker needs."""
+        self._lookup = LabelLookup.read(self._labels_path)
         self._model = pose_model.locate(self._pose_model_path)
         self._fingerprint = json.dumps(pose.fingerprint(self._model, self._frame_rate_hz), sort_keys=True)
         self._decoder = Decoder(self._decode_timeout_s)
@@ -75,18 +78,24 @@ class ExtractVideo(beam.DoFn):
         self._teller.close()
 
     def process(self, video: Video) -> Iterator[Any]:
-        """Extracts a video, or finds that it is done."""
-        try:
-            with storage.local_copy(video.uri) as path:
-                yield from self._extract(video, path)
-        except (OSError, VideoError) as error:
-            yield from self._fail(video, "read", error)
+        """Extracts a video, or finds that it is done.
+
+        Only what cannot be read becomes a dead letter. What cannot be written is no fault of the video: it fails the
+        bundle, which the runner tries again.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                video.uri.encode()  # a local name that is no UTF-8 cannot stand in a table
+                path = stack.enter_context(storage.local_copy(video.uri))
+                content = pose_model.sha256(path)
+            except (OSError, UnicodeEncodeError) as error:
+                _count("videos_failed")
+                yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, "read", error, 0))
+            else:
+                yield from self._extract(video, path, content)
         self._teller.tell(videos=1)
 
-    def _extract(self, video: Video, path: str) -> Iterator[Any]:
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f"{video.uri} does not exist; expected a video. Check the path.")
-        content = pose_model.sha256(path)
+    def _extract(self, video: Video, path: str, content: str) -> Iterator[Any]:
         labels = self._lookup.find(video)
         file = storage.landmarks_file(self._output, video.video_id)
         done = self._done(file, content)
@@ -110,7 +119,9 @@ class ExtractVideo(beam.DoFn):
         except UserError:  # of another schema version: to be made again
             return None
         same = metadata.get("content_sha256") == content and metadata.get(tables.FINGERPRINT_KEY) == self._fingerprint
-        return metadata if same else None
+        if not same or any(letter["reason"] in PASSING_REASONS for letter in json.loads(metadata["dead_letters"])):
+            return None
+        return metadata
 
     def _estimate(self, video: Video, path: str, content: str, labels: Labels, file: str) -> Iterator[Any]:
         counts, gaps = Counts(), GapMeter()
@@ -118,7 +129,10 @@ class ExtractVideo(beam.DoFn):
         metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
         stream = self._decoder.read(path, self._frame_rate_hz)
         try:
-            with storage.table_writer(file, tables.LANDMARKS, metadata) as writer, self._new_estimator() as estimator:
+            with (
+                storage.table_writer(file, tables.LANDMARKS, metadata) as writer,
+                pose.PoseEstimator(self._model) as estimator,
+            ):
                 try:
                     for batch in landmark_batches(
                         stream, estimator, video.video_id, labels, counts, lambda num: self._teller.tell(frames=num)
@@ -128,7 +142,7 @@ class ExtractVideo(beam.DoFn):
                 except VideoError as error:
                     if not counts.frames_sampled:
                         raise  # nothing to keep: no file
-                    letters = [dead_letter(video, "decode", error, counts.frames_sampled)]
+                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled)]
                 finally:
                     counts.frames_decoded, counts.decoding_ms = stream.num_frames_decoded, round(stream.decoding_ms)
                     _count_all(counts)
@@ -136,18 +150,16 @@ class ExtractVideo(beam.DoFn):
                 writer.add_key_value_metadata({"quality": json.dumps(quality), "dead_letters": json.dumps(letters)})
         except VideoError as error:
             storage.remove(file)  # a former version of the video may have left one
-            yield from self._fail(video, "decode", error)
+            _count("videos_failed")
+            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0))
             return
         _count("videos_failed" if letters else "videos_done")
         yield quality
         yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
 
-    def _new_estimator(self) -> pose.PoseEstimator:
-        return pose.PoseEstimator(self._model)
 
-    def _fail(self, video: Video, stage: str, error: Exception) -> Iterator[Any]:
-        _count("videos_failed")
-        yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, stage, error, 0))
+def _stage_of(error: VideoError) -> str:
+    return "estimate" if error.reason == POSE_FAILED else "decode"
 
 
 def _count(name: str, num: int = 1) -> None:
@@ -185,12 +197,11 @@ def merge_rows(existing: pa.Table | None, rows: list[dict], table: tables.Table,
 
 
 class WriteSummaries(beam.DoFn):
-    """Writes the quality and the dead_letters table, each as one file; then fails the job if too many videos did."""
+    """Writes the quality and the dead_letters table, each as one file."""
 
-    def __init__(self, output: str, max_failed_share: float) -> None:
+    def __init__(self, output: str) -> None:
         """See ExtractLandmarks."""
         self._output = output
-        self._max_failed_share = max_failed_share
 
     def process(self, _: None, quality: list[dict], dead_letters: list[dict]) -> Iterator[str]:
         """Writes both tables and yields their paths."""
@@ -200,7 +211,6 @@ class WriteSummaries(beam.DoFn):
             existing = storage.read_table(self._output, table) if storage.exists(path) else None
             storage.write_table(path, table, merge_rows(existing, rows, table, video_ids))
             yield path
-        check_failed_share(len(video_ids), dead_letters, self._max_failed_share, self._output)
 
 
 @dataclasses.dataclass
@@ -209,19 +219,17 @@ class ExtractLandmarks(beam.PTransform):
 
     Attributes:
       output: a folder, local or gs://.
-      lookup: labels of the videos.
+      labels_path: a labels.csv that workers can read; None for no labels.
       pose_model_path: the `.task`, a path that workers can read; None for the default model.
       frame_rate_hz: of the sampling grid.
-      max_failed_share: the job fails past it, after writing everything.
       decode_timeout_s: how long a decoder may yield nothing.
       progress_address: where a local launcher listens.
     """
 
     output: str
-    lookup: LabelLookup
+    labels_path: str | None
     pose_model_path: str | None
     frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
-    max_failed_share: float = 0.05
     decode_timeout_s: float = 60.0
     progress_address: tuple[str, int] | None = None
 
@@ -234,7 +242,7 @@ class ExtractLandmarks(beam.PTransform):
             >> beam.ParDo(
                 ExtractVideo(
                     self.output,
-                    self.lookup,
+                    self.labels_path,
                     self.pose_model_path,
                     self.frame_rate_hz,
                     self.decode_timeout_s,
@@ -247,7 +255,7 @@ class ExtractLandmarks(beam.PTransform):
             | "Once" >> beam.Create([None])
             | "WriteSummaries"
             >> beam.ParDo(
-                WriteSummaries(self.output, self.max_failed_share),
+                WriteSummaries(self.output),
                 quality=beam.pvalue.AsList(extracted.quality),
                 dead_letters=beam.pvalue.AsList(extracted.dead_letters),
             )
@@ -256,6 +264,8 @@ class ExtractLandmarks(beam.PTransform):
 
 def match_videos(source: VideoSource) -> list[Video]:
     """The videos of a source, matched here and now as the job's workers match them."""
+    if source.manifest is not None:
+        return manifest_videos(source.manifest)
     if source.pattern is None:
         return list(source.listed)
     found = (source.video(file.path) for file in FileSystems.match([source.pattern])[0].metadata_list)
@@ -270,6 +280,10 @@ class MatchVideos(beam.PTransform):
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[Video]:
         """Wires it."""
+        if self.source.manifest is not None:
+            return (
+                pipeline | "Manifest" >> beam.Create([self.source.manifest]) | "Read" >> beam.FlatMap(manifest_videos)
+            )
         if self.source.pattern is None:
             return pipeline | "List" >> beam.Create(self.source.listed)
         return (
@@ -283,41 +297,43 @@ class MatchVideos(beam.PTransform):
 def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     """Runs `python -m beam_jobs extract`."""
     source = video_source(args.videos)
+    labels_path = args.labels
+    if labels_path is None and source.manifest is not None and "label" in csv_columns(source.manifest):
+        labels_path = source.manifest
+    options.check_shared(beam_args, {"videos": args.videos, "labels": labels_path, "output": args.output})
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
-    labels = args.labels
-    if labels is None and args.videos.lower().endswith(".csv") and "label" in csv_columns(args.videos):
-        labels = args.videos
-    lookup = LabelLookup.read(labels)
-    unlabelled = [video.video_id for video in videos if not lookup.names(video)] if labels else []
-    if unlabelled:
-        print(f"{len(unlabelled)} of {len(videos)} videos are not in {labels}, for example {unlabelled[0]}.")
-    if labels and len(unlabelled) == len(videos):
-        raise UserError(f"None of the {len(videos)} videos is in {labels}; expected their paths in its `video` column.")
+    _tell_of_labels(videos, labels_path)
 
     beam_args = options.with_local_defaults(beam_args)
-    local = "--runner=FnApiRunner" in beam_args
-    pose_model_path = pose_model.locate(args.pose_model)
-    if not local:
-        pose_model_path = _stage(pose_model_path, args.output)
     job = ExtractLandmarks(
-        args.output, lookup, pose_model_path, args.frame_rate_hz, args.max_failed_share, args.decode_timeout_s
+        args.output, labels_path, pose_model.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
     )
-    if not local:
-        _report(_run(job, source, beam_args), args.output)
-        return 0
-    # Here the launcher checks the share itself: an exception in a local worker is told five times, with its stack.
-    with progress.watch(len(videos), "videos", "frames") as address:
-        local_job = dataclasses.replace(job, progress_address=address, max_failed_share=1.0)
-        counters = _run(local_job, source, beam_args)
+    if options.is_local(beam_args):
+        storage.remove_stale(storage.join(args.output, tables.LANDMARKS.name))
+        with progress.watch(len(videos), "videos", "frames") as address:
+            counters = _run(dataclasses.replace(job, progress_address=address), source, beam_args)
+    else:
+        staged = dataclasses.replace(job, pose_model_path=_stage(str(job.pose_model_path), args.output))
+        counters = _run(staged, source, beam_args)
     _report(counters, args.output)
     ids = {video.video_id for video in videos}
     dead_letters = storage.read_table(args.output, tables.DEAD_LETTERS).to_pylist()
-    check_failed_share(
-        len(ids), [row for row in dead_letters if row["video_id"] in ids], args.max_failed_share, args.output
-    )
+    failed = [row for row in dead_letters if row["video_id"] in ids]
+    check_failed_share(len(ids), failed, args.max_failed_share, args.output)
     return 0
+
+
+def _tell_of_labels(videos: list[Video], labels_path: str | None) -> None:
+    lookup = LabelLookup.read(labels_path)
+    unlabelled = [video.video_id for video in videos if not lookup.names(video)] if labels_path else []
+    if unlabelled and len(unlabelled) == len(videos):
+        raise UserError(
+            f"None of the {len(videos)} videos is in {labels_path}; expected their paths in its `video` column."
+        )
+    if unlabelled:
+        print(f"{len(unlabelled)} of {len(videos)} videos are not in {labels_path}, for example {unlabelled[0]}.")
 
 
 def _stage(pose_model_path: str, output: str) -> str:
@@ -332,8 +348,7 @@ def _stage(pose_model_path: str, output: str) -> str:
 def _run(job: ExtractLandmarks, source: VideoSource, beam_args: list[str]) -> dict[str, int]:
     pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
     _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> job
-    result = pipeline.run()
-    result.wait_until_finish()
+    result = runner.run(pipeline)
     counters = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("extract"))["counters"]
     return {counter.key.metric.name: counter.committed for counter in counters}
 

@@ -6,8 +6,9 @@ import dataclasses
 import functools
 import json
 import shutil
+import sys
+import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
@@ -16,11 +17,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineState
+from apache_beam.runners.runner import PipelineResult
 
-from beam_jobs import landmark_rows, landmarks, options, progress, storage, tables, transform_graph, windows
+from beam_jobs import (
+    landmark_rows,
+    landmarks,
+    options,
+    progress,
+    publishing,
+    runner,
+    storage,
+    tables,
+    transform_graph,
+    windows,
+)
 from beam_jobs.errors import UserError
-from beam_jobs.landmark_rows import Rows, Shard
+from beam_jobs.landmark_rows import LandmarksFile, Rows, Shard
 
 # The tables that this job writes; `final_features`, which everybody reads, is the first to go and the last to come.
 WRITTEN = (*tables.PHYSICAL, tables.FINAL_FEATURES)
@@ -28,7 +40,8 @@ ROWS_PER_SHARD = 100_000
 _ROWS_PER_FIT_TASK = 20_000
 # From so many rows on, local worker processes are worth their start.
 _ROWS_FOR_PROCESSES = 500_000
-_STAGING_PREFIX = ".features-"
+# The namespace of Beam's counters of this job.
+_COUNTERS = "features"
 
 
 def feature_tables(
@@ -73,8 +86,8 @@ class FitTransformFn(beam.PTransform):
 
     Attributes:
       coordinates: "world" or "image".
-      output: the folder to write to, in TFT's layout.
-      temporary: a folder that workers and launcher share.
+      output: the folder to write to, in TFT's layout, beside what is there.
+      temporary: a folder that workers share, and that TensorFlow's own file systems know.
       teller_address: where progress is told, if anywhere.
     """
 
@@ -112,9 +125,21 @@ class FitTransformFn(beam.PTransform):
             | "ReadTraining"
             >> beam.ParDo(_ReadForFit(self.coordinates, self.teller_address)).with_output_types(pa.RecordBatch)
         )
-        with tft_beam.Context(temp_dir=self.temporary):
+        fitted = storage.join(self.temporary, "fitted")
+        with tft_beam.Context(temp_dir=storage.join(self.temporary, "analysis")):
             transform_fn = (batches, config) | "Analyze" >> tft_beam.AnalyzeDataset(preprocessing.preprocessing_fn)
-            return transform_fn | "WriteTransformFn" >> tft_beam.WriteTransformFn(self.output)
+            written = transform_fn | "WriteTransformFn" >> tft_beam.WriteTransformFn(fitted)
+        return (
+            shards.pipeline
+            | "Once" >> beam.Create([None])
+            | "CopyTransformFn" >> beam.Map(_copy_transform_fn, beam.pvalue.AsList(written), fitted, self.output)
+        )
+
+
+def _copy_transform_fn(_, written: list, source: str, target: str) -> None:
+    """Copies a written transform graph; `written` is there to wait for it."""
+    for folder in (transform_graph.FOLDER, "transformed_metadata"):
+        _copy_folder(storage.join(source, folder), storage.join(target, folder))
 
 
 class _WriteShard(beam.DoFn):
@@ -131,7 +156,7 @@ class _WriteShard(beam.DoFn):
         self._transform_fn, self._output, self._coordinates = transform_fn, output, coordinates
         self._metadata, self._teller_address = metadata, teller_address
         self._transform: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
-        counter = functools.partial(beam.metrics.Metrics.counter, "features")
+        counter = functools.partial(beam.metrics.Metrics.counter, _COUNTERS)
         self._num_videos, self._num_rows = counter("num_videos"), counter("num_rows")
         self._num_without_person, self._transform_ms = counter("num_rows_without_person"), counter("transform_ms")
 
@@ -166,47 +191,20 @@ def _shard_writers(output: str, shard: Shard, metadata: dict[str, str]) -> Itera
         }
 
 
-def publish(_, written: Iterable[tuple[str, str]], staging: str, output: str, num_shards: int) -> None:
-    """Moves the staged tables and the transform graph to their places, instead of a former run's.
-
-    May be called again after it was cut short. `final_features` goes first and comes last: who finds it finds
-    everything. On a local disk each folder comes by one rename; in a store, file by file.
-
-    Args:
-      written: (table's name, file name) of every staged file.
-      staging: where they are.
-      output: where they belong.
-      num_shards: how many files each table must have.
-
-    Raises:
-      RuntimeError: if a file is missing.
-    """
-    expected = {(table.name, shard.file_name) for table in WRITTEN for shard in _numbers(num_shards)}
-    if set(written) != expected:
-        raise RuntimeError(f"shards wrote {len(set(written))} files; expected {len(expected)}.")
-    storage.filesystem(output)[0].invalidate_cache()
-    names = (transform_graph.FOLDER, *(table.name for table in WRITTEN))
-    staged = [name for name in names if storage.exists(storage.join(staging, name))]
-    for name in reversed(staged):
-        storage.remove(storage.join(output, name))
-    for name in staged:
-        _move_folder(storage.join(staging, name), storage.join(output, name))
+def published_files(num_shards: int) -> set[str]:
+    """Every file that a job with so many shards must leave in its output folder, relative to it."""
+    shards = [Shard(index, num_shards, ()) for index in range(num_shards)]
+    graph = (transform_graph.MADE_FOR, storage.join(transform_graph.FOLDER, "saved_model.pb"))
+    return {storage.join(table.name, shard.file_name) for table in WRITTEN for shard in shards} | {
+        storage.join(transform_graph.FOLDER, file) for file in graph
+    }
 
 
-def _numbers(num_shards: int) -> Iterator[Shard]:
-    return (Shard(index, num_shards, ()) for index in range(num_shards))
-
-
-def _move_folder(source: str, target: str) -> None:
-    fs, source_name = storage.filesystem(source)
-    _, target_name = storage.filesystem(target)
-    if not storage.is_remote(source):
-        fs.mv(source_name, target_name, recursive=True)
-        return
-    for file in storage.list_files(source):
-        name = storage.filesystem(file)[1]
-        # Copied and not moved: called again, all of it must still be there.
-        fs.copy(name, target_name.rstrip("/") + name[len(source_name.rstrip("/")) :])
+def _publish(_, written: Iterable[tuple[str, str]], staging: str, output: str, num_shards: int) -> str:
+    """Publishes what the shards have written; `written` is there to wait for them."""
+    folders = (transform_graph.FOLDER, *(table.name for table in WRITTEN))
+    publishing.publish(staging, output, folders, published_files(num_shards))
+    return staging
 
 
 @dataclasses.dataclass
@@ -230,7 +228,7 @@ class DeriveFeatures(beam.PTransform):
     teller_address: tuple[str, int] | None = None
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        """Wires it: shards of videos -> one element, when everything is published."""
+        """Wires it: shards of videos -> one element, when everything is published and nothing staged is left."""
         transform_fn = storage.join(self.staging, transform_graph.FOLDER, transform_graph.FOLDER)
         metadata = {tables.FINGERPRINT_KEY: json.dumps(self.fingerprint, sort_keys=True)}
         write = _WriteShard(transform_fn, self.staging, self.fingerprint["coordinates"], metadata, self.teller_address)
@@ -239,7 +237,10 @@ class DeriveFeatures(beam.PTransform):
         return (
             shards.pipeline
             | "Once" >> beam.Create([None])
-            | "Publish" >> beam.Map(publish, beam.pvalue.AsList(written), self.staging, self.output, self.num_shards)
+            | "Publish" >> beam.Map(_publish, beam.pvalue.AsList(written), self.staging, self.output, self.num_shards)
+            # The runner may publish again until it has noted that it did: what is staged must be there until then.
+            | "NotePublished" >> beam.Reshuffle()
+            | "RemoveStaging" >> beam.Map(publishing.remove)
         )
 
 
@@ -247,8 +248,11 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     """Fits the transform graph to the train split (or takes `args.transform_fn`), and writes all feature tables.
 
     One pipeline: shards of training videos -> analysis -> graph; then, with the graph, shards of all videos -> tables.
-    Everything is written below a hidden folder of the output folder first: a job that fails or is killed leaves a
-    former run's tables as they were. One job at a time may write to an output folder.
+    Everything is written to a hidden folder in the output folder first, and published at the end: on a local disk, a
+    job that fails or is killed leaves a former run's tables as they were; in a store, it does until it publishes, and
+    one that fails while it copies files to their places leaves no final_features. A distributed runner's job goes on
+    when this launcher is interrupted: it publishes and removes the hidden folder itself, and what one that failed left
+    is removed by the next. One job at a time may write to an output folder.
 
     Args:
       args: `input`, `output`: folders, local or gs://; `transform_fn`: a folder as of `transform_graph.find`, or None.
@@ -258,9 +262,11 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
       The exit code.
 
     Raises:
-      UserError: if there are no landmarks, they were made in different ways, no training row has a person, or the
-        transform graph does not fit, or the job was cancelled.
+      UsageError: if a distributed runner's workers cannot see a folder.
+      UserError: if there are no landmarks, they were made in different ways, no training row has a person, the
+        transform graph does not fit, a local worker process died, or the job did not end well.
     """
+    options.check_shared(beam_args, {"input": args.input, "output": args.output})
     videos = landmark_rows.read_videos(args.input)
     fingerprint = landmark_rows.common_fingerprint(videos)
     training = [video for video in videos if video.split == "train"]
@@ -271,56 +277,65 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
             "split=train for some in labels.csv; or apply a graph that there is, by --transform_fn."
         )
     transform_fn = args.transform_fn and transform_graph.find(args.transform_fn, fingerprint)
-    _remove_staging(args.output)
-    staging = storage.join(args.output, _STAGING_PREFIX + uuid.uuid4().hex)
-    storage.write_text(
-        storage.join(staging, transform_graph.FOLDER, transform_graph.MADE_FOR),
-        json.dumps(transform_graph.made_for(fingerprint), indent=2),
-    )
-    shards = landmark_rows.plan_shards(videos, ROWS_PER_SHARD)
-    num_rows = sum(video.num_rows for video in videos)
-    num_to_read = num_rows + (0 if transform_fn else sum(video.num_rows for video in training))
-    beam_args = _with_local_defaults(beam_args, num_to_read)
-    local = "--runner=FnApiRunner" in beam_args
+    local = options.is_local(beam_args)
+    num_to_read = sum(v.num_rows for v in videos) + (0 if transform_fn else sum(v.num_rows for v in training))
+    publishing.clean(args.output)
+    # A local job ends with its launcher; a distributed one may go on after Ctrl-C or when the network is gone.
+    ended = local
     try:
-        with progress.watch(num_to_read, "rows", "rows") if local else contextlib.nullcontext() as teller_address:
-            pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
-            fitted = None
-            if transform_fn:
-                _copy_folder(transform_fn, storage.join(staging, transform_graph.FOLDER, transform_graph.FOLDER))
-            else:
-                fitted = (
-                    pipeline
-                    | "TrainingShards" >> beam.Create(landmark_rows.plan_shards(training, _ROWS_PER_FIT_TASK))
-                    | "FitTransformFn"
-                    >> FitTransformFn(
-                        fingerprint["coordinates"],
-                        storage.join(staging, transform_graph.FOLDER),
-                        storage.join(staging, "temporary"),
-                        teller_address,
-                    )
-                )
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(shards)
-                | "DeriveFeatures"
-                >> DeriveFeatures(staging, args.output, len(shards), fingerprint, fitted, teller_address)
-            )
-            state = pipeline.run().wait_until_finish()
-        if state != PipelineState.DONE:
-            raise UserError(
-                f"the Beam job ended as {state}; expected {PipelineState.DONE}. Its log says why. The tables in "
-                f"{args.output} are as they were: run the same command again."
-            )
+        with contextlib.ExitStack() as stack:
+            address = stack.enter_context(progress.watch(num_to_read, "rows", "rows")) if local else None
+            scratch = stack.enter_context(tempfile.TemporaryDirectory()) if local else None
+            pipeline = beam.Pipeline(options=PipelineOptions(_with_local_defaults(beam_args, num_to_read)))
+            _build(pipeline, videos, fingerprint, args.output, transform_fn, scratch, address)
+            result = runner.run(pipeline)
+    except UserError:
+        ended = True
+        raise
+    except KeyboardInterrupt:
+        if not local:
+            print("the Beam job goes on, and publishes by itself; cancel it before you start another.", file=sys.stderr)
+        raise
     finally:
-        _remove_staging(args.output)
-    print(f"features of {len(videos)} videos, {num_rows} rows, are in {args.output}")
+        if ended:
+            publishing.clean(args.output)
+    _report(result, args.output)
     return 0
+
+
+def _build(
+    pipeline: beam.Pipeline,
+    videos: list[LandmarksFile],
+    fingerprint: dict,
+    output: str,
+    transform_fn: str | None,
+    scratch: str | None,
+    teller_address: tuple[str, int] | None,
+) -> None:
+    """Adds the whole job to a pipeline; `scratch` is for TFT's files, beside the staged ones where it is None."""
+    staging = publishing.new_staging(output)
+    graph = storage.join(staging, transform_graph.FOLDER)
+    made_for = json.dumps(transform_graph.made_for(fingerprint), indent=2)
+    storage.write_text(storage.join(graph, transform_graph.MADE_FOR), made_for)
+    fitted = None
+    if transform_fn:
+        _copy_folder(transform_fn, storage.join(graph, transform_graph.FOLDER))
+    else:
+        training = [video for video in videos if video.split == "train"]
+        fit = FitTransformFn(
+            fingerprint["coordinates"], graph, scratch or storage.join(staging, "temporary"), teller_address
+        )
+        training_shards = landmark_rows.plan_shards(training, _ROWS_PER_FIT_TASK)
+        fitted = pipeline | "TrainingShards" >> beam.Create(training_shards) | "FitTransformFn" >> fit
+    shards = landmark_rows.plan_shards(videos, ROWS_PER_SHARD)
+    derive = DeriveFeatures(staging, output, len(shards), fingerprint, fitted, teller_address)
+    _ = pipeline | "Shards" >> beam.Create(shards) | "DeriveFeatures" >> derive
 
 
 def _with_local_defaults(beam_args: list[str], num_rows: int) -> list[str]:
     # A local worker process takes 10 s to import TensorFlow and TFT; in that time this one has done with a small job.
-    if num_rows < _ROWS_FOR_PROCESSES and not any(arg.startswith("--direct_") for arg in beam_args):
+    small = num_rows < _ROWS_FOR_PROCESSES and not any(arg.startswith("--direct_") for arg in beam_args)
+    if small and options.is_local(beam_args):
         beam_args = [*beam_args, "--direct_running_mode=in_memory", "--direct_num_workers=1"]
     return options.with_local_defaults(beam_args)
 
@@ -330,11 +345,10 @@ def _copy_folder(source: str, target: str) -> None:
         shutil.copytree(local, copy, dirs_exist_ok=True)
 
 
-def _remove_staging(output: str) -> None:
-    """Removes what a job that was killed left."""
-    fs, name = storage.filesystem(output)
-    fs.invalidate_cache()
-    if fs.isdir(name):
-        for path in fs.ls(name, detail=False):
-            if path.rstrip("/").rsplit("/", 1)[-1].startswith(_STAGING_PREFIX):
-                fs.rm(path, recursive=True)
+def _report(result: PipelineResult, output: str) -> None:
+    found = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(_COUNTERS))["counters"]
+    num = {counter.key.metric.name: counter.committed for counter in found}
+    print(
+        f"{num.get('num_videos', 0)} videos, {num.get('num_rows', 0)} rows, {num.get('num_rows_without_person', 0)} "
+        f"without a person; {num.get('transform_ms', 0) / 1000:.1f} s transforming -> {output}"
+    )

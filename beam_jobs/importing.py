@@ -3,7 +3,6 @@
 import argparse
 import itertools
 import json
-import urllib.parse
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from beam_jobs import labels, landmarks, storage, tables, windows
+from beam_jobs import labels, landmarks, pose_rows, storage, tables, windows
 from beam_jobs.errors import UserError
+from beam_jobs.sources import Video
 
 _ROWS_AT_ONCE = 4096
 _COORDINATES = [f"{axis}_{index}" for index in range(landmarks.NUM_LANDMARKS) for axis in "xyz"]
@@ -173,72 +173,49 @@ class _Sampler:
     def __init__(self, args: argparse.Namespace, video_id: str, video_labels: labels.Labels) -> None:
         self._args, self._video_id, self._labels = args, video_id, video_labels
         self._grid = windows.SamplingGrid(args.sample_rate_hz)
-        self._schema = tables.LANDMARKS.schema()
         self._person_id: int | None = None
         self._last_frame = -1
         self._origin_ms: float | None = None
         self._last_ms = 0.0
-        self._num_rows = self._num_sampled = self._num_detected = 0
-        self._last_seen_ms, self._longest_gap_ms = 0.0, 0.0
+        self._counts, self._gaps = pose_rows.Counts(), pose_rows.GapMeter()
 
     def sample(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of the landmarks table for those of `batch` that fall on the grid."""
-        self._check_person(batch)
+        person_id = self._person(batch)
         times = self._times_ms(batch)
         grid = [self._grid.frame_id(float(time_ms)) for time_ms in times]
+        frame_ids = [frame_id for frame_id in grid if frame_id is not None]
         chosen = np.flatnonzero([frame_id is not None for frame_id in grid])
         batch, times = batch.take(pa.array(chosen)), times[chosen]
         image = _matrix(batch, _COORDINATES)
         detected = (image != 0).any(axis=1) & np.isfinite(image).all(axis=1)
-        self._count(times, detected)
-
-        def or_nan(values: np.ndarray) -> np.ndarray:
-            return np.where(detected[:, None], values, np.float32(np.nan))
-
-        num = len(batch)
-        nowhere = np.full((num, landmarks.NUM_LANDMARKS), np.nan, np.float32)
-        visibility = or_nan(_matrix(batch, _VISIBILITY)) if _VISIBILITY[0] in batch.schema.names else nowhere
-        presence = or_nan(_matrix(batch, _PRESENCE)) if _PRESENCE[0] in batch.schema.names else nowhere
-        world = np.full((num, 3 * landmarks.NUM_LANDMARKS), np.nan, np.float32)
-        probabilities = np.stack([visibility, presence], axis=-1).reshape(num, -1)
-        values = np.concatenate([world, or_nan(image), probabilities], axis=1)
-        arrays = [
-            pa.array([self._video_id] * num, pa.string()),
-            pa.array([self._person_id] * num, pa.int32()),
-            pa.array([grid[position] for position in chosen], pa.int64()),
-            pa.array(np.rint(times).astype(np.int64)),
-            *(pa.array(np.ascontiguousarray(column)) for column in values.T),
-            pa.array(detected),
-            *(pa.array([value] * num, pa.string()) for value in self._label_values()),
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        image[~detected] = np.nan
+        # World landmarks are not known.
+        points = np.stack([np.full_like(image, np.nan), image], axis=1)
+        probabilities = np.stack([_matrix(batch, columns) for columns in (_VISIBILITY, _PRESENCE)], axis=-1)
+        probabilities[~detected] = np.nan
+        rows = pose_rows.landmark_batch(
+            self._video_id,
+            frame_ids,
+            np.rint(times).astype(np.int64),
+            points,
+            probabilities,
+            detected,
+            self._labels,
+            person_id,
+        )
+        self._counts.frames_sampled += len(times)
+        self._counts.frames_without_person += int((~detected).sum())
+        self._gaps.add(rows)
+        return rows
 
     def quality(self) -> dict:
         """The video's row of the quality table."""
-        label, group, split = self._label_values()
-        duration_s = self._last_ms / 1000
-        gap_ms = max(self._longest_gap_ms, self._last_ms - self._last_seen_ms)
-        return {
-            "video_id": self._video_id,
-            "uri": self._args.landmarks,
-            "frame_rate_hz": (self._num_rows - 1) / duration_s if duration_s else self._args.frame_rate_hz,
-            "duration_s": duration_s,
-            "num_frames_decoded": self._num_rows,
-            "num_frames_sampled": self._num_sampled,
-            "num_frames_detected": self._num_detected,
-            "detected_share": self._num_detected / self._num_sampled,
-            "longest_gap_s": gap_ms / 1000,
-            "label": label,
-            "group": group,
-            "split": split,
-            "landmarks_file": urllib.parse.quote(self._video_id, safe="") + ".parquet",
-        }
+        video = Video(self._video_id, self._args.landmarks)
+        return pose_rows.summary(video, self._labels, self._counts, self._gaps, self._last_ms, self._args.frame_rate_hz)
 
-    def _label_values(self) -> tuple[str | None, str, str]:
-        return self._labels.label, self._labels.group, self._labels.split
-
-    def _check_person(self, batch: pa.RecordBatch) -> None:
-        """One person a video: rows of several would be taken for one who leaps about."""
+    def _person(self, batch: pa.RecordBatch) -> int:
+        """The one person of the video: rows of several would be taken for one who leaps about."""
         found = set(batch.column("person_id").to_pylist()) if "person_id" in batch.schema.names else {0}
         if self._person_id is None:
             self._person_id = min(found)
@@ -248,6 +225,7 @@ class _Sampler:
                 f"{', '.join(map(str, sorted(found | {self._person_id})))}; expected one person a video. Give each "
                 "person a video_id of their own."
             )
+        return self._person_id
 
     def _times_ms(self, batch: pa.RecordBatch) -> np.ndarray:
         """Milliseconds since the video's first row, float64; checks that time moves on."""
@@ -267,25 +245,20 @@ class _Sampler:
         if self._origin_ms is None:
             self._origin_ms = times[0]
         times = times - self._origin_ms
-        if not (np.diff(times, prepend=self._last_ms if self._num_rows else -1.0) > 0).all():
+        if not (np.diff(times, prepend=self._last_ms if self._counts.frames_decoded else -1.0) > 0).all():
             raise UserError(
                 f"{self._args.landmarks}: timestamp_ms of video '{self._video_id}' does not rise; expected media time "
                 "in milliseconds, later in every row."
             )
         self._last_ms = float(times[-1])
-        self._num_rows += len(times)
+        self._counts.frames_decoded += len(times)
         return times
-
-    def _count(self, times: np.ndarray, detected: np.ndarray) -> None:
-        self._num_sampled += len(times)
-        self._num_detected += int(detected.sum())
-        for seen_ms in times[detected]:
-            self._longest_gap_ms = max(self._longest_gap_ms, seen_ms - self._last_seen_ms)
-            self._last_seen_ms = float(seen_ms)
 
 
 def _matrix(batch: pa.RecordBatch, columns: list[str]) -> np.ndarray:
-    """Columns side by side: float32, shape (rows, columns)."""
+    """Columns side by side: float32, shape (rows, columns); NaN where the table does not have them."""
+    if columns[0] not in batch.schema.names:
+        return np.full((batch.num_rows, len(columns)), np.nan, np.float32)
     arrays = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.float32) for name in columns]
     return np.stack(arrays, axis=1)
 

@@ -17,16 +17,16 @@ _ROWS_PER_BATCH = 4096
 
 
 @dataclasses.dataclass(frozen=True)
-class Video:
-    """A video whose landmarks are to become features: a row of the quality table.
+class LandmarksFile:
+    """One video's file of landmarks that are to become features, and what the quality table says of it.
 
     Attributes:
-      file: its Parquet file of landmarks.
+      path: the Parquet file.
       num_rows, num_detected: its rows, and those with a person.
     """
 
     video_id: str
-    file: str
+    path: str
     num_rows: int
     num_detected: int
     label: str | None
@@ -40,7 +40,7 @@ class Shard:
 
     index: int
     num_shards: int
-    videos: tuple[Video, ...]
+    videos: tuple[LandmarksFile, ...]
 
     @property
     def file_name(self) -> str:
@@ -67,7 +67,7 @@ class Rows:
         return {"landmarks": self.landmarks, "timestamp_ms": self.timestamps_ms}
 
 
-def read_videos(folder: str) -> list[Video]:
+def read_videos(folder: str) -> list[LandmarksFile]:
     """The videos of an output folder of `extract` or `import`, by the order of their ids.
 
     Raises:
@@ -86,7 +86,7 @@ def read_videos(folder: str) -> list[Video]:
             )
         file = storage.join(folder, tables.LANDMARKS.name, row["landmarks_file"])
         counts = row["num_frames_sampled"], row["num_frames_detected"]
-        videos.append(Video(row["video_id"], file, *counts, row["label"], row["group"], row["split"]))
+        videos.append(LandmarksFile(row["video_id"], file, *counts, row["label"], row["group"], row["split"]))
     if not videos:
         raise UserError(
             f"{folder} has no landmarks; expected the output of python -m beam_jobs extract (or import). Its table "
@@ -95,7 +95,7 @@ def read_videos(folder: str) -> list[Video]:
     return videos
 
 
-def common_fingerprint(videos: Iterable[Video]) -> dict:
+def common_fingerprint(videos: Iterable[LandmarksFile]) -> dict:
     """The fingerprint that all videos' landmarks carry.
 
     Raises:
@@ -103,7 +103,7 @@ def common_fingerprint(videos: Iterable[Video]) -> dict:
     """
     videos = list(videos)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(storage.fingerprint, [video.file for video in videos]))
+        found = list(pool.map(storage.fingerprint, [video.path for video in videos]))
     for video, fingerprint in zip(videos, found, strict=True):
         if fingerprint != found[0]:
             raise UserError(
@@ -114,9 +114,9 @@ def common_fingerprint(videos: Iterable[Video]) -> dict:
     return found[0]
 
 
-def plan_shards(videos: Iterable[Video], rows_per_shard: int) -> list[Shard]:
+def plan_shards(videos: Iterable[LandmarksFile], rows_per_shard: int) -> list[Shard]:
     """Groups videos, in the given order, into shards of about so many rows; a video is never split."""
-    groups: list[list[Video]] = []
+    groups: list[list[LandmarksFile]] = []
     num_rows = rows_per_shard
     for video in videos:
         if num_rows + video.num_rows > rows_per_shard:
@@ -127,7 +127,9 @@ def plan_shards(videos: Iterable[Video], rows_per_shard: int) -> list[Shard]:
     return [Shard(index, len(groups), tuple(group)) for index, group in enumerate(groups)]
 
 
-def read_rows(videos: Iterable[Video], coordinates: str, rows_per_batch: int = _ROWS_PER_BATCH) -> Iterator[Rows]:
+def read_rows(
+    videos: Iterable[LandmarksFile], coordinates: str, rows_per_batch: int = _ROWS_PER_BATCH
+) -> Iterator[Rows]:
     """Reads videos' rows with their histories, in batches that may span videos; memory does not grow with their length.
 
     Args:
@@ -154,12 +156,11 @@ def _concatenated(parts: list[Rows]) -> Rows:
     )
 
 
-def _video_rows(video: Video, coordinates: str, rows_per_batch: int) -> Iterator[Rows]:
-    suffix = "_m" if coordinates == "world" else ""
-    points = [f"{name}_{coordinates}_{axis}{suffix}" for name in landmarks.NAMES for axis in "xyz"]
+def _video_rows(video: LandmarksFile, coordinates: str, rows_per_batch: int) -> Iterator[Rows]:
+    points = tables.landmark_columns(coordinates)
     keys = [column.name for column in tables.KEY_COLUMNS]
     person_id, past, past_ms = None, np.empty((0, landmarks.NUM_LANDMARKS, 3), np.float32), np.empty(0, np.int64)
-    with storage.open_input(video.file) as file:
+    with storage.open_input(video.path) as file:
         for batch in pq.ParquetFile(file).iter_batches(rows_per_batch, columns=[*keys, *points, "detected"]):
             read = np.stack([batch.column(name).to_numpy() for name in points], axis=1).reshape(-1, *past.shape[1:])
             times = batch.column("timestamp_ms").to_numpy()
@@ -177,7 +178,7 @@ def _video_rows(video: Video, coordinates: str, rows_per_batch: int) -> Iterator
                 past, past_ms = known[1 - windows.HISTORY_LENGTH :], known_ms[1 - windows.HISTORY_LENGTH :]
 
 
-def _with_labels(table: pa.Table, video: Video) -> pa.Table:
+def _with_labels(table: pa.Table, video: LandmarksFile) -> pa.Table:
     # The quality table's labels and not the landmarks' own: a video whose labels changed need not be extracted again.
     for column in tables.LABEL_COLUMNS:
         table = table.append_column(column.name, pa.array([getattr(video, column.name)] * len(table), column.type))

@@ -5,11 +5,12 @@ import contextlib
 import io
 import logging
 import os
+from collections.abc import Callable
 
 from beam_jobs import storage, windows
 from beam_jobs.errors import UsageError
 
-_LOCAL_RUNNERS = ("FnApiRunner", "apache_beam.runners.portability.fn_api_runner.FnApiRunner")
+_LOCAL_RUNNER = "FnApiRunner"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,25 +113,19 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, help="a folder, local or gs://")
 
 
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+def _number(kind: type, holds: Callable[[float], bool], expected: str) -> Callable[[str], float]:
+    def parse_number(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if holds(value := kind(text)):
+                return value
+        raise argparse.ArgumentTypeError(f"{text} is not {expected}")
+
+    return parse_number
 
 
-def _positive_float(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
-    return value
+_positive_int = _number(int, lambda value: value >= 1, "a whole number of 1 or more")
+_positive_float = _number(float, lambda value: 0 < value < float("inf"), "a number above 0")
+_share = _number(float, lambda value: 0 <= value <= 1, "a share between 0 and 1")
 
 
 def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
@@ -145,17 +140,26 @@ def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[str]]
     """
     args, beam_args = _parser().parse_known_args(argv)
     if beam_args:
+        if not beam_args[0].startswith("-"):
+            raise UsageError(
+                f"unknown argument {beam_args[0]}. A pattern needs quotes, or the shell replaces it by names."
+            )
         if args.command == "athletes":
             raise UsageError(f"unknown flag {beam_args[0]}. See python -m beam_jobs athletes --help.")
         check_beam_options(beam_args, args.command)
     for name in ("videos", "labels", "landmarks", "input", "transform_fn", "pose_model"):
         path = getattr(args, name, None)
-        if path is not None and not any(sign in path for sign in "*?[") and not storage.exists(path):
+        if (
+            path is not None
+            and not storage.exists(path)
+            and not (name == "videos" and any(sign in path for sign in "*?["))
+        ):
             raise UsageError(f"--{name} {path} does not exist. Check the path.")
     if args.command == "features" and not storage.is_folder(args.input):
         raise UsageError(f"--input {args.input} is a file; expected the output folder of extract or import.")
-    if args.command == "import" and storage.is_folder(args.labels):
+    if getattr(args, "labels", None) and storage.is_folder(args.labels):
         raise UsageError(f"--labels {args.labels} is a folder; expected a CSV file.")
+    check_output(args.output)
     return args, beam_args
 
 
@@ -184,6 +188,59 @@ def check_beam_options(beam_args: list[str], command: str) -> None:
         )
 
 
+def check_output(path: str) -> None:
+    """Refuses an --output that cannot become a folder.
+
+    Raises:
+      UsageError: if a part of a local path is a file, or the nearest folder that is there cannot be written to.
+    """
+    if storage.is_remote(path):
+        return
+    nearest = os.path.abspath(path.removeprefix("file://"))
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not os.path.isdir(nearest):
+        raise UsageError(f"--output {path}: {nearest} is a file; expected a folder. Choose another one.")
+    if not os.access(nearest, os.W_OK):
+        raise UsageError(
+            f"--output {path}: {nearest} cannot be written to. Choose another folder, or change its rights."
+        )
+
+
+def check_shared(beam_args: list[str], paths: dict[str, str | None]) -> None:
+    """Refuses local paths for Dataflow, whose workers do not see this disk.
+
+    Args:
+      beam_args: Beam's options.
+      paths: by the flag's name; None where it was not given.
+
+    Raises:
+      UsageError: naming the first local path.
+    """
+    if _runner(beam_args) == "DataflowRunner":
+        for name, path in paths.items():
+            if path is not None and not storage.is_remote(path):
+                raise UsageError(
+                    f"--{name} {path} is on this machine; Dataflow's workers need a gs:// path. Copy it there."
+                )
+
+
+def _runner(beam_args: list[str]) -> str:
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--runner", default=_LOCAL_RUNNER)
+    return str(parser.parse_known_args(beam_args)[0].runner).rpartition(".")[2]
+
+
+def is_local(beam_args: list[str]) -> bool:
+    """Whether Beam's options ask for a runner on this machine that shares its disk; so they do where none is named."""
+    return _runner(beam_args) in (_LOCAL_RUNNER, "DirectRunner")
+
+
+def num_cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def with_local_defaults(beam_args: list[str]) -> list[str]:
     """Beam's options with this machine's as default: the FnApiRunner with a process a core.
 
@@ -194,14 +251,15 @@ def with_local_defaults(beam_args: list[str]) -> list[str]:
     def given(name: str) -> bool:
         return any(arg == f"--{name}" or arg.startswith(f"--{name}=") for arg in beam_args)
 
+    if not is_local(beam_args):
+        return list(beam_args)
+    for name in ("portability", "worker"):
+        logging.getLogger(f"apache_beam.runners.{name}").setLevel(logging.CRITICAL)
     args = list(beam_args)
     if not given("runner"):
-        args.append("--runner=FnApiRunner")
-    elif not any(arg.removeprefix("--runner=") in _LOCAL_RUNNERS for arg in beam_args):
-        return args
-    logging.getLogger("apache_beam.runners.portability.local_job_service").setLevel(logging.CRITICAL)
+        args.append(f"--runner={_LOCAL_RUNNER}")
     if not given("direct_running_mode"):
         args.append("--direct_running_mode=multi_processing")
     if not given("direct_num_workers"):
-        args.append(f"--direct_num_workers={os.cpu_count() or 1}")
+        args.append(f"--direct_num_workers={num_cores()}")
     return args

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ from beam_jobs.labels import Labels
 from beam_jobs.sources import Video
 from beam_jobs.video import VideoError
 
+# VideoError's reason where the pose model itself failed on a frame.
+POSE_FAILED = "pose_failed"
 # Written at once: enough for a good Parquet row group, little enough for any memory (1 MB).
 _ROWS_PER_BATCH = 1024
 
@@ -51,7 +53,7 @@ def landmark_batches(
       Batches of `tables.LANDMARKS`.
 
     Raises:
-      VideoError: the frames' own, after the last batch.
+      VideoError: the frames' own, or POSE_FAILED, after the last batch.
     """
     rows: list[tuple[int, int, pose.Pose]] = []
     error: Exception | None = None
@@ -64,13 +66,20 @@ def landmark_batches(
         if frame is not None:
             frame_id, timestamp_ms, image = frame
             started = time.perf_counter()
-            found = estimator.estimate(image, timestamp_ms)
-            counts.estimating_ms += round(1000 * (time.perf_counter() - started))
-            counts.frames_sampled += 1
-            counts.frames_without_person += not found.detected
-            rows.append((frame_id, timestamp_ms, found))
-            if counts.frames_sampled % 50 == 0:
-                on_rows(50)
+            try:
+                found = estimator.estimate(image, timestamp_ms)
+            except (RuntimeError, ValueError) as failure:
+                frame = None
+                error = VideoError(
+                    POSE_FAILED, f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({failure})."
+                )
+            else:
+                counts.estimating_ms += round(1000 * (time.perf_counter() - started))
+                counts.frames_sampled += 1
+                counts.frames_without_person += not found.detected
+                rows.append((frame_id, timestamp_ms, found))
+                if counts.frames_sampled % 50 == 0:
+                    on_rows(50)
         if rows and (frame is None or len(rows) == _ROWS_PER_BATCH):
             yield _landmark_batch(rows, video_id, labels)
             rows = []
@@ -82,27 +91,49 @@ def landmark_batches(
 
 
 def _landmark_batch(rows: list[tuple[int, int, pose.Pose]], video_id: str, labels: Labels) -> pa.RecordBatch:
-    num = len(rows)
     poses = [row[2] for row in rows]
-    flat = np.concatenate(
-        [
-            np.stack([p.world for p in poses]).reshape(num, -1),
-            np.stack([p.image for p in poses]).reshape(num, -1),
-            np.stack([np.stack([p.visibility, p.presence], axis=1) for p in poses]).reshape(num, -1),
-        ],
-        axis=1,
+    landmarks = np.stack([np.stack([p.world, p.image]) for p in poses])
+    probabilities = np.stack([np.stack([p.visibility, p.presence], axis=1) for p in poses])
+    detected = [p.detected for p in poses]
+    return landmark_batch(
+        video_id, [row[0] for row in rows], [row[1] for row in rows], landmarks, probabilities, detected, labels
     )
-    schema = tables.LANDMARKS.schema()
+
+
+def landmark_batch(
+    video_id: str,
+    frame_ids: Sequence[int] | np.ndarray,
+    timestamps_ms: Sequence[int] | np.ndarray,
+    landmarks: np.ndarray,
+    probabilities: np.ndarray,
+    detected: Sequence[bool] | np.ndarray,
+    labels: Labels,
+    person_id: int = 0,
+) -> pa.RecordBatch:
+    """Rows of the landmarks table, T of one person in one video.
+
+    Args:
+      video_id: every row's.
+      frame_ids: each row's, shape (T,).
+      timestamps_ms: each row's, shape (T,).
+      landmarks: float32, shape (T, 2, 33, 3): world, then image; NaN where missing.
+      probabilities: float32, shape (T, 33, 2): visibility and presence; NaN where missing.
+      detected: shape (T,).
+      labels: the last columns of every row.
+      person_id: every row's.
+    """
+    num = len(frame_ids)
+    flat = np.concatenate([landmarks.reshape(num, -1), probabilities.reshape(num, -1)], axis=1)
     columns = [
-        pa.array([video_id] * num),
-        pa.array(np.zeros(num, np.int32)),
-        pa.array([row[0] for row in rows], pa.int64()),
-        pa.array([row[1] for row in rows], pa.int64()),
+        pa.array([video_id] * num, pa.string()),
+        pa.array([person_id] * num, pa.int32()),
+        pa.array(frame_ids, pa.int64()),
+        pa.array(timestamps_ms, pa.int64()),
         *(pa.array(np.ascontiguousarray(column)) for column in flat.T),
-        pa.array([p.detected for p in poses]),
+        pa.array(detected, pa.bool_()),
         *(pa.array([value] * num, pa.string()) for value in (labels.label, labels.group, labels.split)),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays(columns, schema=tables.LANDMARKS.schema())
 
 
 class GapMeter:
@@ -140,26 +171,45 @@ def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int
     """The dead_letters row of a video that could not be processed, or not to its end."""
     reason = getattr(error, "reason", None) or ("not_found" if isinstance(error, FileNotFoundError) else "unreadable")
     return {
-        "video_id": video.video_id,
-        "uri": video.uri,
+        # A local name that is no UTF-8 is written with its bytes escaped.
+        "video_id": video.video_id.encode(errors="backslashreplace").decode(),
+        "uri": video.uri.encode(errors="backslashreplace").decode(),
         "stage": stage,
         "reason": reason,
-        "message": str(error),
+        "message": str(error).encode(errors="backslashreplace").decode(),
         "num_frames_kept": num_frames_kept,
     }
 
 
 def quality_row(video: Video, content: str, labels: Labels, stream, counts: Counts, gaps: GapMeter) -> dict:
     """The quality row of a video whose frames have all been seen; `stream` is the decoder's, read to its end."""
-    last_s = stream.last_timestamp_ms / 1000
-    rate = (counts.frames_decoded - 1) / last_s if last_s > 0 else stream.info.frame_rate_hz
+    return {
+        **summary(video, labels, counts, gaps, stream.last_timestamp_ms, stream.info.frame_rate_hz),
+        "content_sha256": content,
+        "width_px": stream.info.width_px,
+        "height_px": stream.info.height_px,
+    }
+
+
+def summary(
+    video: Video, labels: Labels, counts: Counts, gaps: GapMeter, last_timestamp_ms: float, frame_rate_hz: float
+) -> dict:
+    """A quality row without what only a video's file tells.
+
+    Args:
+      video: its key, and where its rows come from.
+      labels: the row's labels.
+      counts: of all its frames.
+      gaps: likewise.
+      last_timestamp_ms: of the last frame, used or not.
+      frame_rate_hz: the rate where there is but one frame.
+    """
+    last_s = last_timestamp_ms / 1000
+    rate = (counts.frames_decoded - 1) / last_s if last_s > 0 else frame_rate_hz
     num_detected = counts.frames_sampled - counts.frames_without_person
     return {
         "video_id": video.video_id,
         "uri": video.uri,
-        "content_sha256": content,
-        "width_px": stream.info.width_px,
-        "height_px": stream.info.height_px,
         "frame_rate_hz": rate,
         "duration_s": last_s + (1 / rate if rate > 0 else 0.0),
         "num_frames_decoded": counts.frames_decoded,

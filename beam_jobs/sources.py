@@ -30,16 +30,18 @@ class VideoSource:
     """What --videos names: patterns to match, the part of a path that is not in the `video_id`, or a list.
 
     Attributes:
-      pattern: a file pattern of Beam's; None where the videos are listed.
+      pattern: a file pattern of Beam's; None where there is one video or a manifest.
       base: the prefix that `video_id` leaves out, with its last "/".
-      listed: the videos of a CSV manifest.
       recursive: the pattern is a whole folder, where companions of videos are passed over.
+      listed: the one video.
+      manifest: a CSV that lists the videos.
     """
 
     pattern: str | None
     base: str = ""
-    listed: tuple[Video, ...] = ()
     recursive: bool = False
+    listed: tuple[Video, ...] = ()
+    manifest: str | None = None
 
     def video(self, path: str) -> Video | None:
         """The video at a matched path; None where the path is a companion or hidden."""
@@ -52,27 +54,36 @@ class VideoSource:
 
 
 def video_source(videos: str) -> VideoSource:
-    """Says what --videos names: a folder, a glob, one video, or a CSV with a `video` column.
-
-    Raises:
-      UserError: if a CSV has no `video` column, or names a video twice.
-    """
-    if any(sign in videos for sign in "*?["):
-        fixed = re.split(r"[*?\[]", videos)[0]
-        return VideoSource(videos, fixed[: fixed.rfind("/") + 1])
+    """Says what --videos names: a folder, a glob, one video, or a CSV with a `video` column."""
     if storage.is_folder(videos):
         folder = videos.rstrip("/") + "/"
-        return VideoSource(folder + "**", folder, recursive=True)
-    if not videos.lower().endswith(".csv"):
+        # What is a sign of a pattern elsewhere is a letter in the name of a folder that is there.
+        return VideoSource(re.sub(r"([*?\[])", r"[\1]", folder) + "**", folder, recursive=True)
+    if storage.exists(videos):
+        if videos.lower().endswith(".csv"):
+            return VideoSource(None, manifest=videos)
         return VideoSource(None, listed=(Video(os.path.basename(videos), videos),))
-    reader = csv.DictReader(io.StringIO(storage.read_text(videos)))
+    fixed = re.split(r"[*?\[]", videos)[0]
+    return VideoSource(videos, fixed[: fixed.rfind("/") + 1])
+
+
+def manifest_videos(path: str) -> list[Video]:
+    """The videos that a CSV lists in its `video` column, relative to its own folder.
+
+    Raises:
+      UserError: if there is no such column, or a video is empty or stands there twice.
+    """
+    reader = csv.DictReader(io.StringIO(storage.read_text(path)))
     if "video" not in (reader.fieldnames or []):
-        raise UserError(f"--videos {videos} has no column `video`; expected a CSV with a header line.")
-    names = [row["video"].strip() for row in reader]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"--videos {videos} names '{twice}' twice; expected each video once.")
-    return VideoSource(None, listed=tuple(Video(name, _beside(videos, name)) for name in names))
+        raise UserError(f"--videos {path} has no column `video`; expected a CSV with a header line.")
+    names: dict[str, None] = {}
+    for row in reader:
+        name = (row["video"] or "").strip()
+        if not name or name in names:
+            what = f"'{name}' stands there twice" if name else "the video is empty"
+            raise UserError(f"--videos {path}, line {reader.line_num}: {what}; expected each video once.")
+        names[name] = None
+    return [Video(name, _beside(path, name)) for name in names]
 
 
 def _beside(csv_file: str, name: str) -> str:
@@ -82,9 +93,13 @@ def _beside(csv_file: str, name: str) -> str:
     return folder + name
 
 
+def _normal(uri: str) -> str:
+    return uri if storage.is_remote(uri) else os.path.abspath(uri)
+
+
 @dataclasses.dataclass(frozen=True)
 class LabelLookup:
-    """Labels by `video_id`, else by the path that a labels.csv's own folder and its `video` column make."""
+    """Labels by the path that a labels.csv's own folder and its `video` column make, else by `video_id`."""
 
     by_id: dict[str, Labels]
     by_uri: dict[str, Labels]
@@ -95,15 +110,16 @@ class LabelLookup:
         if path is None:
             return LabelLookup({}, {})
         by_id = read_labels(path)
-        return LabelLookup(by_id, {_beside(path, name): labels for name, labels in by_id.items()})
+        return LabelLookup(by_id, {_normal(_beside(path, name)): labels for name, labels in by_id.items()})
 
     def find(self, video: Video) -> Labels:
         """The labels of a video; default ones where the file does not name it."""
-        return self.by_id.get(video.video_id) or self.by_uri.get(video.uri) or default_labels(video.video_id)
+        found = self.by_uri.get(_normal(video.uri)) or self.by_id.get(video.video_id)
+        return found or default_labels(video.video_id)
 
     def names(self, video: Video) -> bool:
         """Whether the file names the video."""
-        return video.video_id in self.by_id or video.uri in self.by_uri
+        return _normal(video.uri) in self.by_uri or video.video_id in self.by_id
 
 
 def csv_columns(path: str) -> list[str]:

@@ -4,11 +4,14 @@ Needs neither Beam nor TensorFlow, so that the trainer and the live module read 
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
+import time
 import urllib.parse
 import uuid
 from collections.abc import Iterator, Sequence
@@ -57,32 +60,50 @@ def list_files(folder: str, suffix: str = "") -> list[str]:
     # find() walks the tree; a listing cached by GCS's client would hide what was written meanwhile.
     fs.invalidate_cache()
     found = (path for path in fs.find(name) if path.endswith(suffix))
-    below = len(name.rstrip("/")) + 1
     hidden = (".", "_")
     return sorted(
         fs.unstrip_protocol(path) if is_remote(folder) else path
         for path in found
-        if not any(part.startswith(hidden) for part in path[below:].split("/"))
+        if not any(part.startswith(hidden) for part in _below(name, path).split("/"))
     )
+
+
+def name_below(folder: str, file: str) -> str:
+    """A file's path from a folder above it, however both are spelled: relative, absolute, or as a URL."""
+    return _below(filesystem(folder)[1], filesystem(file)[1])
+
+
+def _below(root: str, name: str) -> str:
+    return name[len(root.rstrip("/")) + 1 :]
 
 
 def open_input(path: str):
     """Opens a file for reading bytes.
 
     Raises:
-      UserError: if there is no such file.
+      UserError: if there is no such file, or it is a folder.
     """
     fs, name = filesystem(path)
     try:
         return fs.open(name, "rb")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; expected a file there. Check the path.") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; expected a file there. Check the path.") from None
 
 
 def read_text(path: str) -> str:
-    """A whole file as UTF-8 text."""
+    """A whole file as UTF-8 text.
+
+    Raises:
+      UserError: if there is no such file, or it is not text.
+    """
     with open_input(path) as file:
-        return file.read().decode("utf-8-sig")
+        content = file.read()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not text ({error}); expected UTF-8. Check the path, or save it as UTF-8.") from None
 
 
 @contextlib.contextmanager
@@ -106,7 +127,7 @@ def local_folder_copy(path: str) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory() as folder:
         for remote in list_files(path):
-            local = os.path.join(folder, remote[len(path.rstrip("/")) + 1 :])
+            local = os.path.join(folder, name_below(path, remote))
             os.makedirs(os.path.dirname(local), exist_ok=True)
             fs, name = filesystem(remote)
             fs.get_file(name, local)
@@ -157,10 +178,10 @@ def whole_folder(path: str, marker: str | None = None) -> Iterator[str]:
             for file in sorted(files, key=lambda file: file == marker):
                 fs.put_file(os.path.join(folder, file), f"{name}/{file}")
             for stale in fs.find(name):
-                if stale[len(name.rstrip("/")) + 1 :] not in files:
+                if _below(name, stale) not in files:
                     fs.rm_file(stale)
         return
-    target = pathlib.Path(path.removeprefix("file://").rstrip("/"))
+    target = pathlib.Path(os.path.abspath(path.removeprefix("file://")))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
     temporary.mkdir()
@@ -190,6 +211,15 @@ def remove(path: str) -> None:
         fs.rm(name, recursive=True)
 
 
+def remove_stale(folder: str, older_than_s: float = 600.0) -> None:
+    """Removes what `whole_file` of a process that was killed left in a local folder: hidden, and untouched for long."""
+    if is_remote(folder) or not os.path.isdir(folder):
+        return
+    for file in pathlib.Path(folder).glob(".*"):
+        if re.fullmatch(r"\.[0-9a-f]{32}\..+", file.name) and time.time() - file.stat().st_mtime > older_than_s:
+            file.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def table_writer(path: str, table: tables.Table, metadata: dict[str, str] | None = None) -> Iterator[pq.ParquetWriter]:
     """A ParquetWriter (zstd) of a table's file, which appears whole when the block ends well.
@@ -208,12 +238,19 @@ def write_table(path: str, table: tables.Table, rows: pa.Table, metadata: dict[s
 
 def table_files(folder: str, table: tables.Table) -> list[str]:
     """The Parquet files of a table under an output folder, in the order of their rows' keys."""
-    return list_files(join(folder, table.name), ".parquet")
+    # A landmarks file has its video's quoted id as name, and quoting changes the order.
+    return sorted(list_files(join(folder, table.name), ".parquet"), key=urllib.parse.unquote)
 
 
 def landmarks_file(folder: str, video_id: str) -> str:
-    """The landmarks table's file of one video under an output folder: any `video_id` makes one valid file name."""
-    return join(folder, tables.LANDMARKS.name, urllib.parse.quote(video_id, safe="") + ".parquet")
+    """The landmarks table's file of one video under an output folder: any `video_id` makes one valid file name.
+
+    A long one (quoting triples what is not ASCII, and file systems stop at 255 bytes) is cut and told apart by a hash.
+    """
+    name = urllib.parse.quote(video_id, safe="")
+    if len(name) > 150:
+        name = f"{name[:120]}-{hashlib.sha256(video_id.encode()).hexdigest()[:16]}"
+    return join(folder, tables.LANDMARKS.name, name + ".parquet")
 
 
 def read_metadata(file: str) -> dict[str, str]:
@@ -231,7 +268,8 @@ def _checked_metadata(file: str, source) -> dict[str, str]:
         raw = pq.read_metadata(source).metadata or {}
     except pa.ArrowInvalid as error:
         raise UserError(f"{file} is not a readable Parquet file ({error}). Remove it and run the job again.") from None
-    metadata = {key.decode(): value.decode() for key, value in raw.items()}
+    # Arrow keeps its own schema there: given to a writer as metadata, it would be kept once more.
+    metadata = {key.decode(): value.decode() for key, value in raw.items() if key != b"ARROW:schema"}
     version = metadata.get(tables.SCHEMA_VERSION_KEY)
     if version != str(tables.SCHEMA_VERSION):
         raise UserError(

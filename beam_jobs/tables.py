@@ -91,6 +91,13 @@ LANDMARKS = Table(
     ),
     "full_pose_dataset",
 )
+
+
+def landmark_columns(coordinates: str) -> list[str]:
+    """Names of the 99 coordinates of the landmarks table, x, y, z by landmark: "world" or "image" ones."""
+    return [name for name in LANDMARKS.column_names if f"_{coordinates}_" in name]
+
+
 NORMALIZED = Table("normalized", _per_landmark(("x", "y", "z"), _TORSO), "normalized_pose3d_dataset")
 JOINT_ANGLES = Table(
     "joint_angles", tuple(Column(name, pa.float32(), "degrees") for name in _ANGLE_NAMES), "pose_joint_angles_dataset"

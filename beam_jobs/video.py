@@ -314,8 +314,12 @@ def _truncated(source: str, kept: str) -> VideoError:
 
 
 def _checked_file(path: str) -> containers.Promise:
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise VideoError("not_found", f"{path} does not exist; expected a video file there. Check the path.")
+    if os.path.isdir(path):
+        raise VideoError("not_a_video", f"{path} is a folder; expected a video file. Name one of the files in it.")
+    if not os.path.isfile(path):
+        raise VideoError("not_a_video", f"{path} is a device or a pipe; expected a video file. Record to a file first.")
     if not os.path.getsize(path):
         raise VideoError("empty", f"{path} is empty; expected a video. Copy or download the file again.")
     # FFmpeg would draw a text as if on a terminal, and follow a playlist's entries to other files.

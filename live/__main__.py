@@ -7,10 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from beam_jobs import windows
 from beam_jobs.errors import UsageError, UserError, report_user_errors
+
+if TYPE_CHECKING:
+    from live import camera
 
 _EXAMPLES = """examples:
   python -m live --bundle bundle --source 0                                  a webcam, in a window (q or Esc ends)
@@ -24,8 +27,8 @@ with null as exercise and probability while nobody is in view or was not for lon
   {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61}}
 
 A file is read whole, every frame on the sampling grid; of a camera or stream only the newest frame counts, so that
-answers never fall behind. Ctrl-C completes a recording; it is the usual end of a camera (exit code 0), and an
-interruption of a file (130).
+answers never fall behind. Ctrl-C completes a recording; it is the usual end of a camera or stream that has been
+opened (exit code 0), and an interruption of all else (130).
 """
 
 
@@ -117,63 +120,84 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Opens everything, the quick and fallible first, and works through the source."""
-    from beam_jobs import pose_model, storage
-    from live import camera, outputs
+    from beam_jobs import pose, pose_model, storage
+    from live import camera
     from model import bundle as bundles
 
     if not storage.is_folder(args.bundle):
         raise UsageError(f"--bundle {args.bundle} does not exist; expected a bundle (python -m model train makes one).")
-    frame_rate_hz = bundles.read_metadata(args.bundle)["frame_rate_hz"]
-    # The models' path before the source: a camera that runs while a model is being fetched is a waste.
+    metadata = bundles.read_metadata(args.bundle)
+    frame_rate_hz = metadata["frame_rate_hz"]
+    # The pose model before the source: a camera that runs while a model is being fetched, or for nothing, is a waste.
     pose_model_path = pose_model.locate(args.pose_model)
+    bundles.check_fingerprint(metadata["fingerprint"], pose.fingerprint(pose_model_path, frame_rate_hz))
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(
             contextlib.closing(camera.open_source(args.source, windows.SamplingGrid(frame_rate_hz)))
         )
-        shown = not (args.no_window or args.json)
-        window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
-        # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
-        from live import overlay, recognizer
-
-        bundle = bundles.load(args.bundle)
-        recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path))
-        recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
-        skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
-        lines: outputs.JsonLines | outputs.TextLines
-        lines = outputs.JsonLines(out) if args.json else outputs.TextLines(out)
-        rate = outputs.FrameRate()
-        failure: UserError | None = None
-        number = 0
         try:
-            for number, frame in enumerate(source, 1):
-                recognition = recognizing.update(frame.image, frame.timestamp_ms)
-                lines.show(recognition)
-                frames_per_second = rate.tick()
-                if recorder or window:
-                    picture = skeleton.annotate(frame.image.copy(), recognition.pose)
-                    picture = answer.annotate(picture, recognition, frames_per_second)
-                    if recorder:
-                        recorder.write(picture, frame.frame_id)
-                    if window and not window.show(picture, frame.timestamp_ms):
-                        break
-                if number == args.num_frames:
-                    break
-        except UserError as error:
-            # A file that ends early or a camera that goes away: what there was is kept, then it is told.
-            failure = error
+            failure = _recognize(args, out, source, pose_model_path, frame_rate_hz, stack)
         except BrokenPipeError:
             # Nobody reads any more (`| head`): an end like any other.
             return 0
         except KeyboardInterrupt:
             if source.is_live:
                 return 0
+            # Closed here, without an error, so that the recording is completed.
             stack.close()
             raise
-        if not source.is_live and number:
-            lines.summarize(recognizing.summary())
     if failure:
         raise failure
     return 0
+
+
+def _recognize(
+    args: argparse.Namespace,
+    out: TextIO,
+    source: "camera.Recording | camera.NewestFrame",
+    pose_model_path: str,
+    frame_rate_hz: float,
+    stack: contextlib.ExitStack,
+) -> UserError | None:
+    """Works through the source, with all that it opens on the stack; returns what ended it before its time."""
+    from live import outputs
+    from model import bundle as bundles
+
+    shown = not (args.no_window or args.json)
+    window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
+    # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
+    from live import overlay, recognizer
+
+    bundle = bundles.load(args.bundle)
+    recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path))
+    recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
+    skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
+    lines: outputs.JsonLines | outputs.TextLines
+    lines = outputs.JsonLines(out) if args.json else outputs.TextLines(out)
+    rate, slow = outputs.FrameRate(), outputs.SlowWarning(bundle.rule, frame_rate_hz, source.is_live)
+    failure: UserError | None = None
+    number = 0
+    try:
+        for number, frame in enumerate(source, 1):
+            recognition = recognizing.update(frame.image, frame.timestamp_ms)
+            lines.show(recognition)
+            slow.watch(frame.timestamp_ms)
+            frames_per_second = rate.tick()
+            if recorder or window:
+                picture = skeleton.annotate(frame.image.copy(), recognition.pose)
+                picture = answer.annotate(picture, recognition, frames_per_second)
+                if recorder:
+                    recorder.write(picture, frame.frame_id)
+                if window and not window.show(picture, frame.timestamp_ms):
+                    break
+            if number == args.num_frames:
+                break
+    except UserError as error:
+        # A file that ends early or a camera that goes away: what there was is kept, then it is told.
+        failure = error
+    if not source.is_live and number:
+        lines.summarize(recognizing.summary())
+    return failure
 
 
 if __name__ == "__main__":

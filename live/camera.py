@@ -17,6 +17,13 @@ TIMEOUT_S = 10.0
 # One damaged packet makes one read fail, as a stream's end does: only going on tells the two apart.
 _MAX_FAILING_S = 1.0
 _RECORDED_SCHEMES = ("http://", "https://")
+# Their frames carry the sender's times. Over HTTP they often do not (MJPEG, raw H.264), and FFmpeg makes times up.
+_TIMED_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "srt://", "udp://")
+# A sender's clock that is further than this from the frames' arrival was set anew, or frames were lost.
+_MAX_APART_S = 1.0
+# A used frame is at least so many cells of the sampling grid after the one before: frames may arrive in bursts, and
+# two of them a millisecond apart, on both sides of a cell's border, would make any movement a leap.
+_MIN_STEP_CELLS = 0.5
 
 
 class Recording:
@@ -45,7 +52,8 @@ class NewestFrame:
     """A camera or stream read by a thread of its own, which keeps its newest frame alone.
 
     So that nothing queues up: however long the caller works on a frame, the next one is the newest then. Time is when
-    a frame arrived, on a monotonic clock, since the first frame that was taken.
+    a frame arrived, on a monotonic clock, or what its sender says; since the first frame that was taken. A frame less
+    than half a cell of the grid after the last used one is passed over.
 
     Attributes:
       is_live: True: it goes on until somebody stops it.
@@ -53,7 +61,9 @@ class NewestFrame:
 
     is_live = True
 
-    def __init__(self, capture, name: str, grid: windows.SamplingGrid, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, capture, name: str, grid: windows.SamplingGrid, timeout_s: float = TIMEOUT_S, has_times: bool = False
+    ) -> None:
         """Begins to read.
 
         Args:
@@ -61,8 +71,10 @@ class NewestFrame:
           name: what to call it in messages.
           grid: chooses frames.
           timeout_s: a source that gives no frame for so long is gone.
+          has_times: frames carry their sender's times, which count where they keep in step with the arrival.
         """
         self._capture, self._name, self._grid, self._timeout_s = capture, name, grid, timeout_s
+        self._clock = _SendersClock(capture) if has_times else None
         self._changed = threading.Condition()
         self._newest: tuple[float, np.ndarray] | None = None
         self._ended = self._stopping = False
@@ -84,7 +96,7 @@ class NewestFrame:
                     continue
                 failing_s = None
                 with self._changed:
-                    self._newest = time.monotonic(), image
+                    self._newest = self._now_s(), image
                     self._num_read += 1
                     self._changed.notify()
         finally:
@@ -93,6 +105,10 @@ class NewestFrame:
             with self._changed:
                 self._ended = True
                 self._changed.notify()
+
+    def _now_s(self) -> float:
+        arrived_s = time.monotonic()
+        return self._clock.time_s(arrived_s) if self._clock else arrived_s
 
     def _take(self) -> tuple[float, np.ndarray]:
         with self._changed:
@@ -124,19 +140,44 @@ class NewestFrame:
         with self._changed:
             # What arrived while models were loaded is old.
             self._newest = None
-        first_s = None
+        min_step_ms = _MIN_STEP_CELLS * 1000 / self._grid.frame_rate_hz
+        first_s, last_ms = None, -min_step_ms
         while True:
-            arrived_s, image = self._take()
-            first_s = arrived_s if first_s is None else first_s
-            timestamp_ms = (arrived_s - first_s) * 1000
+            time_s, image = self._take()
+            first_s = time_s if first_s is None else first_s
+            timestamp_ms = (time_s - first_s) * 1000
+            if timestamp_ms - last_ms < min_step_ms:
+                continue
             frame_id = self._grid.frame_id(timestamp_ms)
             if frame_id is not None:
+                last_ms = timestamp_ms
                 yield Frame(frame_id, round(timestamp_ms), image)
 
     def close(self) -> None:
         """Stops reading; waits for the frame that is being read, but not for long."""
         self._stopping = True
         self._thread.join(timeout=2)
+
+
+class _SendersClock:
+    """The times that a stream's sender gave its frames, on this machine's clock."""
+
+    def __init__(self, capture) -> None:
+        self._capture = capture
+        self._offset_s: float | None = None
+        self._last_s: float | None = None
+
+    def time_s(self, arrived_s: float) -> float:
+        """When the frame that was just read was taken; when it arrived, where its sender's time does not move on."""
+        import cv2
+
+        sent_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        last_s, self._last_s = self._last_s, sent_s
+        if sent_s == last_s:
+            return arrived_s
+        if self._offset_s is None or abs(sent_s + self._offset_s - arrived_s) > _MAX_APART_S:
+            self._offset_s = arrived_s - sent_s
+        return sent_s + self._offset_s
 
 
 def open_source(
@@ -151,11 +192,12 @@ def open_source(
       open_camera: opens a camera by its number, in place of cv2.VideoCapture.
 
     Raises:
-      UsageError: if the file does not exist.
+      UsageError: if the file does not exist or is in a store.
       UserError: if the camera or stream cannot be opened, or the file is not a video.
     """
-    if re.fullmatch(r"\d+", source):
-        return _open_camera(int(source), grid, open_camera)
+    index = _camera_index(source)
+    if index is not None:
+        return _open_camera(index, grid, open_camera)
     if not storage.is_remote(source):
         if not os.path.exists(source):
             raise UsageError(f"--source {source} does not exist; expected a camera's number, a file, a URL.")
@@ -172,7 +214,15 @@ def open_source(
     if source.startswith(_RECORDED_SCHEMES) and _num_frames(capture) > 0:
         capture.release()
         return Recording(source, grid)
-    return NewestFrame(capture, f"the stream {name}", grid)
+    return NewestFrame(capture, f"the stream {name}", grid, has_times=source.startswith(_TIMED_SCHEMES))
+
+
+def _camera_index(source: str) -> int | None:
+    """The number of the camera that a number or a device's path, or a link to one, names; None for all else."""
+    match = re.fullmatch(r"(?:/dev/video)?(\d+)", source)
+    if match is None and not storage.is_remote(source):
+        match = re.fullmatch(r"/dev/video(\d+)", os.path.realpath(source))
+    return int(match[1]) if match else None
 
 
 def _num_frames(capture) -> float:

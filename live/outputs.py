@@ -10,12 +10,14 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from beam_jobs import storage
+from beam_jobs import storage, windows
 from beam_jobs.errors import UserError
 from live.recognizer import Recognition, Summary
 
 # A window's probability in JSON: more digits than a float32 has say nothing.
 _DIGITS = 6
+# Frames are too few when they are fewer than this share of the bundle's rate, all the time for so long.
+_SLOW_SHARE, _SLOW_FOR_S = 0.8, 5.0
 
 
 class JsonLines:
@@ -136,16 +138,54 @@ class Recorder:
 
 
 class FrameRate:
-    """How many frames a second were worked on, over the last second or so."""
+    """How many frames a second there were, over the last second or so."""
 
     def __init__(self, num_frames: int = 15) -> None:
         self._times_s: collections.deque[float] = collections.deque(maxlen=num_frames + 1)
 
-    def tick(self) -> float | None:
-        """Counts a frame; frames a second, None before the second one."""
-        self._times_s.append(time.monotonic())
+    def tick(self, now_s: float | None = None) -> float | None:
+        """Counts a frame, at this moment or the given one; frames a second, None before the second one."""
+        self._times_s.append(time.monotonic() if now_s is None else now_s)
         elapsed_s = self._times_s[-1] - self._times_s[0]
         return (len(self._times_s) - 1) / elapsed_s if elapsed_s else None
+
+
+class SlowWarning:
+    """Tells a person, once, that frames come too slowly: a window's rows then span more time than it was trained on."""
+
+    def __init__(self, rule: windows.WindowRule, frame_rate_hz: float, is_live: bool) -> None:
+        """Takes the bundle's window and sampling rate, and whether the source is a camera or stream."""
+        self._rule, self._frame_rate_hz, self._is_live = rule, frame_rate_hz, is_live
+        self._rate = FrameRate()
+        self._slow_since_ms: int | None = None
+        self._told = False
+
+    def watch(self, timestamp_ms: int) -> None:
+        """Counts a used frame by its own time; warns on standard error where they have long been too few."""
+        rate_hz = self._rate.tick(timestamp_ms / 1000)
+        if self._told or rate_hz is None:
+            return
+        if rate_hz >= _SLOW_SHARE * self._frame_rate_hz:
+            self._slow_since_ms = None
+        elif self._slow_since_ms is None:
+            self._slow_since_ms = timestamp_ms
+        elif timestamp_ms - self._slow_since_ms >= _SLOW_FOR_S * 1000:
+            self._told = True
+            print(f"warning: {self._message(rate_hz)}", file=sys.stderr, flush=True)
+
+    def _message(self, rate_hz: float) -> str:
+        length = self._rule.length
+        remedy = (
+            "Close other programs, choose a smaller picture, or use a camera that gives "
+            f"{self._frame_rate_hz:g} frames a second (many give fewer in the dark)"
+            if self._is_live
+            else f"Record at {self._frame_rate_hz:g} frames a second or more"
+        )
+        return (
+            f"{rate_hz:.1f} frames a second are used, and the bundle expects {self._frame_rate_hz:g}: its windows of "
+            f"{length} frames span {length / rate_hz:.1f} s, not {length / self._frame_rate_hz:.1f} s, and answers are "
+            f"late and less sure. {remedy}; or train a bundle at a lower rate (extract's --frame_rate_hz)."
+        )
 
 
 class Window:

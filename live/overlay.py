@@ -71,8 +71,18 @@ class SkeletonAnnotator:
         return picture
 
 
+# Text sizes and distances in a panel, in units.
+_TITLE, _NAME, _SMALL = 1.35, 0.8, 0.65
+_MARGIN, _GAP, _ROW = 0.6, 0.5, 1.35
+# Of a line's width: what a name may take before it is made smaller.
+_MAX_NAME_SHARE = 0.55
+
+
 class AnswerAnnotator:
-    """Draws a panel with the exercise, its probability, and bars of the likeliest exercises."""
+    """Draws a panel with the exercise, bars of the likeliest exercises, and the frames a second.
+
+    The panel is as wide as the longest label asks for; in a picture that is too narrow for it, text is made smaller.
+    """
 
     def __init__(self, labels: Sequence[str], num_bars: int = 3, accent: Color = _ACCENT, opacity: float = 0.8):
         """Chooses how many bars, their colour, and how much of the picture shows through the panel.
@@ -87,6 +97,8 @@ class AnswerAnnotator:
         self._num_bars = min(num_bars, len(labels))
         self._accent, self._opacity = accent, opacity
         self._font: Any = None
+        # (size, weight) -> the widest label's width: measuring all of them takes too long for every frame.
+        self._widest_px: dict[tuple[int, int], int] = {}
 
     def annotate(
         self, picture: np.ndarray, recognition: Recognition, frames_per_second: float | None = None
@@ -96,7 +108,7 @@ class AnswerAnnotator:
         Args:
           picture: what to draw on.
           recognition: what is known after this frame.
-          frames_per_second: shown at the panel's top right; left out where None.
+          frames_per_second: shown on the panel's last line; left out where None.
         """
         import cv2
 
@@ -104,39 +116,79 @@ class AnswerAnnotator:
         self._font = self._font or cv2.FontFace("sans")
         unit = _unit_px(picture)
         height, width = picture.shape[:2]
-        left, top = unit // 2, unit // 2
-        right = min(width - left, left + 15 * unit)
-        known = recognition.probabilities is not None
-        bottom = min(height, top + round(2.3 * unit + (1.35 * unit * self._num_bars if known else 0)))
-        ground = picture[top:bottom, left:right]
+        edge = unit // 2
+        name_px = self._widest(round(_NAME * unit), 500)
+        percent_px = self._width("100%", round(_NAME * unit), 500)
+        widest_px = max(
+            15 * unit,
+            self._widest(round(_TITLE * unit), 600) + 2 * _MARGIN * unit,
+            name_px + percent_px + (5 + 2 * _GAP + 2 * _MARGIN) * unit,
+        )
+        right = min(width - edge, edge + round(widest_px))
+        num_bars = self._num_bars if recognition.probabilities is not None else 0
+        num_small = 0 if frames_per_second is None else 1
+        bottom = min(height, edge + round((2.2 + _ROW * num_bars + 1.1 * num_small) * unit))
+        ground = picture[edge:bottom, edge:right]
         ground[:] = cv2.addWeighted(ground, 1 - self._opacity, np.full_like(ground, _DARK), self._opacity, 0)
 
-        def text(words: str, x: float, y: float, size: float, weight: int, color: Color, align: str = "left") -> None:
-            if align == "right":
-                x -= cv2.getTextSize((width, height), words, (0, 0), self._font, round(size), weight)[2]
-            cv2.putText(picture, words, (round(x), round(y)), color, self._font, round(size), weight)
-
+        left_px, right_px = edge + _MARGIN * unit, right - _MARGIN * unit
         if recognition.exercise is not None:
             title, color = recognition.exercise.replace("_", " "), _WHITE
         else:
             title, color = ("watching …" if recognition.pose.detected else "nobody in view"), _GREY
-        text(title, left + 0.6 * unit, top + 1.55 * unit, 1.35 * unit, 600, color)
+        self._write(picture, title, (left_px, edge + 1.55 * unit), _TITLE * unit, 600, color, right_px - left_px)
+        if recognition.probabilities is not None:
+            name_px = min(name_px, _MAX_NAME_SHARE * (right_px - left_px))
+            percent_px = min(percent_px, (1 - _MAX_NAME_SHARE) / 2 * (right_px - left_px))
+            bar_left, bar_right = left_px + name_px + _GAP * unit, right_px - percent_px - _GAP * unit
+            for place, index in enumerate(np.argsort(-recognition.probabilities)[:num_bars]):
+                probability = float(recognition.probabilities[index])
+                middle = edge + (2.75 + _ROW * place) * unit
+                base = middle + 0.28 * unit
+                color, name_color = (self._accent, _WHITE) if place == 0 else (_GREY, _GREY)
+                self._write(picture, self._labels[index], (left_px, base), _NAME * unit, 500, name_color, name_px)
+                for share, bar_color in ((1.0, _TRACK), (probability, color)):
+                    end = bar_left + max(0.0, bar_right - bar_left) * share
+                    upper_left = round(bar_left), round(middle - 0.25 * unit)
+                    lower_right = round(end), round(middle + 0.25 * unit)
+                    cv2.rectangle(picture, upper_left, lower_right, bar_color, -1)
+                where = (right_px - percent_px, base)
+                self._write(picture, f"{probability:.0%}", where, _NAME * unit, 500, color, percent_px, at_right=True)
         if frames_per_second is not None:
-            text(f"{frames_per_second:.0f} fps", right - 0.5 * unit, top + 1.0 * unit, 0.65 * unit, 400, _GREY, "right")
-        if recognition.probabilities is None:
-            return picture
-        bar_left, bar_right = left + 7.2 * unit, right - 2.6 * unit
-        for place, index in enumerate(np.argsort(-recognition.probabilities)[: self._num_bars]):
-            probability = float(recognition.probabilities[index])
-            middle = top + (2.75 + 1.35 * place) * unit
-            color, name_color = (self._accent, _WHITE) if place == 0 else (_GREY, _GREY)
-            text(self._labels[index], left + 0.6 * unit, middle + 0.28 * unit, 0.8 * unit, 500, name_color)
-            length = max(0.0, bar_right - bar_left)
-            for share, bar_color in ((1.0, _TRACK), (probability, color)):
-                corners = (
-                    (round(bar_left), round(middle - 0.25 * unit)),
-                    (round(bar_left + length * share), round(middle + 0.25 * unit)),
-                )
-                cv2.rectangle(picture, *corners, bar_color, -1)
-            text(f"{probability:.0%}", right - 0.5 * unit, middle + 0.28 * unit, 0.8 * unit, 500, color, "right")
+            base = edge + (2.75 + _ROW * num_bars) * unit
+            words = f"{frames_per_second:.0f} frames/s"
+            self._write(picture, words, (left_px, base), _SMALL * unit, 400, _GREY, right_px - left_px)
         return picture
+
+    def _width(self, words: str, size_px: int, weight: int) -> int:
+        import cv2
+
+        return cv2.getTextSize((1, 1), words, (0, 0), self._font, size_px, weight)[2]
+
+    def _widest(self, size_px: int, weight: int) -> int:
+        key = size_px, weight
+        if key not in self._widest_px:
+            self._widest_px[key] = max(self._width(label, size_px, weight) for label in self._labels)
+        return self._widest_px[key]
+
+    def _write(
+        self,
+        picture: np.ndarray,
+        words: str,
+        where: tuple[float, float],
+        size: float,
+        weight: int,
+        color: Color,
+        room_px: float,
+        at_right: bool = False,
+    ) -> None:
+        """Writes a line from `where` (the baseline's left end) on, smaller where there is less room than it takes."""
+        import cv2
+
+        size_px = max(1, round(size))
+        width_px = self._width(words, size_px, weight)
+        while width_px > room_px and size_px > 1:
+            size_px = max(1, min(size_px - 1, int(size_px * room_px / width_px)))
+            width_px = self._width(words, size_px, weight)
+        x, y = where[0] + (room_px - width_px if at_right else 0), where[1]
+        cv2.putText(picture, words, (round(x), round(y)), color, self._font, size_px, weight)

@@ -7,8 +7,12 @@ from model import config, dataset
 
 
 def class_weights(counts: np.ndarray) -> np.ndarray:
-    """Weights that let each class count the same: total / (classes × its count), float32, shape (C,)."""
-    return (counts.sum() / (len(counts) * counts)).astype(np.float32)
+    """Weights that let each class count the same: total / (classes × its count), float32, shape (C,).
+
+    Over the classes that are there: a class without windows has 0, and the mean weight of a window is 1.
+    """
+    there = counts > 0
+    return np.where(there, counts.sum() / (there.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
 
 
 class Batches(keras.utils.PyDataset):
@@ -31,11 +35,9 @@ class Batches(keras.utils.PyDataset):
         self._one_hot = np.eye(num_classes, dtype=np.float32)
         self._random = np.random.default_rng(seed)
         self._draw()
-        # Every class has windows here: the classes are those of the training windows.
+        # The same in every epoch: how many windows of a clip are drawn does not depend on which.
         counts = np.bincount(truth[self._order], minlength=num_classes)
-        self._weights = (
-            class_weights(np.maximum(counts, 1)) if settings.class_weights else np.ones(num_classes, np.float32)
-        )
+        self._weights = class_weights(counts) if settings.class_weights else np.ones(num_classes, np.float32)
 
     def _draw(self) -> None:
         order = self._random.permutation(len(self._truth))

@@ -4,7 +4,6 @@ import sys
 import time
 
 import keras
-import numpy as np
 from tqdm import tqdm
 
 _LINE_EVERY_S = 15.0
@@ -50,16 +49,20 @@ def _shown(logs: dict[str, float]) -> str:
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Writes the network's weights whenever the validation loss is better than ever."""
+    """Writes the network's weights whenever the validation loss is better than ever.
 
-    def __init__(self, network: keras.Model, path: str, best: float | None) -> None:
-        """`best` is the loss that must be beaten; None where there is none."""
+    Attributes:
+      best_epoch: counted from 1, whose weights were written last; 0 while there is none.
+    """
+
+    def __init__(self, network: keras.Model, path: str, best: float) -> None:
+        """`best` is the loss that must be beaten; infinite where there is none."""
         super().__init__()
-        self._network, self._path = network, path
-        self._best = np.inf if best is None else best
+        self._network, self._path, self._best = network, path, best
+        self.best_epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes the weights where they are the best so far."""
         if (loss := (logs or {})["val_nll"]) < self._best:
-            self._best = loss
+            self._best, self.best_epoch = loss, epoch + 1
             self._network.save_weights(self._path)

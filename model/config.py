@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ from beam_jobs.windows import WindowRule
 
 # Every network of this project is fed windows of this many rows.
 WINDOW_LENGTH = 34
+# Named here, where no Keras is imported; a test compares it with networks.NETWORKS.
+NETWORKS = ("conv", "tcn")
 
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:
@@ -23,7 +26,7 @@ class NetworkConfig:
     """What a network looks like; a network ignores what it has no use for.
 
     Attributes:
-      name: a key of `networks.NETWORKS`.
+      name: one of NETWORKS.
       filters: channels of each convolution.
       kernel_size: rows that a convolution sees.
       dilations: of the successive blocks.
@@ -42,6 +45,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dilations", tuple(self.dilations))
+        _check(self.name in NETWORKS, "name", self.name, f"one of {', '.join(NETWORKS)}")
         for name in ("filters", "kernel_size", "dense_units"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _check(
@@ -59,7 +63,7 @@ class AugmentationConfig:
 
     Attributes:
       lead_probability: share of windows that lose their leading rows, as a clip that has just begun.
-      max_lead_rows: at most that many of them.
+      max_lead_rows: at most that many of them; what is left must still be a window by the rule.
       max_drop_share: rows of a window that are dropped here and there; each window draws its share from 0 to this.
       noise: standard deviation of Gaussian noise on every feature of a row that is there.
     """
@@ -72,8 +76,8 @@ class AugmentationConfig:
     def __post_init__(self) -> None:
         _check(0 <= self.lead_probability <= 1, "lead_probability", self.lead_probability, "a share from 0 to 1")
         _check(0 <= self.max_drop_share < 1, "max_drop_share", self.max_drop_share, "a share from 0 to below 1")
-        _check(0 <= self.max_lead_rows < WINDOW_LENGTH, "max_lead_rows", self.max_lead_rows, "0 to 33")
-        _check(self.noise >= 0, "noise", self.noise, "0 or more")
+        _check(self.max_lead_rows >= 0, "max_lead_rows", self.max_lead_rows, "0 or more")
+        _check(0 <= self.noise < math.inf, "noise", self.noise, "0 or more, and finite")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +112,7 @@ class TrainingConfig:
         for name in ("epochs", "finetune_epochs", "patience", "batch_size"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in ("learning_rate", "finetune_learning_rate"):
-            _check(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
+            _check(0 < getattr(self, name) < math.inf, name, getattr(self, name), "a finite number above 0")
         _check(
             self.finetune_learning_rate <= self.learning_rate,
             "finetune_learning_rate",
@@ -117,7 +121,7 @@ class TrainingConfig:
         )
         _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
         for name in ("weight_decay", "max_windows_per_clip"):
-            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+            _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more, and finite")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,25 +141,32 @@ class Config:
     window: WindowRule = dataclasses.field(default_factory=lambda: WindowRule(length=WINDOW_LENGTH))
 
     def __post_init__(self) -> None:
-        _check(self.seed >= 0, "seed", self.seed, "0 or more")
+        _check(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
         _check(self.window.length == WINDOW_LENGTH, "window.length", self.window.length, str(WINDOW_LENGTH))
+        most = self.window.length - self.window.min_detected
+        _check(
+            self.augmentation.max_lead_rows <= most,
+            "augmentation.max_lead_rows",
+            self.augmentation.max_lead_rows,
+            f"at most {most}, window.length without window.min_detected",
+        )
 
 
 _T = TypeVar("_T")
 
 
-def _from_dict(kind: type[_T], values: object, where: str, default: _T) -> _T:
+def _from_dict(kind: type[_T], values: object, where: str, default: _T, source: str) -> _T:
     if not isinstance(values, Mapping):
-        raise UsageError(f"--config: {where or 'the configuration'} is {values!r}; expected a JSON object.")
+        raise UsageError(f"{source}: {where or 'the configuration'} is {values!r}; expected a JSON object.")
     fields: dict[str, Any] = {field.name: getattr(default, field.name) for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     changes: dict[str, Any] = {}
     for name, value in values.items():
         path = f"{where}.{name}".lstrip(".")
         if name not in fields:
-            raise UsageError(f"--config: unknown key '{path}'; known here are {', '.join(sorted(fields))}.")
+            raise UsageError(f"{source}: unknown key '{path}'; known here are {', '.join(sorted(fields))}.")
         known = fields[name]
         if dataclasses.is_dataclass(known):
-            changes[name] = _from_dict(type(known), value, path, known)
+            changes[name] = _from_dict(type(known), value, path, known, source)
             continue
         expected: tuple[type, ...] = (int, float) if isinstance(known, float) else (type(known),)
         if isinstance(known, tuple):
@@ -165,12 +176,12 @@ def _from_dict(kind: type[_T], values: object, where: str, default: _T) -> _T:
             # bool is an int in Python; it is none in a configuration.
             fits = isinstance(value, expected) and isinstance(value, bool) == isinstance(known, bool)
         if not fits:
-            raise UsageError(f"--config: {path} is {value!r}; expected a {type(known).__name__}, like {known!r}.")
+            raise UsageError(f"{source}: {path} is {value!r}; expected a {type(known).__name__}, like {known!r}.")
         changes[name] = float(value) if isinstance(known, float) else value
     try:
         return dataclasses.replace(default, **changes)  # type: ignore[type-var]
     except ValueError as error:
-        raise UsageError(f"--config: {where + ': ' if where else ''}{error}") from None
+        raise UsageError(f"{source}: {where + ': ' if where else ''}{error}") from None
 
 
 def from_dict(values: Mapping[str, Any], default: Config | None = None) -> Config:
@@ -179,7 +190,19 @@ def from_dict(values: Mapping[str, Any], default: Config | None = None) -> Confi
     Raises:
       UsageError: for an unknown key (names the known ones), a wrong type, or values that do not go together.
     """
-    return _from_dict(Config, values, "", default or Config())
+    return _from_dict(Config, values, "", default or Config(), "--config")
+
+
+def of_bundle(metadata: Mapping[str, Any], bundle_path: str) -> Config:
+    """The configuration that a bundle was made with.
+
+    Raises:
+      UserError: naming the bundle, if this version cannot read it.
+    """
+    try:
+        return _from_dict(Config, metadata["config"], "", Config(), f"{bundle_path}: the configuration in bundle.json")
+    except UsageError as error:
+        raise UserError(f"{error} Copy the bundle again, or fine-tune it with the version that wrote it.") from None
 
 
 def load(text: str | None, default: Config | None = None) -> Config:

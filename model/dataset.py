@@ -22,7 +22,7 @@ class Clip:
       video_id, person_id: whose rows these are.
       label: the exercise; None where unknown.
       group: the same person or footage.
-      split: train, validation or test.
+      split: train, validation or test; "" where the table has none.
       first_row: of the clip in `Windows.rows`.
       num_rows: sampled frames.
       num_detected: of them with a person.
@@ -36,6 +36,11 @@ class Clip:
     first_row: int
     num_rows: int
     num_detected: int
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: the video, and which person where it is not the first."""
+        return f"{self.video_id} (person {self.person_id})" if self.person_id else self.video_id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,12 +110,12 @@ def fingerprint(tables_path: str) -> dict:
     return storage.fingerprint(storage.table_files(tables_path, tables.FINAL_FEATURES)[0])
 
 
-def load(tables_path: str, splits: Sequence[str], rule: WindowRule) -> Windows:
+def load(tables_path: str, splits: Sequence[str] | None, rule: WindowRule) -> Windows:
     """Cuts the clips of some splits into windows.
 
     Args:
       tables_path: the output of `python -m beam_jobs features`, local or gs://.
-      splits: which clips.
+      splits: which clips; None is all of them, those without a split too.
       rule: which rows make a window.
 
     Raises:
@@ -118,7 +123,7 @@ def load(tables_path: str, splits: Sequence[str], rule: WindowRule) -> Windows:
         with two labels.
     """
     _check_groups(tables_path)
-    wanted = pc.field("split").isin(list(splits))
+    wanted = None if splits is None else pc.field("split").isin(list(splits))
     table = storage.read_table(
         tables_path, tables.FINAL_FEATURES, [*_COLUMNS, "label", "group", "split"], filter=wanted
     ).combine_chunks()
@@ -210,17 +215,28 @@ def _check_groups(tables_path: str) -> None:
     Raises:
       UserError: naming some of those that are.
     """
-    table = storage.read_table(tables_path, tables.FINAL_FEATURES, ["group", "split"])
     splits_of: dict[str, set[str]] = {}
-    for row in table.group_by(["group", "split"]).aggregate([]).to_pylist():
-        splits_of.setdefault(row["group"], set()).add(row["split"] or "none")
-    crossing = sorted(group or "" for group, splits in splits_of.items() if len(splits) > 1)
+    for video_id, group, split in _videos(tables_path):
+        splits_of.setdefault(group or video_id, set()).add(split or "none")
+    crossing = sorted(group for group, splits in splits_of.items() if len(splits) > 1)
     if crossing:
         named = "; ".join(f"'{group}' in {' and '.join(sorted(splits_of[group]))}" for group in crossing[:3])
         raise UserError(
             f"{tables_path}: {len(crossing)} group(s) are in more than one split ({named}); the same person would be "
             "trained and tested on. Mend the split column of labels.csv and make the tables again."
         )
+
+
+def without_split(tables_path: str) -> list[str]:
+    """The videos that are in none of the splits: neither trained nor tested on."""
+    return sorted({video_id for video_id, _, split in _videos(tables_path) if split not in tables.SPLITS})
+
+
+def _videos(tables_path: str) -> list[tuple[str, str | None, str | None]]:
+    """Every (video_id, group, split) of a table, once."""
+    names = ["video_id", "group", "split"]
+    found = storage.read_table(tables_path, tables.FINAL_FEATURES, names).group_by(names).aggregate([]).to_pylist()
+    return [(row["video_id"], row["group"], row["split"]) for row in found]
 
 
 def without_window(data: Windows) -> list[Clip]:

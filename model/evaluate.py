@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from beam_jobs import storage, tables
+from beam_jobs import storage
 from beam_jobs.errors import UserError
-from model import bundle, dataset, metrics
+from model import bundle, dataset, metrics, transform_graph
 
 MARKER = "metrics.json"
 PREDICTIONS = "predictions.parquet"
-SPLITS = ("test", "validation", "all")
 _BATCH = 512
+_LINE_EVERY_S = 15.0
 
 
 def group_hash(group: str) -> str:
@@ -60,6 +61,7 @@ class Judged:
         return {
             "windows": {
                 **metrics.window_figures(self.probabilities[judged], self.truth[judged]),
+                "num_clips": len(np.unique(self.data.clip[judged])),
                 "num_groups": len(self.data.groups(judged)),
             },
             "clips": {
@@ -67,6 +69,20 @@ class Judged:
                 "num_groups": len({self.data.clips[index].group for index in self.clips}),
             },
         }
+
+    def classes(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Figures of each class, of windows and of clips, with how many groups stand behind each."""
+        judged = self.judged
+        window_answers, clip_answers = self.probabilities.argmax(axis=1), metrics.clip_answers(self.clip_probabilities)
+        found = {
+            "windows": metrics.class_table(window_answers[judged], self.truth[judged], self.labels),
+            "clips": metrics.class_table(clip_answers, self.clip_truth, self.labels),
+        }
+        for index, label in enumerate(self.labels):
+            found["windows"][label]["num_groups"] = len(self.data.groups(self.truth == index))
+            of_clips = {self.data.clips[clip].group for clip in self.clips[self.clip_truth == index]}
+            found["clips"][label]["num_groups"] = len(of_clips)
+        return found
 
 
 def judge(data: dataset.Windows, probabilities: np.ndarray, labels: Sequence[str]) -> Judged:
@@ -87,9 +103,18 @@ def judge(data: dataset.Windows, probabilities: np.ndarray, labels: Sequence[str
 def predict(loaded: bundle.Bundle, data: dataset.Windows) -> np.ndarray:
     """The bundle's probabilities of all windows, float32, shape (N, C)."""
     found = np.zeros((len(data), len(loaded.labels)), np.float32)
-    starts = range(0, len(data), _BATCH)
-    for start in tqdm(starts, unit=" batches", disable=not sys.stderr.isatty(), dynamic_ncols=True):
-        found[start : start + _BATCH] = loaded.probabilities(data.features(slice(start, start + _BATCH)))
+    on_terminal = sys.stderr.isatty()
+    last_line = time.monotonic()
+    with tqdm(total=len(data), unit=" windows", disable=not on_terminal, dynamic_ncols=True) as bar:
+        for start in range(0, len(data), _BATCH):
+            answered = loaded.probabilities(data.features(slice(start, start + _BATCH)))
+            found[start : start + _BATCH] = answered
+            bar.update(len(answered))
+            if not on_terminal and time.monotonic() - last_line >= _LINE_EVERY_S:
+                last_line = time.monotonic()
+                print(f"{start + len(answered)}/{len(data)} windows answered", file=sys.stderr, flush=True)
+    if not on_terminal:
+        print(f"{len(data)} windows answered", file=sys.stderr, flush=True)
     return found
 
 
@@ -100,7 +125,7 @@ def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test
       bundle_path: local or gs://.
       tables_path: made with the bundle's transform_fn.
       output: a folder, local or gs://; a report that is there is replaced.
-      split: "test", "validation" or "all".
+      split: "test", "validation" or "all" (clips without a split, too).
 
     Returns:
       What metrics.json says.
@@ -112,10 +137,10 @@ def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test
     from model import report
 
     metadata = bundle.read_metadata(bundle_path)
-    bundle.check_tables(metadata, bundle_path, tables_path)
+    transform_graph.check_tables(metadata, bundle_path, tables_path)
     loaded = bundle.load(bundle_path)
     loaded.check_fingerprint(dataset.fingerprint(tables_path), tables_path)
-    data = dataset.load(tables_path, tables.SPLITS if split == "all" else [split], loaded.rule)
+    data = dataset.load(tables_path, None if split == "all" else [split], loaded.rule)
     judged = judge(data, predict(loaded, data), loaded.labels)
     if not judged.judged.any():
         raise UserError(
@@ -129,7 +154,7 @@ def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test
         pq.write_table(predictions(judged), os.path.join(folder, PREDICTIONS), compression="zstd")
         report.write(folder, figures, judged, metadata)
         with open(os.path.join(folder, MARKER), "w", encoding="utf-8") as file:
-            json.dump(figures, file, indent=2)
+            json.dump(figures, file, indent=2, allow_nan=False)
             file.write("\n")
     return figures
 
@@ -145,7 +170,7 @@ def _figures(metadata: dict[str, Any], judged: Judged, split: str) -> dict[str, 
     unknown = sorted({clip.label for clip in clips if clip.label is not None and clip.label not in labels})
     num_unknown = sum(clip.label in unknown for clip in clips)
     num_unlabelled = sum(clip.label is None for clip in clips)
-    unanswered = [clips[index].video_id for index in judged.clips[answers == metrics.NO_ANSWER]]
+    unanswered = [clips[index].name for index in judged.clips[answers == metrics.NO_ANSWER]]
     warnings = []
     if trained:
         warnings.append(
@@ -165,8 +190,8 @@ def _figures(metadata: dict[str, Any], judged: Judged, split: str) -> dict[str, 
         warnings.append(f"{num_unlabelled} clips have no label: predicted, not judged.")
     if unanswered:
         warnings.append(
-            f"{len(unanswered)} clips have fewer than {metadata['window']['min_detected']} rows with a person: no "
-            "answer, counted as wrong."
+            f"{len(unanswered)} clips have no window (it needs a person in {metadata['window']['min_detected']} of "
+            f"{metadata['window']['length']} rows): no answer, counted as wrong."
         )
     absent = sorted(set(range(len(labels))) - set(judged.clip_truth.tolist()))
     if absent:
@@ -183,10 +208,7 @@ def _figures(metadata: dict[str, Any], judged: Judged, split: str) -> dict[str, 
         "num_validation_groups": len(stopped),
         "warnings": warnings,
         **judged.figures(),
-        "classes": {
-            "windows": metrics.class_table(window_answers, window_truth, labels),
-            "clips": metrics.class_table(answers, judged.clip_truth, labels),
-        },
+        "classes": judged.classes(),
         "confusion": {
             "windows": metrics.confusion(window_answers, window_truth, len(labels)).tolist(),
             "clips": metrics.confusion(answers, judged.clip_truth, len(labels)).tolist(),
@@ -198,6 +220,8 @@ def _figures(metadata: dict[str, Any], judged: Judged, split: str) -> dict[str, 
         "wrong_clips": [
             {
                 "video_id": clips[index].video_id,
+                "person_id": clips[index].person_id,
+                "clip": clips[index].name,
                 "label": labels[truth],
                 "answer": labels[answer],
                 "probability": float(row[answer]),

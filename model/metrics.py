@@ -1,10 +1,13 @@
 """Figures of probabilities against the truth: of windows, and of clips."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 NUM_BINS = 15
+# With fewer answers than this, chance alone fills the bins unevenly: the calibration error would say nothing.
+MIN_CLIPS_FOR_CALIBRATION = 100
 # A clip without a window has no answer: it counts as wrong, whatever its class.
 NO_ANSWER = -1
 
@@ -62,6 +65,21 @@ def macro_f1(answers: np.ndarray, truth: np.ndarray) -> float:
     return float(metrics.f1_score(truth, answers, labels=np.unique(truth), average="macro", zero_division=0))
 
 
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share that was measured `count` times; narrow only where there is much to count.
+
+    It takes the measurements as independent. Clips of the same group are not, so that the truth is wider where groups
+    have many clips.
+
+    Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927; z of the normal
+      distribution's 97.5 %.
+    """
+    z = 1.959964
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def window_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Accuracy, macro F1, negative log likelihood and calibration error of windows."""
     answers = probabilities.argmax(axis=1)
@@ -89,25 +107,33 @@ def clip_answers(probabilities: np.ndarray) -> np.ndarray:
 
 
 def clip_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """As `window_figures`, of clips. Those without an answer count as wrong in accuracy and F1.
+    """As `window_figures`, of clips, with the 95 % interval of accuracy. No answer counts as wrong in accuracy and F1.
 
-    Negative log likelihood and calibration error are of the answered clips alone; None where there is none.
+    Negative log likelihood and calibration error are of the answered clips alone; None where there is none, and the
+    latter below MIN_CLIPS_FOR_CALIBRATION of them.
     """
     answers = clip_answers(probabilities)
     answered = answers != NO_ANSWER
-    some = bool(answered.any())
+    num_answered = int(answered.sum())
+    enough = num_answered >= MIN_CLIPS_FOR_CALIBRATION
+    accuracy = float((answers == truth).mean())
     return {
         "num_clips": len(truth),
-        "num_unanswered": int((~answered).sum()),
-        "accuracy": float((answers == truth).mean()),
+        "num_answered": num_answered,
+        "num_unanswered": len(truth) - num_answered,
+        "accuracy": accuracy,
+        "accuracy_interval_95": list(wilson_interval(accuracy, len(truth))),
         "macro_f1": macro_f1(answers, truth),
-        "nll": negative_log_likelihood(probabilities[answered], truth[answered]) if some else None,
-        "ece": expected_calibration_error(probabilities[answered], truth[answered]) if some else None,
+        "nll": negative_log_likelihood(probabilities[answered], truth[answered]) if num_answered else None,
+        "ece": expected_calibration_error(probabilities[answered], truth[answered]) if enough else None,
     }
 
 
 def class_table(answers: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Precision, recall, F1 and support of each class; precision is None for a class that was never answered."""
+    """Precision, recall, F1 and support of each class.
+
+    Precision is None for a class that was never answered, recall for one that the truth does not hold.
+    """
     from sklearn import metrics
 
     classes = np.arange(len(labels))

@@ -5,10 +5,8 @@ import os
 
 from beam_jobs import storage
 from beam_jobs.errors import UsageError
-from model import bundle, config, dataset
+from model import bundle, config, dataset, evaluate
 
-# Known here without importing Keras, so that --help is quick; a test compares it with networks.NETWORKS.
-NETWORKS = ("conv", "tcn")
 SPLITS = ("test", "validation", "all")
 
 
@@ -42,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     train = add("train", "tables -> a bundle", "train --tables tables --output bundle --network tcn")
-    train.add_argument("--network", choices=NETWORKS, help="which network (default tcn)")
+    train.add_argument("--network", choices=config.NETWORKS, help="which network (default tcn)")
     add_training(train)
 
     finetune = add(
@@ -53,13 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_bundle(finetune)
     add_training(finetune)
 
-    evaluate = add(
+    judge = add(
         "evaluate",
         "a bundle and tables -> metrics.json and a report",
         "evaluate --bundle bundle --tables tables --output report --split test",
     )
-    _add_bundle(evaluate)
-    evaluate.add_argument(
+    _add_bundle(judge)
+    judge.add_argument(
         "--split", choices=SPLITS, default="test", help="which clips (default test; all: for tables new to the bundle)"
     )
     return parser
@@ -70,7 +68,7 @@ def _add_bundle(parser: argparse.ArgumentParser) -> None:
 
 
 def _check_output(path: str, marker: str) -> None:
-    """Refuses a folder that something else is in: writing replaces it."""
+    """Refuses a folder that something else is in (writing replaces it), or that cannot be written."""
     if storage.exists(path) and not storage.exists(storage.join(path, marker)):
         fs, name = storage.filesystem(path)
         if not fs.isdir(name) or fs.ls(name, detail=False):
@@ -78,6 +76,22 @@ def _check_output(path: str, marker: str) -> None:
                 f"--output: {path} is there and has no {marker}; expected a folder that is new, empty or of an earlier "
                 "run, for it is replaced. Choose another one."
             )
+    if not storage.is_remote(path):
+        # It is made beside its place and put there when it is whole.
+        _check_writable("--output", path, os.path.dirname(os.path.abspath(path.removeprefix("file://"))))
+
+
+def _check_writable(flag: str, path: str, folder: str) -> None:
+    """Refuses a path whose nearest folder that is there is none, or forbids writing."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise UsageError(f"{flag}: {path} cannot be made: {folder} is a file; expected a folder. Choose another path.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"{flag}: {path} cannot be made: {folder} cannot be written to; expected a folder that can. Choose another "
+            "path, or change its permissions."
+        )
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -89,23 +103,22 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """
     args = _parser().parse_args(argv)
     dataset.check_folder(args.tables)
-    _check_output(args.output, "metrics.json" if args.command == "evaluate" else bundle.MARKER)
+    _check_output(args.output, evaluate.MARKER if args.command == "evaluate" else bundle.MARKER)
     default = config.Config()
     if args.command != "train":
         if not storage.is_folder(args.bundle):
             raise UsageError(f"--bundle: {args.bundle} does not exist; expected a bundle (python -m model train).")
-        default = config.from_dict(bundle.read_metadata(args.bundle)["config"])
-    if args.command == "evaluate":
-        return args
+        metadata = bundle.read_metadata(args.bundle)
+        if args.command == "evaluate":
+            return args
+        default = config.of_bundle(metadata, args.bundle)
     if args.log_dir and storage.is_remote(args.log_dir):
         raise UsageError(
             f"--log_dir: {args.log_dir} is remote; expected a local folder. Leave it out: the bundle has the logs."
         )
-    if args.log_dir and os.path.exists(args.log_dir) and not os.path.isdir(args.log_dir):
-        raise UsageError(f"--log_dir: {args.log_dir} is a file; expected a folder.")
+    if args.log_dir:
+        _check_writable("--log_dir", args.log_dir, os.path.abspath(args.log_dir))
     args.config = config.load(args.config, default)
     if args.command == "train" and args.network:
         args.config = config.from_dict({"network": {"name": args.network}}, args.config)
-    if args.config.network.name not in NETWORKS:
-        raise UsageError(f"network.name is '{args.config.network.name}'; expected one of {', '.join(NETWORKS)}.")
     return args

@@ -1,6 +1,7 @@
-"""Tables to a bundle: train, and fine-tune from a bundle."""
+"""Tables to a bundle: training; and what fine-tuning does in the same way."""
 
 import dataclasses
+import math
 import os
 import sys
 import tempfile
@@ -12,13 +13,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from beam_jobs import storage
+from beam_jobs import tables
 from beam_jobs.errors import UserError
-from model import bundle, config, dataset, evaluate, networks
+from model import bundle, config, dataset, evaluate, networks, transform_graph
 from model.batches import Batches
 from model.callbacks import Checkpoint, Progress
-
-_CHECKPOINT = "best.weights.h5"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,27 +28,33 @@ class _Split:
     truth: np.ndarray
 
 
-def _labelled(data: dataset.Windows, classes: Iterable[str]) -> _Split:
-    classes = tuple(classes)
-    truth = data.labels(classes)
+def _labelled(data: dataset.Windows, labels: tuple[str, ...]) -> _Split:
+    truth = data.labels(labels)
     return _Split(data.select(truth >= 0), truth[truth >= 0])
 
 
-def _classes(data: dataset.Windows) -> tuple[str, ...]:
+def classes(data: dataset.Windows) -> tuple[str, ...]:
+    """The labels of the clips that have a window, sorted."""
     with_window = np.unique(data.clip)
     return tuple(sorted({label for index in with_window if (label := data.clips[index].label) is not None}))
 
 
-def _read(tables_path: str, settings: config.Config) -> tuple[dataset.Windows, dataset.Windows]:
+def read(tables_path: str, settings: config.Config) -> tuple[dataset.Windows, dataset.Windows]:
     """The training and validation windows.
 
     Raises:
       UserError: where a split is empty.
     """
     found = []
+    if lost := dataset.without_split(tables_path):
+        print(
+            f"warning: {len(lost)} videos are in none of the splits {', '.join(tables.SPLITS)} (such as '{lost[0]}'): "
+            "not used. Set the split column of labels.csv.",
+            file=sys.stderr,
+        )
     for split in ("train", "validation"):
         data = dataset.load(tables_path, [split], settings.window)
-        if not _classes(data):
+        if not classes(data):
             num_rows = sum(clip.num_rows for clip in data.clips)
             raise UserError(
                 f"{tables_path}: the {split} split has no window with a label ({len(data.clips)} clips, "
@@ -74,16 +79,17 @@ def _warn_of_clips(split: str, data: dataset.Windows) -> None:
 
 
 def _warn_of_classes(labels: tuple[str, ...], train: tuple[str, ...], validation: tuple[str, ...]) -> None:
-    def warn(classes: set[str], what: str) -> None:
-        if classes:
-            print(f"warning: {', '.join(sorted(classes))}: {what}", file=sys.stderr)
+    def warn(names: set[str], what: str) -> None:
+        if names:
+            print(f"warning: {', '.join(sorted(names))}: {what}", file=sys.stderr)
 
     warn(set(validation) - set(labels), "in the validation split and not in the train split; left out.")
     warn(set(train) - set(validation), "not in the validation split; early stopping does not see these classes.")
     warn(set(labels) - set(train), "known to the bundle and not in these tables; may be forgotten.")
 
 
-def _seed(seed: int) -> None:
+def seed_everything(seed: int) -> None:
+    """Makes what follows the same every time."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -98,7 +104,7 @@ def _fit(
     learning_rate: float,
     log_dir: str,
     keep_start: bool,
-) -> dict[str, list[float]]:
+) -> tuple[dict[str, list[float | None]], int]:
     """Trains, and leaves the network with the weights of the best validation loss.
 
     Args:
@@ -109,11 +115,12 @@ def _fit(
       settings: the configuration.
       epochs: of this phase, at most.
       learning_rate: of this phase, at the start.
-      log_dir: for TensorBoard's logs and the checkpoint.
+      log_dir: for TensorBoard's logs.
       keep_start: whether the weights at the start count as a candidate for the best ones.
 
     Returns:
-      The learning curves: a list of figures an epoch.
+      The learning curves: a list of figures an epoch, None where one was not a number; and the best epoch, counted
+      from 1, or 0 where the weights at the start were.
     """
     training = settings.training
     batches = Batches(train.data, train.truth, num_classes, training, settings.seed)
@@ -129,32 +136,40 @@ def _fit(
         # XLA takes longer to compile these than they take to train on a CPU, and then runs them slower.
         jit_compile=False,
     )
-    checkpoint = os.path.join(log_dir, _CHECKPOINT)
-    start = None
-    if keep_start:
-        start = model.evaluate(held_out, verbose=0, return_dict=True)["nll"]
-        network.save_weights(checkpoint)
-    history = model.fit(
-        batches,
-        validation_data=held_out,
-        epochs=epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping("val_nll", patience=training.patience, mode="min"),
-            Checkpoint(network, checkpoint, start),
-            keras.callbacks.TensorBoard(log_dir, write_graph=False),
-            Progress(epochs),
-        ],
-    ).history
-    if not os.path.exists(checkpoint):
-        raise UserError(
-            "the validation loss was never a number; expected the network to learn. Lower training.learning_rate "
-            "in --config."
-        )
-    network.load_weights(checkpoint)
-    os.remove(checkpoint)
-    return {name: [float(value) for value in values] for name, values in history.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        weights = os.path.join(folder, "best.weights.h5")
+        to_beat = math.inf
+        if keep_start:
+            to_beat = model.evaluate(held_out, verbose=0, return_dict=True)["nll"]
+            network.save_weights(weights)
+        checkpoint = Checkpoint(network, weights, to_beat)
+        history = model.fit(
+            batches,
+            validation_data=held_out,
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                keras.callbacks.EarlyStopping("val_nll", patience=training.patience, mode="min"),
+                checkpoint,
+                keras.callbacks.TensorBoard(log_dir, write_graph=False),
+                Progress(epochs),
+            ],
+        ).history
+        if not os.path.exists(weights):
+            raise UserError(
+                "the validation loss was never a number; expected the network to learn. Lower training.learning_rate "
+                "in --config."
+            )
+        network.load_weights(weights)
+    best = checkpoint.best_epoch
+    kept = f"epoch {best} was the best" if best else "no epoch was better than the start, which was kept"
+    print(f"stopped after {len(history['val_nll'])} of at most {epochs} epochs; {kept}.", file=sys.stderr)
+    # JSON has no NaN.
+    curves = {
+        name: [float(value) if math.isfinite(value) else None for value in values] for name, values in history.items()
+    }
+    return curves, best
 
 
 def _probabilities(network: keras.Model, data: dataset.Windows) -> np.ndarray:
@@ -162,23 +177,34 @@ def _probabilities(network: keras.Model, data: dataset.Windows) -> np.ndarray:
     return keras.ops.convert_to_numpy(keras.ops.softmax(np.concatenate(logits)))
 
 
-def _make(
+def make(
     tables_path: str,
     output: str,
     network: keras.Model,
     labels: tuple[str, ...],
     settings: config.Config,
     log_dir: str | None,
-    extra: dict[str, Any] | None = None,
-    data: tuple[dataset.Windows, dataset.Windows] | None = None,
+    data: tuple[dataset.Windows, dataset.Windows],
+    before: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Trains a network and writes its bundle; returns the figures of the validation split.
+    """Trains a network and writes its bundle.
 
-    `extra` is of the bundle that it is fine-tuned from; None where the network is new.
+    Args:
+      tables_path: where `data` is from.
+      output: the bundle's folder.
+      network: from windows to logits.
+      labels: its classes, in order.
+      settings: the configuration.
+      log_dir: for TensorBoard's logs; None keeps them in the bundle.
+      data: of the train and the validation split.
+      before: bundle.json of the bundle that it is fine-tuned from; None where the network is new.
+
+    Returns:
+      The figures of the validation split.
     """
-    train_data, validation_data = data or _read(tables_path, settings)
+    train_data, validation_data = data
     train, validation = _labelled(train_data, labels), _labelled(validation_data, labels)
-    _warn_of_classes(labels, _classes(train_data), _classes(validation_data))
+    _warn_of_classes(labels, classes(train_data), classes(validation_data))
     if not len(validation.data):
         raise UserError(
             f"{tables_path}: no class of the train split has a window in the validation split; expected the same "
@@ -190,13 +216,13 @@ def _make(
         f"{network.count_params():,} parameters.",
         file=sys.stderr,
     )
-    tuning = extra is not None
+    tuning = before is not None
     training = settings.training
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         logs = log_dir or scratch
         os.makedirs(logs, exist_ok=True)
-        curves = _fit(
+        curves, best_epoch = _fit(
             network,
             train,
             validation,
@@ -205,7 +231,8 @@ def _make(
             epochs=training.finetune_epochs if tuning else training.epochs,
             learning_rate=training.finetune_learning_rate if tuning else training.learning_rate,
             log_dir=logs,
-            keep_start=tuning,
+            # With outputs that are new the start is no candidate: it knows nothing of their classes.
+            keep_start=before is not None and list(labels) == before["labels"],
         )
         minutes = (time.monotonic() - started) / 60
         figures = evaluate.judge(validation_data, _probabilities(network, validation_data), labels).figures()
@@ -215,16 +242,17 @@ def _make(
             "num_clips": len(np.unique(train.data.clip)),
             "num_groups": len(train.data.groups()),
             "minutes": round(minutes, 2),
+            "best_epoch": best_epoch,
             "curves": curves,
         }
-        before = extra or {"phases": [], "trained_groups": [], "validation_groups": []}
+        before = before or {"phases": [], "trained_groups": [], "validation_groups": []}
         bundle.write(
             output,
             network=network,
             labels=labels,
             rule=settings.window,
             fingerprint=dataset.fingerprint(tables_path),
-            transform_fn=bundle.transform_folder(tables_path),
+            transform_fn=transform_graph.beside(tables_path),
             extra={
                 "network": settings.network.name,
                 "num_parameters": network.count_params(),
@@ -259,68 +287,14 @@ def train(tables_path: str, output: str, settings: config.Config, log_dir: str |
     Raises:
       UserError: if a split is empty, or there is one class alone.
     """
-    bundle.transform_folder(tables_path)
-    data = _read(tables_path, settings)
-    labels = _classes(data[0])
+    transform_graph.beside(tables_path)
+    data = read(tables_path, settings)
+    labels = classes(data[0])
     if len(labels) < 2:
         raise UserError(
             f"{tables_path}: the train split has the one class '{labels[0]}'; expected two or more to tell apart. "
             "Give videos of other exercises, too."
         )
-    _seed(settings.seed)
+    seed_everything(settings.seed)
     network = networks.build(settings.network, len(labels))
-    return _make(tables_path, output, network, labels, settings, log_dir, data=data)
-
-
-def finetune(
-    bundle_path: str, tables_path: str, output: str, settings: config.Config, log_dir: str | None = None
-) -> dict[str, Any]:
-    """Trains a bundle's network further, at a lower rate, on other tables; writes another bundle.
-
-    Classes that the bundle does not know get new outputs, behind the known ones; classes that the tables do not have
-    keep theirs. Where no epoch is better on the validation split than the bundle was and no class is new, the weights
-    stay as they were.
-
-    Args:
-      bundle_path: the bundle to start from, local or gs://.
-      tables_path: made with the bundle's transform_fn.
-      output: the new bundle's folder.
-      settings: the bundle's configuration, changed in what is to differ; its network and window must be the bundle's.
-      log_dir: as in `train`.
-
-    Raises:
-      UserError: if the tables do not fit the bundle, or a split is empty.
-    """
-    metadata = bundle.read_metadata(bundle_path)
-    bundle.check_tables(metadata, bundle_path, tables_path)
-    theirs = config.from_dict(metadata["config"])
-    if (settings.network, settings.window) != (theirs.network, theirs.window):
-        raise UserError(
-            f"--config asks for {settings.network}, {settings.window}; the bundle has {theirs.network}, "
-            f"{theirs.window}. Leave `network` and `window` out of it, or train anew."
-        )
-    data = _read(tables_path, settings)
-    known = tuple(metadata["labels"])
-    labels = known + tuple(label for label in _classes(data[0]) if label not in known)
-    _seed(settings.seed)
-    network = networks.build(settings.network, len(known))
-    with storage.local_copy(storage.join(bundle_path, bundle.WEIGHTS)) as weights:
-        network.load_weights(weights)
-    if labels != known:
-        network = _with_more_classes(network, settings.network, len(labels))
-    return _make(tables_path, output, network, labels, settings, log_dir, extra=metadata, data=data)
-
-
-def _with_more_classes(network: keras.Model, settings: config.NetworkConfig, num_classes: int) -> keras.Model:
-    """The same network with more outputs: what it knew is copied, what is new starts afresh."""
-    wider = networks.build(settings, num_classes)
-    # By position: the names of nameless layers count on from network to network.
-    for layer, old_layer in zip(wider.layers, network.layers, strict=True):
-        known = old_layer.get_weights()
-        if layer.name == networks.HEAD:
-            merged = layer.get_weights()
-            for new, old in zip(merged, known, strict=True):
-                new[..., : old.shape[-1]] = old
-            known = merged
-        layer.set_weights(known)
-    return wider
+    return make(tables_path, output, network, labels, settings, log_dir, data)

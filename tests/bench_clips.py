@@ -1,6 +1,6 @@
 """How well bundles recognise people they never saw: grouped cross-validation over labelled videos, by the commands.
 
-    python tests/bench_clips.py VIDEOS LABELS WORK [--folds 5] [--network tcn]
+    PYTHONPATH=. .venv/bin/python tests/bench_clips.py VIDEOS LABELS WORK [--folds 5] [--network tcn]
 
 Every clip is tested once, by a bundle that was trained without anybody of its group: for each fold one fold is the test
 split, the next one the validation split, the rest trains. Exercises with fewer than four clips are left out. Landmarks
@@ -81,7 +81,10 @@ def main() -> None:
             (at / "minutes.json").write_text(json.dumps((time.monotonic() - started) / 60))
             run("model", "evaluate", "--bundle", at / "bundle", "--tables", at / "tables", "--output", at / "report")
         minutes += json.loads((at / "minutes.json").read_text())
-        names = json.loads((at / "bundle" / "bundle.json").read_text())["labels"]
+        found_names = json.loads((at / "bundle" / "bundle.json").read_text())["labels"]
+        if names and found_names != names:
+            raise SystemExit(f"fold {fold} knows {found_names}; the folds before know {names}. Give more clips.")
+        names = found_names
         found = pq.read_table(at / "report" / "predictions.parquet").to_pandas()
         found = found[found["label"].isin(names)]
         tested = [v for v, k in labels_module.read_labels(str(labels)).items() if k.split == "test" and k.label]
@@ -98,8 +101,12 @@ def main() -> None:
     print("\n|  | count | accuracy | macro F1 | negative log likelihood | calibration error |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, count, of in (("windows", windows["num_windows"], windows), ("clips", whole["num_clips"], whole)):
-        print(f"| {name} | {count} | {of['accuracy']:.1%} | {of['macro_f1']:.3f} | {of['nll']:.2f} | {of['ece']:.3f} |")
-    print(f"\n{whole['num_unanswered']} clips without an answer count as wrong. {minutes:.0f} minutes of training.\n")
+        ece = "–" if of["ece"] is None else f"{of['ece']:.3f}"
+        print(f"| {name} | {count} | {of['accuracy']:.1%} | {of['macro_f1']:.3f} | {of['nll']:.2f} | {ece} |")
+    first = labels_module.read_labels(str(folds[0])).values()
+    num_groups = len({known.group for known in first if known.label})
+    print(f"\n{num_groups} groups; {whole['num_unanswered']} clips without an answer count as wrong;", end=" ")
+    print(f"{minutes:.0f} minutes of training.\n")
     print("Clips right:", end=" ")
     print(
         ", ".join(

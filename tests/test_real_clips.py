@@ -3,6 +3,7 @@
 import csv
 import json
 
+import pyarrow.parquet as pq
 import pytest
 from commands import run_command
 
@@ -33,13 +34,22 @@ def manifest(shared_data, tmp_path_factory):
     return path
 
 
+def live_summary(bundle, video):
+    """What live says at a video's end."""
+    done = run_command("live", "--bundle", bundle, "--source", video, "--json", "--no_window")
+    assert done.returncode == 0
+    first, *_, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert set(first) >= {"timestamp_ms", "person", "exercise", "probability"}
+    return last["summary"]
+
+
 def test_real_people_from_video_to_answer(manifest, pose_model_path):
     work = manifest.parent
     with open(manifest, newline="") as file:
         clips = list(csv.DictReader(file))
     assert len(clips) == len(EXERCISES) * len(SPLITS)
     for command in (
-        ("beam_jobs", "extract", "--videos", manifest, "--output", work / "tables"),
+        ("beam_jobs", "extract", "--videos", manifest, "--output", work / "tables", "--max_failed_share", "0.3"),
         ("beam_jobs", "features", "--input", work / "tables", "--output", work / "tables"),
         ("model", "train", "--tables", work / "tables", "--output", work / "bundle"),
         ("model", "evaluate", "--bundle", work / "bundle", "--tables", work / "tables", "--output", work / "report"),
@@ -49,16 +59,25 @@ def test_real_people_from_video_to_answer(manifest, pose_model_path):
     assert {row["video_id"]: row["label"] for row in quality} == {clip["video"]: clip["label"] for clip in clips}
     # Whole bodies of real people: MediaPipe sees them nearly all the time.
     assert min(row["detected_share"] for row in quality) > 0.5
-    assert json.loads((work / "report" / "metrics.json").read_text())
 
-    answers = []
+    metrics = json.loads((work / "report" / "metrics.json").read_text())
+    assert (metrics["split"], metrics["never_trained_on"]) == ("test", True)
+    assert metrics["clips"]["num_clips"] == metrics["num_groups"] == len(EXERCISES)
+    predictions = pq.read_table(work / "report" / "predictions.parquet").to_pandas()
+    assert metrics["windows"]["num_windows"] == len(predictions)
+
+    # Not a measure of accuracy (the README has those): with so few people to stop by, the best epoch is chance. But the
+    # two exercises of the four people to train on can be told apart.
+    phase, *_ = json.loads((work / "bundle" / "bundle.json").read_text())["phases"]
+    assert max(phase["curves"]["accuracy"]) > 0.8
+    # Whatever live answers for people it never saw, it is what evaluate answered.
     for clip in clips:
-        if clip["split"] == "train":
-            live = ("live", "--bundle", work / "bundle", "--source", clip["video"], "--json", "--no_window")
-            done = run_command(*live)
-            assert done.returncode == 0
-            lines = [json.loads(line) for line in done.stdout.splitlines()]
-            assert set(lines[0]) >= {"timestamp_ms", "person", "exercise", "probability"}
-            answers.append((lines[-1]["summary"]["exercise"], clip["label"]))
-    # Not a measure of accuracy (the README has those): these four were trained on, so that they must be known.
-    assert sum(given == label for given, label in answers) >= 3, answers
+        if clip["split"] != "test":
+            continue
+        summary = live_summary(work / "bundle", clip["video"])
+        windows = predictions[predictions.video_id == clip["video"]]
+        assert summary["num_predictions"] == len(windows) > 0
+        means = windows[[f"probability_{label}" for label in metrics["labels"]]].mean().to_numpy()
+        assert summary["exercise"] == metrics["labels"][means.argmax()]
+        assert summary["probability"] == pytest.approx(means.max(), abs=1e-4)
+        assert 0 < summary["probability"] <= 1

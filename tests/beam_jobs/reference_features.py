@@ -1,7 +1,11 @@
-"""The features once more: NumPy in float64, one row after the other, from contracts.md and not from the code.
+"""The features once more: NumPy in float64, one row after the other, written from contracts.md and not from the code.
 
-Deliberately by other formulas where there are any (law of cosines for angles, a basis of the body for mirroring), and
-with numbers of landmarks and not names.
+Two things contracts.md leaves open, and here they are as we decided: a history is 8 rows (windows.HISTORY_LENGTH), and
+the torso's length, "robust over time", is the median over it where the row itself has a torso. So these two are
+repeated, not checked.
+
+Otherwise deliberately by other formulas where there are any (law of cosines for angles, a basis of the body for
+mirroring), and with numbers of landmarks and not names.
 """
 
 import math

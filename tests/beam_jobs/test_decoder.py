@@ -55,7 +55,7 @@ def test_a_crash_or_hang_ends_one_video_and_the_next_is_read(clip, signal_sent, 
     with pytest.raises(VideoError) as raised:
         kept.extend(frames)
     assert raised.value.reason == reason
-    assert len(kept) >= 3
+    assert 3 <= len(kept) < 30
     assert len(list(isolated.read(clip, 15))) == 30
     isolated.close()
 

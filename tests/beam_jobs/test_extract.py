@@ -3,19 +3,24 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import apache_beam as beam
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import videos
 from commands import REPOSITORY, run_command
 
-from beam_jobs import landmarks, pose, storage, tables, windows
+from beam_jobs import extract, landmarks, pose, storage, tables, windows
+from beam_jobs.errors import UserError
+from beam_jobs.labels import default_labels
+from beam_jobs.sources import LabelLookup, Video, manifest_videos, video_source
 from beam_jobs.video import read_frames
 
 IN_PROCESS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
@@ -72,6 +77,17 @@ def test_broken_videos_become_dead_letters_and_fail_the_job_after_everything_was
     # What was decoded before the damage is kept.
     assert letters["cut.mp4"]["num_frames_kept"] == quality["cut.mp4"]["num_frames_sampled"] > 5
     assert "2 videos done, 0 skipped (done before), 3 failed" in done.stdout
+    # Beam's counters, against the quality table.
+    total = {
+        name: sum(row[f"num_frames_{name}"] for row in quality.values()) for name in ("decoded", "sampled", "detected")
+    }
+    without = total["sampled"] - total["detected"]
+    assert f"{total['decoded']} frames decoded, {total['sampled']} sampled, {without} without a person" in done.stdout
+    decoding_s, estimating_s = map(
+        float, re.search(r"([\d.]+) s decoding, ([\d.]+) s estimating", done.stdout).groups()
+    )
+    assert decoding_s > 0
+    assert estimating_s > 0
 
 
 def test_nobody_in_view_is_data(extracted):
@@ -152,6 +168,7 @@ def test_another_sampling_rate_is_another_fingerprint_and_estimates_again(extrac
 
 def start_extract(videos_folder, output):
     command = [sys.executable, "-m", "beam_jobs", "extract", "--videos", videos_folder, "--output", output]
+    command.append("--direct_num_workers=2")
     return subprocess.Popen(
         list(map(str, command)),
         cwd=REPOSITORY,
@@ -203,7 +220,6 @@ def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(athlete_videos, t
     keys = [(row["video_id"], row["frame_id"]) for row in rows_of(output)]
     assert len(set(keys)) == len(keys)
     assert len({video for video, _ in keys}) == 6
-    # Nothing of the stopped job is left beside them.
     assert len(rows_of(output, tables.QUALITY)) == 6
 
 
@@ -244,3 +260,118 @@ def test_the_metadata_says_what_a_file_was_made_of(extracted, mixed):
     metadata = storage.read_metadata(storage.landmarks_file(str(extracted[0]), "cut.mp4"))
     assert metadata["content_sha256"] == json.loads(metadata["quality"])["content_sha256"]
     assert [letter["reason"] for letter in json.loads(metadata["dead_letters"])] == ["truncated"]
+
+
+def process(output, video, labels_path=None, timeout_s=5.0, on_frame=lambda dofn, number: None, monkeypatch=None):
+    """Runs the DoFn on one video as a worker does; returns its quality rows and its dead letters."""
+    dofn = extract.ExtractVideo(str(output), labels_path, None, 15.0, timeout_s)
+    dofn.setup()
+    numbers = iter(range(10_000))
+    estimate = pose.PoseEstimator.estimate
+
+    def watched(self, image, timestamp_ms):
+        on_frame(dofn, next(numbers))
+        return estimate(self, image, timestamp_ms)
+
+    if monkeypatch is not None:
+        monkeypatch.setattr(pose.PoseEstimator, "estimate", watched)
+    found = list(dofn.process(video))
+    dofn.teardown()
+    letters = [one.value for one in found if isinstance(one, beam.pvalue.TaggedOutput)]
+    return [one for one in found if isinstance(one, dict)], letters
+
+
+@pytest.mark.parametrize(
+    ("signal_sent", "reason"), [(signal.SIGSEGV, "decoder_crashed"), (signal.SIGSTOP, "decoder_hung")]
+)
+def test_a_decoder_that_dies_or_hangs_costs_the_rest_of_one_video_and_is_tried_again(
+    tmp_path, monkeypatch, signal_sent, reason, pose_model_path
+):
+    video = Video("v.mp4", videos.write(tmp_path / "v.mp4", frames=300, size_px=(640, 480)))
+
+    def attack(dofn, number):
+        if number == 5:
+            os.kill(dofn._decoder._process.pid, signal_sent)
+
+    quality, letters = process(tmp_path / "out", video, on_frame=attack, monkeypatch=monkeypatch)
+    assert [letter["reason"] for letter in letters] == [reason]
+    assert 5 < quality[0]["num_frames_sampled"] == letters[0]["num_frames_kept"] < 150
+    monkeypatch.undo()
+    quality, letters = process(tmp_path / "out", video)
+    assert (quality[0]["num_frames_sampled"], letters) == (150, [])
+
+
+def test_a_pose_model_that_fails_on_a_frame_keeps_the_rows_before_it(tmp_path, monkeypatch, pose_model_path):
+    video = Video("v.mp4", videos.write(tmp_path / "v.mp4", frames=60))
+
+    def fail(dofn, number):
+        if number == 7:
+            raise RuntimeError("a graph broke")
+
+    quality, (letter,) = process(tmp_path / "out", video, on_frame=fail, monkeypatch=monkeypatch)
+    assert (letter["stage"], letter["reason"], letter["num_frames_kept"]) == ("estimate", "pose_failed", 7)
+    assert "a graph broke" in letter["message"]
+    assert quality[0]["num_frames_sampled"] == 7
+
+
+def test_what_cannot_be_written_is_no_fault_of_the_video(tmp_path, pose_model_path):
+    video = Video("v.mp4", videos.write(tmp_path / "v.mp4", frames=30))
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        process(tmp_path / "file" / "out", video)
+
+
+def test_a_worker_that_dies_ends_the_job_with_what_to_do(athlete_videos, tmp_path, pose_model_path):
+    output = tmp_path / "tables"
+    started = start_extract(athlete_videos, output)
+    wait_for_first_file(output, started)
+    listed = subprocess.run(
+        ["ps", "-s", str(started.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+    )
+    workers = [
+        int(line.split()[0]) for line in listed.stdout.splitlines() if "sdk_worker_main" in line and "sh -c" not in line
+    ]
+    assert len(workers) >= 2
+    os.kill(workers[0], signal.SIGKILL)
+    printed, _ = started.communicate(timeout=120)
+    assert started.returncode == 1, printed
+    assert "A worker process died" in printed
+    assert "Traceback" not in printed
+
+
+def test_names_that_look_like_patterns_or_are_long(tmp_path, pose_model_path):
+    folder = tmp_path / "v [1]"
+    folder.mkdir()
+    long_name = "深蹲" * 30 + ".mp4"
+    for name in ("b [x].mp4", long_name):
+        videos.write(tmp_path / "plain.mp4", frames=15)
+        (tmp_path / "plain.mp4").rename(folder / name)
+    done = run_command("beam_jobs", "extract", "--videos", folder, "--output", tmp_path / "out", *IN_PROCESS)
+    assert done.returncode == 0
+    assert sorted(row["video_id"] for row in rows_of(tmp_path / "out", tables.QUALITY)) == ["b [x].mp4", long_name]
+    assert video_source(str(folder / "b [x].mp4")).listed == (Video("b [x].mp4", str(folder / "b [x].mp4")),)
+
+
+def test_labels_go_to_the_path_they_name(tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,label\nclip.mp4,squat\nsub/clip.mp4,lunge\n")
+    lookup = LabelLookup.read(str(labels))
+    assert lookup.find(Video("clip.mp4", f"{tmp_path}/sub/clip.mp4")).label == "lunge"
+    assert lookup.find(Video("clip.mp4", f"{tmp_path}/./clip.mp4")).label == "squat"
+    assert lookup.find(Video("clip.mp4", "gs://elsewhere/clip.mp4")).label == "squat"
+    assert lookup.find(Video("other.mp4", "other.mp4")) == default_labels("other.mp4")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label\nx\n", "has no column `video`"),
+        ("video\na\na\n", "line 3: 'a' stands there twice"),
+        ("v,video\nx\n", "empty"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_told(tmp_path, text, message):
+    path = tmp_path / "videos.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        manifest_videos(str(path))

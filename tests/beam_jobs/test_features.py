@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 import reference_features
 
-from beam_jobs import features, landmark_rows, storage, tables, transform_graph, windows
-from beam_jobs.errors import UserError
+from beam_jobs import features, landmark_rows, options, publishing, runner, storage, tables, transform_graph, windows
+from beam_jobs.errors import UsageError, UserError
 
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 FINGERPRINT = {
@@ -200,23 +200,6 @@ def test_an_existing_graph_gives_the_same_numbers_and_replaces_all_files(fitted,
     assert transform_graph.find(str(output), FINGERPRINT) == str(output / "transform_fn" / "transform_fn")
 
 
-def test_a_store_without_renames(fitted, landmarks_folder):
-    """As in gs://, whose objects are copied to their places: fsspec's store in memory stands for it."""
-    output = "memory:///features-test/output"
-    storage.write_text(storage.join(output, "velocity", "part-00007-of-00009.parquet"), "of a former run")
-    run(landmarks_folder, output, fitted)
-    run(landmarks_folder, output, output)
-    files = {path.removeprefix(output + "/") for path in storage.list_files(output)}
-    assert {file for file in files if not file.startswith("transform_fn")} == {
-        f"{table.name}/part-00000-of-00001.parquet" for table in features.WRITTEN
-    }
-    assert {"transform_fn/fingerprint.json", "transform_fn/transform_fn/saved_model.pb"} <= files
-    fs, name = storage.filesystem(output)
-    assert len(fs.find(name)) == len(files), "no staging left"
-    expected = values(fitted, tables.FINAL_FEATURES)
-    np.testing.assert_allclose(values(output, tables.FINAL_FEATURES), expected, rtol=1e-6, atol=1e-6)
-
-
 def test_a_graph_is_not_fitted_to_what_it_is_applied_to(fitted, tmp_path):
     name, (clip, frames, _) = "a.mp4", default_clips()["a.mp4"]
     source = write_landmarks(tmp_path / "landmarks", {name: (clip, frames, "test")})
@@ -232,7 +215,7 @@ def test_a_job_that_fails_leaves_former_tables_as_they_were(
     output = tmp_path / "output"
     if with_former_output:
         storage.write_text(str(output / "final_features" / "part-00000-of-00001.parquet"), "former")
-        (output / ".features-of-a-killed-job").mkdir()
+        (output / ".staging-of-a-killed-job").mkdir()
     before = contents(output) if with_former_output else {}
     write = features.feature_tables
 
@@ -291,7 +274,7 @@ def test_batches_may_end_anywhere_and_span_videos(landmarks_folder):
 
 def test_shards_hold_whole_videos_in_order():
     videos = [
-        landmark_rows.Video(name, "", rows, 0, None, None, None)
+        landmark_rows.LandmarksFile(name, "", rows, 0, None, None, None)
         for name, rows in zip("abcd", (60, 40, 500, 1), strict=True)
     ]
     shards = landmark_rows.plan_shards(videos, 100)
@@ -299,17 +282,86 @@ def test_shards_hold_whole_videos_in_order():
     assert [shard.file_name for shard in shards][2] == "part-00002-of-00003.parquet"
 
 
-def test_publishing_may_be_repeated(tmp_path):
-    written = [(table.name, "part-00000-of-00001.parquet") for table in features.WRITTEN]
-    for name, file in [*written, ("transform_fn", "fingerprint.json")]:
-        storage.write_text(str(tmp_path / "staging" / name / file), "new")
-        storage.write_text(str(tmp_path / name / "part-00000-of-00003.parquet"), "old")
-    for _ in range(2):
-        features.publish(None, written, str(tmp_path / "staging"), str(tmp_path), 1)
-        assert all((tmp_path / name / file).read_text() == "new" for name, file in written)
-        assert not list(tmp_path.glob("*/part-00000-of-00003.parquet"))
-    with pytest.raises(RuntimeError, match="wrote 6 files; expected 7"):
-        features.publish(None, written[1:], str(tmp_path / "staging"), str(tmp_path), 1)
+@pytest.fixture
+def distributed(monkeypatch) -> list:
+    """Makes a job believe that its runner is not this machine's, and be interrupted while it runs; holds the job."""
+    pipelines: list = []
+
+    def interrupted(pipeline):
+        pipelines.append(pipeline)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(options, "is_local", lambda beam_args: False)
+    monkeypatch.setattr(runner, "run", interrupted)
+    return pipelines
+
+
+def test_a_distributed_job_goes_on_without_its_launcher(fitted, landmarks_folder, tmp_path, distributed):
+    output = tmp_path / "output"
+    storage.write_text(str(output / "final_features" / "part-00000-of-00003.parquet"), "former")
+    with pytest.raises(KeyboardInterrupt):
+        run(landmarks_folder, output, fitted)
+    assert contents(output / "final_features") == {"part-00000-of-00003.parquet": hashlib.sha256(b"former").hexdigest()}
+    distributed[0].run().wait_until_finish()
+    np.testing.assert_allclose(
+        values(output, tables.FINAL_FEATURES), values(fitted, tables.FINAL_FEATURES), rtol=1e-6, atol=1e-6
+    )
+    assert not list(output.glob(".*"))
+
+
+def test_a_distributed_job_whose_files_are_taken_away_fails(fitted, landmarks_folder, tmp_path, distributed):
+    """As by a second job with the same output folder, started when the first one's launcher was interrupted."""
+    output = tmp_path / "output"
+    storage.write_text(str(output / "final_features" / "part-00000-of-00003.parquet"), "former")
+    with pytest.raises(KeyboardInterrupt):
+        run(landmarks_folder, output, fitted)
+    before = contents(output / "final_features")
+    publishing.clean(str(output))
+    with pytest.raises(Exception, match="transform_fn"):
+        distributed[0].run().wait_until_finish()
+    assert contents(output / "final_features") == before
+
+
+def test_a_distributed_job_that_ends_badly_leaves_nothing(fitted, landmarks_folder, tmp_path, distributed, monkeypatch):
+    def failed(pipeline):
+        raise UserError("The Beam job ended as FAILED")
+
+    monkeypatch.setattr(runner, "run", failed)
+    with pytest.raises(UserError, match="FAILED"):
+        run(landmarks_folder, tmp_path / "output", fitted)
+    assert not list((tmp_path / "output").glob(".*"))
+
+
+def test_dataflow_needs_shared_folders(landmarks_folder, tmp_path):
+    args = argparse.Namespace(input=landmarks_folder, output=str(tmp_path / "output"), transform_fn=None)
+    with pytest.raises(UsageError, match=r"--input .* gs://"):
+        features.run(args, ["--runner=DataflowRunner"])
+
+
+def test_from_and_to_cloud_storage(fitted, gcs_bucket, monkeypatch, capsys):
+    """Fitting included, twice over: the second job replaces the first one's shards."""
+    source = write_landmarks(f"{gcs_bucket}/landmarks", default_clips())
+    for rows_per_shard, num_shards in ((80, 4), (160, 2)):
+        monkeypatch.setattr(features, "ROWS_PER_SHARD", rows_per_shard)
+        run(source, f"{gcs_bucket}/features")
+        files = [storage.name_below(gcs_bucket, file) for file in storage.list_files(f"{gcs_bucket}/features")]
+        assert {file for file in files if "/transform_fn/" not in file} == {
+            f"features/{table.name}/part-{index:05d}-of-{num_shards:05d}.parquet"
+            for table in features.WRITTEN
+            for index in range(num_shards)
+        }
+        # Of each clip of 40 rows, three are without a person.
+        assert "8 videos, 320 rows, 24 without a person" in capsys.readouterr().out
+    fs, name = storage.filesystem(f"{gcs_bucket}/features")
+    fs.invalidate_cache()
+    assert len(fs.find(name)) == len(files), "no staging left"
+    for table in features.WRITTEN:
+        found, expected = values(f"{gcs_bucket}/features", table), values(fitted, table)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    before = values(f"{gcs_bucket}/features", tables.FINAL_FEATURES)
+    run(source, f"{gcs_bucket}/features", f"{gcs_bucket}/features")
+    after = values(f"{gcs_bucket}/features", tables.FINAL_FEATURES)
+    np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
 
 
 def test_no_landmarks(tmp_path):

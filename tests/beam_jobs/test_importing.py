@@ -85,8 +85,11 @@ def test_every_other_row_of_30_hz_lands_on_the_15_hz_grid(tmp_path):
     of_b = quality[1]
     assert (of_b["num_frames_decoded"], of_b["num_frames_sampled"], of_b["num_frames_detected"]) == (30, 15, 13)
     assert of_b["frame_rate_hz"] == pytest.approx(30)
-    # Seen at row 8 (of 30 a second), and again at row 14.
-    assert of_b["longest_gap_s"] == pytest.approx(6 / 30)
+    # Rows 10 and 12 (of 30 a second) are without a person, row 14 is not.
+    assert of_b["longest_gap_s"] == pytest.approx(4 / 30, abs=1e-3)
+    assert of_b["duration_s"] == pytest.approx(1)
+    assert quality[0]["duration_s"] == pytest.approx(21 / 30)
+    assert of_b["landmarks_file"] == "b.parquet"
     unlabelled = labels.default_labels("a/ä 1")
     assert (quality[0]["label"], quality[0]["group"], quality[0]["split"]) == (None, "a/ä 1", unlabelled.split)
     assert storage.read_table(output, tables.DEAD_LETTERS).num_rows == 0
@@ -100,12 +103,23 @@ def test_timestamps_visibility_and_person_are_taken_where_there_are_any(tmp_path
         **{f"visibility_{index}": np.full(6, index / 100) for index in range(33)},
     }
     rows = read(run(tmp_path, source_table({"a": clip}, **columns)), "a")
-    # Cells of 1/15 s, a quarter early being on time: 0; 80 ms; 400 and 467 ms are cells 6 and 7.
+    # Cells of 1/15 s, 22 % early being on time: 0; 80 ms; 400 and 467 ms are cells 6 and 7.
     assert rows["timestamp_ms"].to_pylist() == [0, 80, 400, 467]
     assert rows["frame_id"].to_pylist() == [0, 1, 6, 7]
     assert rows["person_id"].to_pylist() == [2] * 4
     assert rows["left_shoulder_visibility"].to_pylist() == pytest.approx([0.11] * 4)
     np.testing.assert_array_equal(image_of(rows), clip[[0, 2, 3, 5]])
+
+
+@pytest.mark.parametrize(
+    ("missing", "gap_s"), [([], 0), ([0, 2], 4 / 30), (range(20, 30), 8 / 30), (range(30), 28 / 30)]
+)
+def test_gaps_are_measured_as_in_extracted_videos(tmp_path, missing, gap_s):
+    """From the first row without a person to the next one with; at the end, to the last row."""
+    clip = np.full((30, 33, 3), 0.5, np.float32)
+    clip[list(missing)] = 0
+    quality = storage.read_table(run(tmp_path, source_table({"a": clip})), tables.QUALITY)
+    assert quality["longest_gap_s"].to_pylist() == [pytest.approx(gap_s, abs=1e-3)]
 
 
 def test_importing_again_replaces_what_was_there(tmp_path):

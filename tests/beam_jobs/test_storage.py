@@ -78,11 +78,12 @@ def test_another_schema_version_is_refused_with_both_values(tmp_path):
         storage.read_table(str(tmp_path), tables.DEAD_LETTERS)
 
 
-@pytest.mark.parametrize("video_id", ["a/b c.mp4", "..", "été?.mp4", "gs://bucket/x.mp4"])
+@pytest.mark.parametrize("video_id", ["a/b c.mp4", "..", "été?.mp4", "gs://bucket/x.mp4", "深蹲" * 60])
 def test_any_video_id_makes_one_file_name(video_id):
     path = storage.landmarks_file("out", video_id)
     assert path.startswith("out/landmarks/")
     assert path.count("/") == 2
+    assert len(path.rpartition("/")[2].encode()) < 200
 
 
 def test_the_189_features_in_their_order():
@@ -122,3 +123,23 @@ def test_the_189_features_in_their_order():
     schema = tables.FINAL_FEATURES.schema().names
     assert schema[:4] == ["video_id", "person_id", "frame_id", "timestamp_ms"]
     assert schema[-3:] == ["label", "group", "split"]
+
+
+def test_what_killed_processes_left_is_swept_when_it_is_old(tmp_path):
+    stale, fresh = (tmp_path / f".{digit * 32}.x.parquet" for digit in "01")
+    own = tmp_path / ".own.parquet"
+    for file in (stale, fresh, own):
+        file.touch()
+    os.utime(stale, (1, 1))
+    os.utime(own, (1, 1))
+    storage.remove_stale(str(tmp_path))
+    assert sorted(tmp_path.iterdir()) == sorted([fresh, own])
+
+
+def test_landmark_files_come_in_the_order_of_their_videos(tmp_path):
+    for video_id in ("a/b.mp4", "a-b.mp4"):
+        path = pathlib.Path(storage.landmarks_file(str(tmp_path), video_id))
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    files = storage.table_files(str(tmp_path), tables.LANDMARKS)
+    assert [pathlib.Path(file).name for file in files] == ["a-b.mp4.parquet", "a%2Fb.mp4.parquet"]

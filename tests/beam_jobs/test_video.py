@@ -1,6 +1,8 @@
 """Which frames come out of odd videos, at which time, and what is said of files that are no whole video."""
 
 import collections
+import dataclasses
+import os
 import pathlib
 import subprocess
 import sys
@@ -247,7 +249,17 @@ class TestNoVideos:
     def test_a_missing_file(self, tmp_path):
         error = read_broken(str(tmp_path / "a.mp4"))[1]
         assert (error.reason, error.exit_code) == ("not_found", 2)
-        assert read_broken(str(tmp_path))[1].reason == "not_found"
+
+    def test_a_folder(self, tmp_path):
+        error = read_broken(str(tmp_path))[1]
+        assert error.reason == "not_a_video"
+        assert "is a folder; expected a video file" in str(error)
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "a.mp4")
+        error = read_broken(str(tmp_path / "a.mp4"))[1]
+        assert error.reason == "not_a_video"
+        assert "is a device or a pipe" in str(error)
 
     def test_an_empty_file(self, tmp_path):
         (tmp_path / "a.mp4").touch()
@@ -343,3 +355,33 @@ def test_what_containers_promise(tmp_path, noisy):
     for kind in ("mp4", "mkv", "avi"):
         promise = containers.promise(noisy[kind])
         assert promise.num_bytes == promise.num_bytes_actual
+
+
+@pytest.mark.parametrize("kind", ["mp4", "plain.mp4"])
+def test_boxes_of_other_kinds_are_passed_over(tmp_path, noisy, kind):
+    """As a live stream's recorder puts one (`prft`) before the index."""
+    content = pathlib.Path(noisy[kind]).read_bytes()
+    start = int.from_bytes(content[:4])  # behind ftyp
+    box = (16).to_bytes(4) + b"prft" + bytes(8)
+    path = tmp_path / "a.mp4"
+    if kind == "plain.mp4":  # the index comes last, and nothing in front of it must move
+        start = content.rindex(b"moov") - 4
+    path.write_bytes(content[:start] + box + content[start:])
+    promise = containers.promise(str(path))
+    assert promise == dataclasses.replace(
+        containers.promise(noisy[kind]), num_bytes=len(content) + 16, num_bytes_actual=len(content) + 16
+    )
+    assert promise.has_index
+    if kind == "plain.mp4":
+        assert len(read(str(path))[0]) == 60
+
+
+def test_rubbish_before_the_index_promises_nothing(tmp_path, noisy):
+    content = pathlib.Path(noisy["plain.mp4"]).read_bytes()
+    index = content.rindex(b"moov") - 4
+    for name, rubbish in (("type", (8).to_bytes(4) + b"\0\1\2\3"), ("length", (1 << 31).to_bytes(4) + b"prft")):
+        path = tmp_path / name
+        path.write_bytes(content[:index] + rubbish + content[index:])
+        assert containers.promise(str(path)) == containers.Promise(None, len(content) + 8)
+    path.write_bytes(content[:index])
+    assert containers.promise(str(path)).cut_short

@@ -2,10 +2,13 @@
 
 import contextlib
 import itertools
+import os
 import pathlib
 import socket
+import subprocess
 import time
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import servers
@@ -120,6 +123,110 @@ class TestNewestFrame:
             next(iter(source))
 
 
+def used(arrivals_ms, rate_hz=15):
+    """(frame_id, timestamp_ms) of the frames that are used, of those that arrive at given moments."""
+
+    class Arrivals(camera.NewestFrame):
+        def _take(self):
+            if not self.left_ms:
+                raise UserError("no more")
+            return self.left_ms.pop(0) / 1000, videos.frame(0)
+
+    source = Arrivals(FakeCamera(num_frames=0), "camera 7", windows.SamplingGrid(rate_hz))
+    source.left_ms = list(arrivals_ms)
+    frames = []
+    with contextlib.closing(source), contextlib.suppress(UserError):
+        for frame in source:
+            frames.append((frame.frame_id, frame.timestamp_ms))
+    return frames
+
+
+class TestBursts:
+    """Frames that arrive unevenly: no two that are used lie close together, so that speeds stay what they are."""
+
+    def test_two_frames_on_both_sides_of_a_border(self):
+        """Cell 2 begins at 118.67 ms: the frames at 118.6 and 118.8 are in two cells, and both round to 119 ms."""
+        assert used([0, 118.6, 118.8, 190]) == [(0, 0), (1, 119), (3, 190)]
+
+    def test_a_passed_over_frame_uses_up_no_cell(self):
+        """Cell 2's first frame comes too soon after the last; its second one does not."""
+        assert used([0, 118.6, 118.8, 160]) == [(0, 0), (1, 119), (2, 160)]
+
+    @pytest.mark.parametrize("rate_hz", [15, 24, 25, 29.97, 30, 60])
+    def test_steady_cameras_lose_nothing(self, rate_hz):
+        arrivals_ms = np.arange(200) * 1000 / rate_hz
+        grid = windows.SamplingGrid(15)
+        chosen = [(grid.frame_id(ms), round(ms)) for ms in arrivals_ms]
+        assert used(arrivals_ms) == [(frame_id, ms) for frame_id, ms in chosen if frame_id is not None]
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_camera_that_jitters_and_bursts(self, seed):
+        rng = np.random.default_rng(seed)
+        arrivals_ms = np.arange(1000) * 40 + rng.exponential(12, 1000)
+        # Every fifth frame is held back by a driver, and comes with the next one.
+        arrivals_ms[::5] = arrivals_ms[1::5] - rng.uniform(0, 1, 200)
+        frames = used(np.maximum.accumulate(arrivals_ms - arrivals_ms[0]))
+        ids, times = np.array(frames).T
+        assert np.diff(ids).min() >= 1
+        assert np.diff(times).min() >= 33
+        # Twenty times a second something comes; most cells have a frame all the same.
+        assert len(frames) > 0.75 * 40 * 15
+
+
+class TestSendersTimes:
+    """A stream's own times, where it has some: 25 frames a second, which arrive when the network lets them."""
+
+    @staticmethod
+    def clock(sent_ms, arrived_s):
+        """What the clock makes of frames that were sent and arrived at given moments; seconds since the first."""
+        left_ms = iter(sent_ms)
+
+        class Capture:
+            def get(self, _):
+                return next(left_ms)
+
+        clock = camera._SendersClock(Capture())
+        times_s = np.array([clock.time_s(moment) for moment in arrived_s])
+        return times_s - times_s[0]
+
+    def test_uneven_arrival_does_not_matter(self):
+        sent_ms = 5000 + np.arange(50) * 40.0
+        arrived_s = 100 + np.arange(50) * 0.04 + np.random.default_rng(0).uniform(0, 0.5, 50)
+        assert self.clock(sent_ms, arrived_s) == pytest.approx(np.arange(50) * 0.04)
+
+    def test_without_times_arrival_counts(self):
+        arrived_s = 100 + np.arange(50) * 0.04
+        assert self.clock(np.zeros(50), arrived_s) == pytest.approx(np.arange(50) * 0.04)
+
+    def test_a_clock_that_is_set_anew(self):
+        sent_ms = np.concatenate([np.arange(25) * 40.0, 1e9 + np.arange(25) * 40.0, np.arange(1, 26) * 40.0])
+        arrived_s = 100 + np.arange(75) * 0.04
+        assert self.clock(sent_ms, arrived_s) == pytest.approx(np.arange(75) * 0.04)
+
+    def test_a_real_stream(self):
+        """MPEG transport over UDP: frames are 40 ms apart by their sender, whenever they arrive."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+            unused.bind(("127.0.0.1", 0))
+            address = f"udp://127.0.0.1:{unused.getsockname()[1]}"
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-re", "-f", "lavfi", "-i"]
+        command += ["testsrc=rate=25:size=160x120", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
+        sender = subprocess.Popen(
+            [*command, "-g", "10", "-t", "30", "-f", "mpegts", address],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with contextlib.closing(camera.open_source(address, windows.SamplingGrid(15))) as source:
+                assert source.is_live
+                times_ms = np.array([frame.timestamp_ms for frame in itertools.islice(source, 20)])
+        finally:
+            sender.kill()
+            sender.wait()
+        assert np.all(times_ms % 40 == 0)
+        assert np.diff(times_ms).max() < 1000
+
+
 class TestOpening:
     def test_a_camera_that_is_not_there(self):
         with pytest.raises(UserError, match="camera 63 cannot be opened"):
@@ -137,6 +244,20 @@ class TestOpening:
         with contextlib.closing(camera.open_source("0", windows.SamplingGrid(), lambda _: FakeCamera())) as source:
             assert source.is_live
             assert videos.number(next(iter(source)).image) >= 0
+
+    @pytest.mark.parametrize("name", ["3", "/dev/video3", "link"])
+    def test_a_cameras_names(self, name, tmp_path, monkeypatch):
+        """A number, a device, and a link to a device, as /dev/v4l/by-id has them."""
+        os.symlink("/dev/video3", tmp_path / "link")
+        monkeypatch.chdir(tmp_path)
+        asked = []
+        opened = camera.open_source(name, windows.SamplingGrid(), lambda index: asked.append(index) or FakeCamera())
+        opened.close()
+        assert asked == [3]
+
+    def test_a_folder(self, tmp_path):
+        with pytest.raises(VideoError, match="is a folder; expected a video file"):
+            camera.open_source(str(tmp_path), windows.SamplingGrid())
 
     def test_a_missing_file_is_wrong_usage(self, tmp_path):
         with pytest.raises(UsageError, match="does not exist"):

@@ -1,6 +1,8 @@
 """`python -m live` as a user meets it: what it prints, writes and returns."""
 
+import dataclasses
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -14,8 +16,9 @@ import numpy as np
 import pytest
 import servers
 import videos
-from commands import REPOSITORY, run_command
+from commands import REPOSITORY, run_command, run_python
 
+from beam_jobs import video
 from beam_jobs.errors import UserError
 from live import __main__ as live_main
 from live import camera, recognizer
@@ -137,6 +140,24 @@ def test_a_camera_has_no_summary_and_going_away_is_told(athlete_bundle, frames, 
     assert cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) > 10
 
 
+def test_a_camera_that_is_too_slow_is_told_beside_the_answers(athlete_bundle, frames, monkeypatch, capsys):
+    """A camera of eight frames a second: a warning on standard error, none of it in the JSON."""
+    clock_ms = itertools.count(0, 125)
+    slow = [video.Frame(ms * 15 // 1000, ms, frame) for ms, frame in zip(clock_ms, frames[:70], strict=False)]
+
+    class Slow(list):
+        is_live = True
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(camera, "open_source", lambda *_: Slow(slow))
+    lines, result = run("--bundle", athlete_bundle, "--source", "0")
+    assert result == 0
+    assert all("exercise" in line for line in lines)
+    assert "8.0 frames a second are used, and the bundle expects 15" in capsys.readouterr().err
+
+
 def test_a_reader_that_leaves_is_no_error(athlete_bundle, clip, tmp_path):
     class Gone(io.StringIO):
         def flush(self):
@@ -147,12 +168,17 @@ def test_a_reader_that_leaves_is_no_error(athlete_bundle, clip, tmp_path):
     assert live_main.run(args, Gone()) == 0
 
 
+def starting(bundle, source, record):
+    """A run in a process of its own."""
+    command = [sys.executable, "-m", "live", "--bundle", bundle, "--source", source, "--json", "--record", record]
+    return subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
+
+
 def interrupt(bundle, source, record, number):
     """Starts a run, sends it a signal after some lines; its exit code, the other lines, what it told."""
-    command = [sys.executable, "-m", "live", "--bundle", bundle, "--source", source, "--json", "--record", record]
-    with subprocess.Popen(
-        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
-    ) as process:
+    with starting(bundle, source, record) as process:
         for _ in range(5):
             json.loads(process.stdout.readline())
         process.send_signal(number)
@@ -169,6 +195,21 @@ def test_ctrl_c_interrupts_a_file_and_leaves_a_whole_recording(athlete_bundle, f
     assert "summary" not in rest
     assert 10 <= cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) < len(frames) * 8
     assert {file.name for file in tmp_path.iterdir()} == {"long.mp4", "out.mp4"}
+
+
+@pytest.mark.parametrize("wait_s", [1.0, 3.0])
+def test_a_signal_while_models_load_is_one_too(athlete_bundle, frames, tmp_path, wait_s):
+    sent_at_s: dict[int, float] = {}
+    with (
+        servers.serving(servers.mjpeg_handler(frames * 50, 25, sent_at_s)) as address,
+        starting(athlete_bundle, f"{address}/a.mjpg", tmp_path / "out.mp4") as process,
+    ):
+        while process.poll() is None and not sent_at_s:
+            time.sleep(0.05)
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate(timeout=60)
+    assert (process.returncode, messages) == (0, "")
 
 
 def test_a_signal_is_the_usual_end_of_a_stream(athlete_bundle, frames, tmp_path):
@@ -193,6 +234,7 @@ class TestMistakes:
             (["--source", "gs://bucket/a.mp4", "--json"], 2, "Copy it here"),
             (["--source", "63", "--json"], 1, "camera 63 cannot be opened"),
             (["--source", "README.md", "--json"], 1, "is a text"),
+            (["--source", "tests", "--json"], 1, "tests is a folder; expected a video file"),
             (["--source", "0", "--pose_model", "nowhere.task"], 1, "nowhere.task does not exist"),
         ],
     )
@@ -228,24 +270,30 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("key", "value"), [("coordinates", "image"), ("pose_model_sha256", "0123"), ("frame_rate_hz", 10.0)]
     )
-    def test_a_bundle_of_other_landmarks(self, athlete_bundle, pose_model_path, key, value):
-        import dataclasses
+    def test_a_bundle_of_other_landmarks(self, athlete_bundle, tmp_path, monkeypatch, capfd, key, value):
+        """Found out from bundle.json alone: neither is the camera opened, nor are models loaded."""
+        metadata = json.loads((athlete_bundle / "bundle.json").read_text())
+        trained = metadata["fingerprint"][key]
+        metadata["fingerprint"][key] = value
+        (tmp_path / "bundle.json").write_text(json.dumps(metadata))
+        monkeypatch.setattr(camera, "open_source", lambda *_: pytest.fail("the camera was opened"))
+        assert live_main.main(["--bundle", str(tmp_path), "--source", "0", "--json"]) == 1
+        printed = capfd.readouterr()
+        assert f"{key}: the bundle has {value!r}, this extractor has {trained!r}" in printed.err
+        assert printed.out == ""
 
+    def test_a_recognizer_checks_too(self, athlete_bundle, pose_model_path):
         bundle = bundles.load(str(athlete_bundle))
-        other = dataclasses.replace(bundle, fingerprint={**bundle.fingerprint, key: value})
-        with pytest.raises(UserError, match=key) as caught:
+        other = dataclasses.replace(bundle, fingerprint={**bundle.fingerprint, "running_mode": "IMAGE"})
+        with pytest.raises(UserError, match="running_mode"):
             recognizer.Recognizer(other, pose_model_path)
-        assert repr(value) in str(caught.value)
-        assert repr(bundle.fingerprint[key]) in str(caught.value)
 
 
 def test_help_is_quick_and_has_examples():
-    code = (
+    *text, imported = run_python(
         "import sys\nfrom live import __main__ as m\n"
-        "try: m.main(['--help'])\nexcept SystemExit: pass\n"
-        "print([name for name in ('tensorflow', 'mediapipe', 'cv2', 'keras') if name in sys.modules])"
+        "try: m.main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "python -m live --bundle bundle --source 0" in done.stdout
-    assert '{"timestamp_ms": 4200' in done.stdout
+    assert not {"tensorflow", "mediapipe", "cv2", "keras"} & set(imported.split())
+    assert any("python -m live --bundle bundle --source 0" in line for line in text)
+    assert any('{"timestamp_ms": 4200' in line for line in text)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import videos
 
-from beam_jobs import pose
+from beam_jobs import pose, windows
 from beam_jobs.errors import UserError
 from live import outputs
 from live.recognizer import Recognition, Summary
@@ -166,3 +166,38 @@ def test_frame_rate(monkeypatch):
     rate = outputs.FrameRate()
     assert rate.tick() is None
     assert [rate.tick() for _ in range(3)] == pytest.approx([10, 10, 10])
+
+
+class TestSlowWarning:
+    """Warned of is a rate below 80 % of 15 frames a second that lasts; by the frames' times, whatever the machine."""
+
+    @staticmethod
+    def watch(capsys, times_ms, is_live=True):
+        warning = outputs.SlowWarning(windows.WindowRule(), 15.0, is_live)
+        for ms in times_ms:
+            warning.watch(round(ms))
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        return printed.err
+
+    def test_a_slow_camera_is_told_once_with_both_values(self, capsys):
+        warning = self.watch(capsys, np.arange(300) * 125)
+        assert warning.startswith("warning: 8.0 frames a second are used, and the bundle expects 15: ")
+        # 34 rows at 8 and at 15 a second.
+        assert "span 4.2 s, not 2.3 s" in warning
+        assert "camera that gives 15 frames a second" in warning
+        assert warning.count("warning") == 1
+
+    def test_a_slow_file_has_another_remedy(self, capsys):
+        assert "Record at 15 frames" in self.watch(capsys, np.arange(100) * 100, is_live=False)
+
+    @pytest.mark.parametrize("rate_hz", [15, 12.5])
+    def test_enough(self, capsys, rate_hz):
+        assert self.watch(capsys, np.arange(300) * 1000 / rate_hz) == ""
+
+    def test_a_pause_is_not_a_rate(self, capsys):
+        times_ms = np.arange(150) * 1000 / 15
+        assert self.watch(capsys, [*times_ms, *(times_ms + 13_000), *(times_ms + 26_000)]) == ""
+
+    def test_not_at_once(self, capsys):
+        assert self.watch(capsys, np.arange(0, 4900, 125)) == ""

@@ -1,5 +1,6 @@
 """What is drawn, and that nothing else is touched."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,12 +20,12 @@ def someone(visible=()):
     return pose.Pose(image.copy(), image, visibility, visibility)
 
 
-def recognition(found, probabilities=None):
+def recognition(found, probabilities=None, labels=LABELS):
     best = None if probabilities is None else int(np.argmax(probabilities))
     return recognizer.Recognition(
         timestamp_ms=0,
         person=0,
-        exercise=None if best is None else LABELS[best],
+        exercise=None if best is None else labels[best],
         probability=None if best is None else probabilities[best],
         probabilities=None if best is None else np.array(probabilities, np.float32),
         due=True,
@@ -88,6 +89,47 @@ class TestAnswer:
         picture = np.full((480, 640, 3), 100, np.uint8)
         overlay.AnswerAnnotator(LABELS).annotate(picture, recognition(someone(), [0.9, 0.1, 0, 0]), 15)
         assert (picture[240:] == 100).all()
+
+    @pytest.mark.parametrize("size", [(480, 640), (640, 360), (240, 320), (120, 160), (1080, 1920)])
+    @pytest.mark.parametrize("longest", ["front_lateral_raise", "a_label_that_is_longer_than_any_exercise_there_is"])
+    def test_nothing_covers_anything(self, monkeypatch, size, longest):
+        """No bar lies in a text's box, no text in another's, and all are inside of the picture."""
+        texts, bars = [], []
+        put_text, rectangle = cv2.putText, cv2.rectangle
+
+        def noted_text(picture, words, where, color, font, size_px, weight):
+            texts.append((words, cv2.getTextSize((1, 1), words, where, font, size_px, weight)))
+            return put_text(picture, words, where, color, font, size_px, weight)
+
+        def noted_bar(picture, upper_left, lower_right, *rest):
+            (left, top), (right, bottom) = upper_left, lower_right
+            bars.append((left, top, right - left + 1, bottom - top + 1))
+            return rectangle(picture, upper_left, lower_right, *rest)
+
+        monkeypatch.setattr(cv2, "putText", noted_text)
+        monkeypatch.setattr(cv2, "rectangle", noted_bar)
+        labels = ("squat", longest, "mountain_climber", "push_up")
+        found = recognition(someone(), [0.0, 1.0, 0.0, 0.0], labels)
+        overlay.AnswerAnnotator(labels).annotate(np.zeros((*size, 3), np.uint8), found, 14.6)
+
+        title = longest.replace("_", " ")
+        assert [words for words, _ in texts][:3] == [title, title, "100%"]
+        assert texts[-1][0] == "15 frames/s"
+        assert len(bars) == 6
+        boxes = [box for _, box in texts]
+        overlaps = [
+            (one, other)
+            for position, one in enumerate(boxes)
+            for other in [*boxes[position + 1 :], *bars]
+            if one[0] < other[0] + other[2]
+            and other[0] < one[0] + one[2]
+            and one[1] < other[1] + other[3]
+            and other[1] < one[1] + one[3]
+        ]
+        assert overlaps == []
+        assert all(x >= 0 and y >= 0 and x + w <= size[1] and y + h <= size[0] for x, y, w, h in [*boxes, *bars])
+        # The whole bar is a bar and no dot.
+        assert bars[0][2] > 0.15 * min(size[1], 15 * size[0] / 22)
 
     def test_fewer_labels_than_bars(self):
         picture = np.full((480, 640, 3), 100, np.uint8)

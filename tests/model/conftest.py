@@ -23,6 +23,7 @@ class MadeClip:
     split: str = "train"
     num_rows: int = 60
     undetected: tuple[int, ...] = ()
+    person_id: int = 0
 
 
 def landmarks_of(clip: MadeClip, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,7 +85,7 @@ def write_tables(folder: pathlib.Path, clips: list[MadeClip], scale: float = 1.0
         save_transform_fn(graph_folder, scale)
     graph = tf.saved_model.load(graph_folder)
     parts = []
-    for seed, clip in sorted(enumerate(clips), key=lambda pair: pair[1].video_id):
+    for seed, clip in sorted(enumerate(clips), key=lambda pair: (pair[1].video_id, pair[1].person_id)):
         rows, timestamps_ms, detected = landmarks_of(clip, seed)
         history, times = windows.histories(rows, timestamps_ms)
         features = graph.transform_fn({"landmarks": tf.constant(history), "timestamp_ms": tf.constant(times)})
@@ -92,7 +93,7 @@ def write_tables(folder: pathlib.Path, clips: list[MadeClip], scale: float = 1.0
         num = clip.num_rows
         columns: dict[str, object] = {
             "video_id": [clip.video_id] * num,
-            "person_id": np.zeros(num, np.int32),
+            "person_id": np.full(num, clip.person_id, np.int32),
             "frame_id": np.arange(num),
             "timestamp_ms": timestamps_ms,
             **{name: values[:, index] for index, name in enumerate(tables.FEATURE_NAMES)},
@@ -119,7 +120,7 @@ def three_classes(prefix: str = "") -> list[MadeClip]:
     return [
         *clips,
         MadeClip(f"{prefix}test/gaps", "squat", split="test", undetected=(*range(5), *range(30, 41))),
-        MadeClip(f"{prefix}test/nearly_empty", "squat", split="test", undetected=tuple(range(16, 60))),
+        MadeClip(f"{prefix}test/nearly_empty", "squat", split="test", undetected=tuple(range(12, 60))),
         MadeClip(f"{prefix}test/unknown", None, split="test"),
     ]
 

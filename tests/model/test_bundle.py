@@ -9,7 +9,7 @@ import pytest
 
 from beam_jobs import tables, windows
 from beam_jobs.errors import UserError
-from model import bundle
+from model import bundle, end_to_end
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -56,7 +56,7 @@ def test_end_to_end_equals_step_by_step(loaded, made, made_bundle, undetected):
     expected = loaded.probabilities(np.stack(cut))
 
     graph = tf.saved_model.load(f"{made_bundle}/end_to_end")
-    inputs = [bundle.end_to_end_inputs(rows, timestamps_ms, end, loaded.rule) for end in ends]
+    inputs = [end_to_end.inputs(rows, timestamps_ms, end, loaded.rule) for end in ends]
     assert np.isnan(inputs[0][0][:15]).all() and (inputs[0][1][:15] == -1).all()
     found = graph.serve(
         tf.constant(np.stack([row for row, _ in inputs])), tf.constant(np.stack([t for _, t in inputs]))
@@ -173,6 +173,55 @@ def test_no_bundle_half_a_bundle(made_bundle, tmp_path):
     shutil.copy(Path(made_bundle, bundle.MARKER), tmp_path)
     with pytest.raises(UserError, match=r"has no transform_fn/saved_model\.pb"):
         bundle.load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[]", r"is damaged: it holds \[\]; expected a JSON object"),
+        (b"null", "is damaged: it holds None"),
+        (b"\x89PNG\xff", "is not text"),
+        (b'{"schema_version": 1, "labels": "squat"}', "is damaged: labels, window, history_length"),
+    ],
+)
+def test_a_bundle_json_that_is_none(tmp_path, content, said):
+    (tmp_path / bundle.MARKER).write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        bundle.load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("classifier/variables/variables.index", None),
+        ("classifier/variables/variables.data-00000-of-00001", b"short"),
+        ("classifier/saved_model.pb", b"no graph"),
+        ("transform_fn/saved_model.pb", b""),
+    ],
+)
+def test_a_damaged_bundle_is_told_of(made_bundle, tmp_path, file, damage):
+    copy = tmp_path / "copy"
+    shutil.copytree(made_bundle, copy)
+    (copy / file).unlink()
+    if damage is not None:
+        (copy / file).write_bytes(damage)
+    with pytest.raises(UserError, match=r"copy is damaged \(.*Copy it again"):
+        bundle.load(str(copy))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"window": {"length": 34, "size": 3}}, "is damaged: window is"),
+        ({"labels": ["squat"]}, r"is damaged \(ValueError: 3 probabilities for 1 labels\)"),
+    ],
+)
+def test_a_bundle_json_of_another_bundle(made_bundle, tmp_path, change, said):
+    copy = tmp_path / "copy"
+    shutil.copytree(made_bundle, copy)
+    (copy / bundle.MARKER).write_text(json.dumps({**bundle.read_metadata(made_bundle), **change}))
+    with pytest.raises(UserError, match=said):
+        bundle.load(str(copy))
 
 
 def test_a_bundle_in_a_store(made_bundle, made_tables):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from beam_jobs.errors import UsageError
+from beam_jobs.errors import UsageError, UserError
 from model import config
 
 
@@ -36,6 +36,14 @@ def test_inline_json_and_a_file_mean_the_same(tmp_path):
         ('{"network": {"dilations": []}}', "dilations"),
         ('{"window": {"length": 20, "min_detected": 3}}', "window.length is 20; expected 34"),
         ('{"window": {"min_detected": 35}}', "min_detected is 35"),
+        ('{"window": {"size": 34}}', "unknown key 'window.size'; known here are length, min_detected, stride"),
+        ('{"window": {"min_detected": 20}}', "augmentation.max_lead_rows is 22; expected at most 14"),
+        ('{"seed": -1}', "seed is -1; expected 0 to 4294967295"),
+        ('{"seed": 4294967296}', "seed is 4294967296"),
+        ('{"training": {"learning_rate": Infinity}}', "learning_rate is inf; expected a finite number above 0"),
+        ('{"training": {"learning_rate": NaN}}', "learning_rate is nan"),
+        ('{"augmentation": {"noise": Infinity}}', "noise is inf"),
+        ('{"network": {"name": "lstm"}}', "name is 'lstm'; expected one of conv, tcn"),
         ('{"seed": ', "is not JSON"),
         ("no_such_file.json", "no_such_file.json does not exist"),
     ],
@@ -45,3 +53,18 @@ def test_what_is_wrong_is_said(text, said):
         config.load(text)
     assert said in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_folder_or_what_is_no_text_is_no_configuration(tmp_path):
+    with pytest.raises(UsageError, match="is a folder; expected a file"):
+        config.load(str(tmp_path))
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff")
+    with pytest.raises(UsageError, match=r"picture\.png is not text"):
+        config.load(str(tmp_path / "picture.png"))
+
+
+def test_a_bundles_configuration_is_told_with_the_bundles_name():
+    assert config.of_bundle({"config": config.to_dict(config.Config(seed=3))}, "b").seed == 3
+    with pytest.raises(UserError, match=r"^my_bundle: the configuration in bundle\.json: unknown key 'sed'") as caught:
+        config.of_bundle({"config": {"sed": 3}}, "my_bundle")
+    assert caught.value.exit_code == 1

@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs import tables, windows
@@ -74,8 +76,6 @@ def test_no_group_crosses_splits(made, made_tables, tmp_path):
 
 
 def test_rows_out_of_order_are_an_error(made, tmp_path):
-    import pyarrow.parquet as pq
-
     folder = made.tables(tmp_path, [made.Clip("one"), made.Clip("two")])
     file = tmp_path / "final_features" / "part-00000-of-00001.parquet"
     table = pq.read_table(file)
@@ -88,28 +88,47 @@ def test_rows_out_of_order_are_an_error(made, tmp_path):
         dataset.load(folder, ["train"], RULE)
 
 
-def test_two_labels_in_a_clip_are_an_error(made, tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder = made.tables(tmp_path, [made.Clip("one", num_rows=4)])
-    file = tmp_path / "final_features" / "part-00000-of-00001.parquet"
+def set_column(folder, name, values):
+    """Puts other values into a column of made tables."""
+    file = folder / "final_features" / "part-00000-of-00001.parquet"
     table = pq.read_table(file)
-    at = table.schema.get_field_index("label")
-    pq.write_table(table.set_column(at, "label", pa.array(["squat", "squat", "lunge", None])), file)
+    pq.write_table(table.set_column(table.schema.get_field_index(name), name, values), file)
+
+
+def test_no_group_is_a_group_of_its_own_and_no_split_is_in_all_of_them_alone(made, tmp_path):
+    folder = made.tables(tmp_path, [made.Clip("one", num_rows=20), made.Clip("two", num_rows=20, split="test")])
+    set_column(tmp_path, "group", pa.nulls(40, pa.string()))
+    assert dataset.load(folder, ["train"], RULE).groups() == {"one"}
+    set_column(tmp_path, "split", pa.array(["train"] * 20 + [None] * 20, pa.string()))
+    assert [clip.video_id for clip in dataset.load(folder, None, RULE).clips] == ["one", "two"]
+    assert [clip.video_id for clip in dataset.load(folder, tables.SPLITS, RULE).clips] == ["one"]
+    assert dataset.without_split(folder) == ["two"]
+
+
+def test_two_people_in_a_video_are_two_clips(made, tmp_path):
+    clips = [made.Clip("pair", num_rows=20), made.Clip("pair", "lunge", num_rows=14, person_id=1)]
+    data = dataset.load(made.tables(tmp_path, clips), ["train"], RULE)
+    assert [(clip.name, clip.label, clip.num_rows) for clip in data.clips] == [
+        ("pair", "squat", 20),
+        ("pair (person 1)", "lunge", 14),
+    ]
+    # Windows end in rows 12, 15, 18 of the first and 12 of the second, who has a row 0 of their own.
+    assert data.frame_id[data.positions[:, -1]].tolist() == [12, 15, 18, 12]
+    assert data.clip.tolist() == [0, 0, 0, 1]
+    # Both begin with the 21 rows that are missing: nobody else's rows are in front of theirs.
+    assert not data.positions[[0, 3], :21].any() and data.positions[[0, 3], 21:].all()
+
+
+def test_two_labels_in_a_clip_are_an_error(made, tmp_path):
+    folder = made.tables(tmp_path, [made.Clip("one", num_rows=4)])
+    set_column(tmp_path, "label", pa.array(["squat", "squat", "lunge", None]))
     with pytest.raises(UserError, match="'one' has more than one label"):
         dataset.load(folder, ["train"], RULE)
 
 
 def test_infinite_features_are_an_error(made, tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     folder = made.tables(tmp_path, [made.Clip("one", num_rows=4)])
-    file = tmp_path / "final_features" / "part-00000-of-00001.parquet"
-    table = pq.read_table(file)
-    at = table.schema.get_field_index("nose_x")
-    pq.write_table(table.set_column(at, "nose_x", pa.array([0, float("nan"), 0, 0], pa.float32())), file)
+    set_column(tmp_path, "nose_x", pa.array([0, float("nan"), 0, 0], pa.float32()))
     with pytest.raises(UserError, match="not finite"):
         dataset.load(folder, ["train"], RULE)
 
@@ -129,5 +148,5 @@ def test_many_rows_load_in_seconds(made, tmp_path):
     start = time.monotonic()
     data = dataset.load(folder, ["train"], RULE)
     assert time.monotonic() - start < 20
-    # One window in three rows, but for the first 18 of each clip.
+    # One window in three rows, but for the first 12 of each clip.
     assert len(data) == 10 * len(range(12, 3500, 3))

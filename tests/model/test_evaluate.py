@@ -25,10 +25,17 @@ def test_metrics_json_says_what_stands_behind_each_figure(report):
     # lunge 2, push_up 2, squat 2 + gaps + nearly_empty; the clip without a label is not judged.
     assert figures["clips"]["num_clips"] == 8 and figures["clips"]["num_groups"] == 8
     assert figures["clips"]["num_unanswered"] == 1
-    # 60 rows: windows end in rows 18, 21, ..., 57: 14 in each of six whole clips; the clip with gaps has fewer.
-    assert 6 * 14 < figures["windows"]["num_windows"] < 7 * 14
-    # The nearly empty clip has no window, so no group behind the windows' figures.
-    assert figures["windows"]["num_groups"] == 7
+    # 60 rows: windows end in rows 12, 15, ..., 57: 16 in each of six whole clips. The clip with gaps has rows 5 to 29
+    # and 41 to 59: its 12th row with a person is 16, so windows end in rows 18, 21, 24, 27, and 42, 45, ..., 57.
+    assert figures["windows"]["num_windows"] == 6 * 16 + 4 + 6
+    # The nearly empty clip has 12 rows with a person, the last of them between two ends of windows: no window.
+    assert figures["windows"]["num_clips"] == figures["windows"]["num_groups"] == 7
+    assert figures["clips"]["num_answered"] == 7
+    classes = figures["classes"]
+    assert [classes["clips"][label]["num_groups"] for label in figures["labels"]] == [2, 2, 4]
+    assert [classes["windows"][label]["num_groups"] for label in figures["labels"]] == [2, 2, 3]
+    # Too few clips to say how well calibrated the answers are.
+    assert figures["clips"]["ece"] is None and figures["windows"]["ece"] is not None
     assert figures["unanswered_clips"] == ["test/nearly_empty"]
     assert figures["classes"]["clips"]["squat"]["support"] == 4
     assert any("no answer, counted as wrong" in warning for warning in figures["warnings"])
@@ -59,9 +66,9 @@ def test_predictions_are_the_bundles(report, made_bundle, made_tables):
     table = pq.read_table(report / "predictions.parquet")
     loaded = bundle.load(made_bundle)
     data = dataset.load(made_tables, ["test"], loaded.rule)
-    # The fourth window of a whole clip: windows end in rows 18, 21, 24, 27, ...
+    # The fourth window of a whole clip: windows end in rows 12, 15, 18, 21, ...
     at = table["video_id"].to_pylist().index("test/lunge_0") + 3
-    assert table["frame_id"][at].as_py() == 27
+    assert table["frame_id"][at].as_py() == 21
     assert data.clips[data.clip[at]].video_id == "test/lunge_0"
     expected = loaded.probabilities(data.features(np.array([at])))[0]
     found = [table[f"probability_{label}"][at].as_py() for label in loaded.labels]
@@ -76,6 +83,8 @@ def test_the_report_has_its_figures_and_pictures(report):
         assert f"{figures['windows']['nll']:.3f}" in text and f"{figures['windows']['ece']:.3f}" in text
         assert "None of these groups was trained on." in text
         assert "test/nearly_empty" in text
+        low, high = figures["clips"]["accuracy_interval_95"]
+        assert f"({100 * low:.1f} to {100 * high:.1f})" in text
     named = re.findall(r"\((pictures/\w+\.png)\)", markdown)
     assert len(named) == 5
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
@@ -106,6 +115,57 @@ def test_all_splits_of_new_tables_are_not_warned_of(made, made_bundle, tmp_path)
     )
     with pytest.raises(UserError, match="the split 'test' has no window with a label that the bundle knows"):
         evaluate.evaluate(made_bundle, folder, str(tmp_path / "report"), "test")
+
+
+def judged_by_hand(folder: str, wrong: tuple[str, ...]) -> evaluate.Judged:
+    """Answers of 0.9 for the truth, or for another class where the clip is one of `wrong`."""
+    data = dataset.load(folder, None, config.Config().window)
+    labels = ("lunge", "squat", "$x^$")
+    truth = dataset.clip_labels(data.clips, labels)[data.clip]
+    answers = np.where([data.clips[index].video_id in wrong for index in data.clip], 2, truth)
+    probabilities = np.full((len(data), 3), 0.05, np.float32)
+    probabilities[np.arange(len(data)), answers] = 0.9
+    return evaluate.judge(data, probabilities, labels)
+
+
+def drawn_lines(figure) -> dict[str, np.ndarray]:
+    return {line.get_label(): np.stack(line.get_data()) for line in figure.axes[0].lines}
+
+
+def test_a_timeline_breaks_where_nobody_is_in_view(made, tmp_path):
+    from model import pictures
+
+    clips = [made.Clip("gap", "squat", undetected=tuple(range(30, 41))), made.Clip("$2 and $3", "lunge", num_rows=30)]
+    judged = judged_by_hand(made.tables(tmp_path, clips), wrong=("$2 and $3",))
+    assert judged.data.clips[pictures._longest(judged)].video_id == "gap"
+    line = drawn_lines(pictures._timeline(judged, pictures._longest(judged), 3))["squat (truth)"]
+    # Windows end in rows 12, 15, ..., 27, then 42, ..., 57.
+    assert np.isnan(line[:, 6]).all() and np.isfinite(np.delete(line, 6, axis=1)).all() and line.shape[1] == 6 + 1 + 6
+    assert judged.data.clips[pictures._most_wrong(judged)].video_id == "$2 and $3"
+    assert pictures._most_wrong(judged_by_hand(str(tmp_path), wrong=())) is None
+
+
+def test_a_report_of_awkward_names_a_wrong_clip_and_curves_that_are_no_numbers(made, made_bundle, tmp_path):
+    from model import report
+
+    clips = [made.Clip("$2^ and $3_", "squat"), made.Clip("b", "lunge"), made.Clip("b", "lunge", person_id=2)]
+    judged = judged_by_hand(made.tables(tmp_path / "tables", clips), wrong=("$2^ and $3_",))
+    metadata = bundle.read_metadata(made_bundle)
+    phase = metadata["phases"][0]
+    phase["curves"]["nll"][-1] = phase["curves"]["val_nll"][-1] = None
+    metadata["phases"] = [phase, {**phase, "best_epoch": 0}]
+    figures = evaluate._figures(metadata, judged, "all")
+    (tmp_path / "report").mkdir()
+    report.write(str(tmp_path / "report"), figures, judged, metadata)
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    assert "| \\$2^ and \\$3_ | squat | \\$x^\\$ | 90.0 % |" in markdown
+    assert (tmp_path / "report" / "pictures" / "timeline_wrong.png").exists() and "timeline_wrong.png" in markdown
+    # A class without a clip, and one that was never answered, are no 0 %.
+    assert figures["classes"]["clips"]["$x^$"]["recall"] is None
+    assert figures["classes"]["clips"]["squat"]["precision"] is None
+    assert "| squat | – | 0.0 % |" in markdown
+    # Two people of a video are two clips of one group.
+    assert figures["clips"]["num_clips"] == 3 and figures["clips"]["num_groups"] == 2
 
 
 def test_group_hashes_are_not_names():

@@ -1,4 +1,6 @@
+import errno
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -6,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from beam_jobs.errors import report_user_errors
 from model.__main__ import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -49,7 +52,19 @@ def test_options_import_nothing_heavy():
         (
             ["train", "--tables", "{tables}", "--output", "{out}", "--config", '{"network": {"name": "x"}}'],
             2,
-            "network.name is 'x'; expected one of",
+            "network: name is 'x'; expected one of",
+        ),
+        (
+            ["train", "--tables", "{tables}", "--output", "{full}/thesis.txt/bundle"],
+            2,
+            "thesis.txt is a file; expected",
+        ),
+        (["train", "--tables", "{tables}", "--output", "{out}", "--log_dir", "{full}/thesis.txt"], 2, "is a file"),
+        (["train", "--tables", "{tables}", "--output", "{out}", "--config", "{empty}"], 2, "is a folder; expected"),
+        (
+            ["finetune", "--bundle", "{bundle}", "--tables", "{tables}", "--output", "{out}", "--config", '{"sed": 3}'],
+            2,
+            "--config: unknown key 'sed'",
         ),
         (["finetune", "--bundle", "{empty}/b", "--tables", "{tables}", "--output", "{out}"], 2, "b does not exist"),
         (["evaluate", "--bundle", "{empty}", "--tables", "{tables}", "--output", "{out}"], 1, "has no bundle.json"),
@@ -72,11 +87,52 @@ def test_mistakes_are_told_with_their_exit_codes(arguments, code, said, made_tab
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("flag", ["--no_such_flag", "--network=lstm", "--split=train"])
-def test_unknown_flags_are_wrong_usage(flag, made_tables, capsys):
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [
+        (["train"], "--no_such_flag"),
+        (["train"], "--network=lstm"),
+        (["train"], "--split=test"),
+        (["finetune", "--bundle", "x"], "--network=tcn"),
+        (["evaluate", "--bundle", "x"], "--config={}"),
+        # Figures of what a bundle was trained on are not to be had by a slip.
+        (["evaluate", "--bundle", "x"], "--split=train"),
+    ],
+)
+def test_unknown_flags_are_wrong_usage(command, flag, made_tables, capsys):
     with pytest.raises(SystemExit) as caught:
-        main(["train", "--tables", made_tables, "--output", "x", flag])
+        main([*command, "--tables", made_tables, "--output", "x", flag])
     assert caught.value.code == 2
+    assert flag.split("=")[0] in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_told_before_training(made_tables, tmp_path, capsys, monkeypatch):
+    # Tests may run as root, whom no permission stops.
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    assert main(["train", "--tables", made_tables, "--output", str(tmp_path / "new" / "bundle")]) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path} cannot be written to" in told and "windows" not in told
+
+
+def test_evaluating_needs_no_configuration_and_finetuning_says_whose_it_is(made_bundle, made_tables, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(made_bundle, copy)
+    metadata = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps({**metadata, "config": {"later": 1}}))
+    both = ["--bundle", str(copy), "--tables", made_tables, "--output"]
+    assert main(["evaluate", *both, str(tmp_path / "report")]) == 0
+    capsys.readouterr()
+    assert main(["finetune", *both, str(tmp_path / "tuned")]) == 1
+    assert f"error: {copy}: the configuration in bundle.json: unknown key 'later'" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_one_line(capsys):
+    @report_user_errors
+    def full_disk() -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "bundle")
+
+    assert full_disk() == 1
+    assert capsys.readouterr().err == "error: [Errno 28] No space left on device: 'bundle'\n"
 
 
 def test_the_commands_one_after_the_other(made_tables, tmp_path, capsys):

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from model import config, networks, options
+from model import config, networks
 
 
 def parameters(model: keras.Model) -> dict[str, int]:
@@ -30,7 +30,7 @@ def test_every_network_eats_windows_and_gives_logits(name):
 
 
 def test_the_command_line_knows_every_network():
-    assert sorted(options.NETWORKS) == sorted(networks.NETWORKS)
+    assert sorted(config.NETWORKS) == sorted(networks.NETWORKS)
 
 
 def test_conv_does_not_depend_on_where_zero_rows_end():

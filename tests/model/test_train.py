@@ -2,10 +2,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs.errors import UserError
-from model import batches, bundle, config, dataset, evaluate, train
+from model import batches, bundle, config, dataset, evaluate, finetune, train
 
 
 def test_class_weights_let_each_class_weigh_the_same():
@@ -13,6 +15,8 @@ def test_class_weights_let_each_class_weigh_the_same():
     # 100 / (3 * 10), ...
     np.testing.assert_allclose(batches.class_weights(counts), [10 / 3, 10 / 9, 5 / 9], rtol=1e-6)
     np.testing.assert_allclose(batches.class_weights(counts) * counts, [100 / 3] * 3, rtol=1e-6)
+    # A class that the bundle knows and the tables lack: the others share the weight, 40 / (2 * 10) and 40 / (2 * 30).
+    np.testing.assert_allclose(batches.class_weights(np.array([10, 0, 30])), [2, 0, 2 / 3], rtol=1e-6)
 
 
 def test_batches_draw_few_windows_of_each_clip_anew_each_epoch(made_tables):
@@ -64,11 +68,14 @@ def test_the_same_command_twice_gives_the_same_figures(made_tables, made_bundle,
 def test_another_seed_gives_another_network(made_tables, made_bundle, quick_config, tmp_path):
     other = str(tmp_path / "other")
     settings = config.from_dict({"seed": 2, "training": {"epochs": 1}}, quick_config)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "best.weights.h5").write_text("the user's own")
     train.train(made_tables, other, settings, log_dir=str(tmp_path / "logs"))
     curves = [bundle.read_metadata(path)["phases"][0]["curves"]["nll"][0] for path in (made_bundle, other)]
     assert curves[0] != curves[1]
     # With --log_dir the logs are there and not in the bundle.
     assert list((tmp_path / "logs").rglob("events.out.tfevents.*")) and not Path(other, "logs").exists()
+    assert (tmp_path / "logs" / "best.weights.h5").read_text() == "the user's own"
 
 
 def test_the_best_weights_are_kept(made_bundle, made_tables, quick_config):
@@ -76,6 +83,8 @@ def test_the_best_weights_are_kept(made_bundle, made_tables, quick_config):
     metadata = bundle.read_metadata(made_bundle)
     best = min(metadata["phases"][0]["curves"]["val_nll"])
     assert metadata["metrics"]["validation"]["windows"]["nll"] == pytest.approx(best, abs=1e-4)
+    phase = metadata["phases"][0]
+    assert phase["curves"]["val_nll"][phase["best_epoch"] - 1] == best
 
 
 def test_tensorboard_logs_are_in_the_bundle(made_bundle):
@@ -95,7 +104,7 @@ def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, made_bundle, tmp_
     settings = config.from_dict({"augmentation": {"noise": 0.0}}, quick_config)
     tuned = str(tmp_path / "tuned")
     before = evaluate.evaluate(made_bundle, folder, str(tmp_path / "before"), "validation")
-    train.finetune(made_bundle, folder, tuned, settings)
+    finetune.finetune(made_bundle, folder, tuned, settings)
     after = evaluate.evaluate(tuned, folder, str(tmp_path / "after"), "validation")
     assert after["windows"]["nll"] < before["windows"]["nll"]
     metadata = bundle.read_metadata(tuned)
@@ -103,21 +112,26 @@ def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, made_bundle, tmp_
     assert [phase["phase"] for phase in metadata["phases"]] == ["train", "finetune"]
     # It knows whom both phases were trained on.
     assert len(metadata["trained_groups"]) == 12 + 6
-    assert any("not in the" not in warning and "stopped" in warning for warning in after["warnings"])
+    assert (
+        "6 of 6 groups have names by which training was stopped: the figures may flatter a little."
+        in (after["warnings"])
+    )
     assert before["never_trained_on"] and not after["never_trained_on"]
 
 
-def test_finetuning_that_does_not_help_changes_nothing(made, made_bundle, tmp_path, quick_config):
+def test_finetuning_that_does_not_help_changes_nothing(made, made_bundle, tmp_path, quick_config, capsys):
     """Contradicting labels in validation: every epoch makes it worse, the bundle's weights stay."""
     clips = [made.Clip("a", "squat"), made.Clip("b", "lunge"), made.Clip("c", "push_up", split="validation")]
     folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
     settings = config.from_dict({"training": {"finetune_learning_rate": 0.003}}, quick_config)
     tuned = str(tmp_path / "tuned")
-    train.finetune(made_bundle, folder, tuned, settings)
+    finetune.finetune(made_bundle, folder, tuned, settings)
     windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
     np.testing.assert_allclose(
         bundle.load(tuned).probabilities(windows), bundle.load(made_bundle).probabilities(windows), atol=1e-6
     )
+    assert bundle.read_metadata(tuned)["phases"][1]["best_epoch"] == 0
+    assert "of at most 3 epochs; no epoch was better than the start, which was kept" in capsys.readouterr().err
 
 
 def test_finetuning_to_a_new_class_keeps_the_body_and_the_known_outputs(made, made_bundle, quick_config):
@@ -127,7 +141,7 @@ def test_finetuning_to_a_new_class_keeps_the_body_and_the_known_outputs(made, ma
     network = networks.build(quick_config.network, 3)
     with storage.local_copy(f"{made_bundle}/{bundle.WEIGHTS}") as weights:
         network.load_weights(weights)
-    wider = train._with_more_classes(network, quick_config.network, 4)
+    wider = finetune._with_more_classes(network, quick_config.network, 4)
     windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
     np.testing.assert_allclose(wider.predict(windows, verbose=0)[:, :3], network.predict(windows, verbose=0), atol=1e-5)
 
@@ -140,16 +154,18 @@ def test_finetuning_to_a_new_class(made, made_bundle, tmp_path, quick_config):
     ]
     folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
     settings = config.from_dict({"training": {"finetune_epochs": 1}}, quick_config)
-    train.finetune(made_bundle, folder, str(tmp_path / "tuned"), settings)
+    finetune.finetune(made_bundle, folder, str(tmp_path / "tuned"), settings)
     loaded = bundle.load(str(tmp_path / "tuned"))
     assert loaded.labels == ("lunge", "push_up", "squat", "burpee")
+    # The start, which knows nothing of burpees, is no candidate.
+    assert loaded.metadata["phases"][1]["best_epoch"] == 1
     assert loaded.probabilities(np.zeros((1, 34, 189), np.float32)).shape == (1, 4)
 
 
 def test_tables_of_another_transform_graph_are_refused(made, made_bundle, tmp_path, quick_config):
     folder = made.tables(tmp_path / "tables", made.three_classes("other/"), scale=2.0)
     for use in (
-        lambda: train.finetune(made_bundle, folder, str(tmp_path / "tuned"), quick_config),
+        lambda: finetune.finetune(made_bundle, folder, str(tmp_path / "tuned"), quick_config),
         lambda: evaluate.evaluate(made_bundle, folder, str(tmp_path / "report")),
     ):
         with pytest.raises(UserError, match=r"another transform graph .* --transform_fn"):
@@ -160,7 +176,7 @@ def test_tables_of_another_transform_graph_are_refused(made, made_bundle, tmp_pa
 def test_finetuning_cannot_change_the_network(made_bundle, made_tables, tmp_path, quick_config):
     settings = config.from_dict({"network": {"filters": 8}}, quick_config)
     with pytest.raises(UserError, match="the bundle has NetworkConfig"):
-        train.finetune(made_bundle, made_tables, str(tmp_path / "tuned"), settings)
+        finetune.finetune(made_bundle, made_tables, str(tmp_path / "tuned"), settings)
 
 
 @pytest.mark.parametrize(
@@ -192,10 +208,16 @@ def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, 
         made.Clip("c", "squat", split="validation"),
         made.Clip("d", "burpee", split="validation"),
         made.Clip("e", "squat", num_rows=10),
+        made.Clip("f", "squat", num_rows=20),
     ]
     folder = made.tables(tmp_path / "tables", clips)
+    set_split = pa.array(["train"] * 120 + ["validation"] * 120 + ["train"] * 10 + [None] * 20, pa.string())
+    file = tmp_path / "tables" / "final_features" / "part-00000-of-00001.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(table.schema.get_field_index("split"), "split", set_split), file)
     train.train(folder, str(tmp_path / "bundle"), config.from_dict({"training": {"epochs": 1}}, quick_config))
     told = capsys.readouterr().err
+    assert "1 videos are in none of the splits train, validation, test (such as 'f'): not used" in told
     assert "lunge: not in the validation split" in told
     assert "burpee: in the validation split and not in the train split; left out" in told
     assert "1 clips of the train split have too few rows with a person" in told

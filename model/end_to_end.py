@@ -1,0 +1,73 @@
+"""The bundle's end-to-end graph: raw landmarks and timestamps of a window and its history -> probabilities."""
+
+import numpy as np
+
+from beam_jobs import landmarks, tables, windows
+from beam_jobs.windows import WindowRule
+
+
+def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> None:
+    """Saves the graph from landmarks to probabilities.
+
+    Its `serve(landmarks, timestamps_ms)` takes float32 (B, 41, 33, 3) and int64 (B, 41), see `inputs`.
+
+    Args:
+      folder: where to, local.
+      transform_fn: the SavedModel folder of the first graph in it, local.
+      classifier: of the second one.
+      rule: which rows make a window.
+    """
+    import tensorflow as tf
+
+    num_rows = rows_fed(rule)
+    module = tf.Module()
+    module.transform = tf.saved_model.load(transform_fn)
+    module.classifier = tf.saved_model.load(classifier)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, num_rows, landmarks.NUM_LANDMARKS, 3], tf.float32, name="landmarks"),
+            tf.TensorSpec([None, num_rows], tf.int64, name="timestamps_ms"),
+        ]
+    )
+    def serve(rows, timestamps_ms):
+        length = windows.HISTORY_LENGTH
+        # (B, 41, ...) -> (B, 34, 8, ...) -> (B * 34, 8, ...): row i's history is rows i to i + 7.
+        positions = tf.range(rule.length)[:, None] + tf.range(length)[None, :]
+        history = tf.reshape(tf.gather(rows, positions, axis=1), [-1, length, landmarks.NUM_LANDMARKS, 3])
+        times = tf.reshape(tf.gather(timestamps_ms, positions, axis=1), [-1, length])
+        # As windows.histories: what lies before the clip's start has the newest row's own time.
+        times = tf.where(times < 0, times[:, -1:], times)
+        features = module.transform.transform_fn({"landmarks": history, "timestamp_ms": times})["final_features"]
+        detected = tf.reduce_any(tf.math.is_finite(history[:, -1]), axis=[1, 2])
+        # where, not a product: whatever the graph says of a row without a person, it is zeros in a window.
+        features = tf.where(detected[:, None], features, tf.zeros_like(features))
+        return module.classifier.serve(tf.reshape(features, [-1, rule.length, tables.NUM_FEATURES]))
+
+    module.serve = serve
+    tf.saved_model.save(module, folder, signatures={"serving_default": serve.get_concrete_function()})
+
+
+def rows_fed(rule: WindowRule) -> int:
+    """Rows that the graph is fed: a window's, and the history of its first one."""
+    return rule.length + windows.HISTORY_LENGTH - 1
+
+
+def inputs(rows: np.ndarray, timestamps_ms: np.ndarray, last: int, rule: WindowRule) -> tuple[np.ndarray, np.ndarray]:
+    """What the graph is fed for the window that ends in row `last` of a clip.
+
+    Args:
+      rows: the clip's landmarks, float32, shape (T, 33, 3); NaN where nobody was detected.
+      timestamps_ms: since the clip's first frame, int64, shape (T,).
+      last: a row's index.
+      rule: which rows make a window.
+
+    Returns:
+      float32 (41, 33, 3) and int64 (41,); NaN and -1 before the clip's start.
+    """
+    num_rows = rows_fed(rule)
+    start = max(0, last + 1 - num_rows)
+    padding = num_rows - (last + 1 - start)
+    taken = np.pad(rows[start : last + 1].astype(np.float32), ((padding, 0), (0, 0), (0, 0)), constant_values=np.nan)
+    times = np.pad(timestamps_ms[start : last + 1].astype(np.int64), (padding, 0), constant_values=-1)
+    return taken, times

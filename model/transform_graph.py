@@ -1,0 +1,52 @@
+"""The transform graph beside feature tables: where it is, and whether it is a bundle's own."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from beam_jobs import storage
+from beam_jobs.errors import UserError
+from beam_jobs.transform_graph import FOLDER
+
+__all__ = ["FOLDER", "beside", "check_tables", "sha256"]
+
+
+def beside(tables_path: str) -> str:
+    """The SavedModel folder of the transform graph beside feature tables.
+
+    Raises:
+      UserError: where there is none.
+    """
+    for parts in ((FOLDER, FOLDER), (FOLDER,)):
+        folder = storage.join(tables_path, *parts)
+        if storage.exists(storage.join(folder, "saved_model.pb")):
+            return folder
+    raise UserError(
+        f"{storage.join(tables_path, FOLDER)} has no saved_model.pb; expected the graph that made the tables. "
+        "Run `python -m beam_jobs features` again, with the tables as its --output."
+    )
+
+
+def sha256(folder: str) -> str:
+    """A hash of a SavedModel: of its files' names and contents."""
+    digest = hashlib.sha256()
+    for file in storage.list_files(folder):
+        with storage.open_input(file) as source:
+            content = hashlib.sha256(source.read()).hexdigest()
+        digest.update(f"{storage.name_below(folder, file)} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def check_tables(metadata: Mapping[str, Any], bundle_path: str, tables_path: str) -> None:
+    """Checks that feature tables were made by the bundle's own transform graph: else its features mean another thing.
+
+    Raises:
+      UserError: with both hashes, and the command that mends it.
+    """
+    theirs, ours = sha256(beside(tables_path)), metadata["transform_fn_sha256"]
+    if theirs != ours:
+        raise UserError(
+            f"{tables_path} was made by another transform graph (sha256 {theirs[:12]}…) than the bundle's "
+            f"({ours[:12]}…). Make the tables with the bundle's: python -m beam_jobs features --input LANDMARKS "
+            f"--output TABLES --transform_fn {storage.join(bundle_path, FOLDER)}"
+        )
