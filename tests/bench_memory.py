@@ -18,7 +18,9 @@ import imageio_ffmpeg
 
 def peaks_mib(session: int, peaks: dict[int, tuple[str, float]]) -> None:
     """Notes the peak memory so far (VmHWM) of each process of a session, in MiB, with what it is."""
-    listed = subprocess.run(["ps", "-s", str(session), "-o", "pid=,args="], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["ps", "-ww", "-s", str(session), "-o", "pid=,args="], capture_output=True, text=True, check=False
+    )
     for line in listed.stdout.splitlines():
         pid, args = line.split(None, 1)
         kind = "decoder" if "beam_jobs.decoder" in args else "worker" if "sdk_worker_main" in args else "launcher"

@@ -188,7 +188,9 @@ def wait_for_first_file(output, process):
 
 
 def processes_of(session):
-    found = subprocess.run(["ps", "-s", str(session), "-o", "pid=,args="], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["ps", "-ww", "-s", str(session), "-o", "pid=,args="], capture_output=True, text=True, check=False
+    )
     return [line for line in found.stdout.splitlines() if "defunct" not in line]
 
 
@@ -326,7 +328,7 @@ def test_a_worker_that_dies_ends_the_job_with_what_to_do(athlete_videos, tmp_pat
     started = start_extract(athlete_videos, output)
     wait_for_first_file(output, started)
     listed = subprocess.run(
-        ["ps", "-s", str(started.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-s", str(started.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
     )
     workers = [
         int(line.split()[0]) for line in listed.stdout.splitlines() if "sdk_worker_main" in line and "sh -c" not in line
