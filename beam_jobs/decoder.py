@@ -4,6 +4,7 @@ The process is started once and reads one video after the other; it imports Open
 second). Decoding also runs beside pose estimation that way: the next frame waits in the pipe.
 """
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import subprocess
@@ -97,14 +98,15 @@ class Decoder:
         return self._connection
 
     def close(self) -> None:
-        """Ends the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Ends the process; may be called twice at once, by a reader that gives up and by a worker that ends."""
+        process, self._process = self._process, None
+        connection, self._connection = self._connection, None
+        if process is not None:
+            process.kill()
+            process.wait()
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.close()
 
 
 def serve(connection: multiprocessing.connection.Connection) -> None:
