@@ -4,8 +4,8 @@ import os
 import sys
 from typing import Any
 
+from beam_jobs import native_logs
 from beam_jobs.errors import report_user_errors
-from beam_jobs.native_logs import quiet_import
 from model import evaluate, options
 
 
@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     # Importing TFT sets this, for child processes too (a notebook's, a test's); keras-tcn does not work under it.
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     # Here and not above: TensorFlow and Keras take seconds to import, and --help and mistakes need neither.
-    with quiet_import():
+    with native_logs.quiet_import():
         from model import finetune, train
 
     if args.command == "train":
@@ -41,4 +41,5 @@ def _told(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    native_logs.drop()  # TensorFlow tells of a missing GPU as of an error
     sys.exit(main())
