@@ -42,9 +42,9 @@ class Stream:
         Raises:
           VideoError: whatever VideoReader raises; reason "decoder_crashed" or "decoder_hung" if native code did.
         """
-        connection = self._decoder.request(self._request)
         finished = False
         try:
+            connection = self._decoder.request(self._request)
             while True:
                 if not connection.poll(self._decoder.timeout_s):
                     raise VideoError(
@@ -63,7 +63,7 @@ class Stream:
                 if kind == "error":
                     raise VideoError(*payload)
                 return
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # OSError: it died in the middle of a message
             raise VideoError(
                 "decoder_crashed",
                 f"{self._request[0]}: the decoder crashed; expected a video that OpenCV can read. Convert it anew.",

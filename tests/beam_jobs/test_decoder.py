@@ -1,7 +1,9 @@
 """The decoding process: what it yields is what VideoReader yields, and its crash or hang costs one video."""
 
+import multiprocessing
 import os
 import signal
+import struct
 
 import numpy as np
 import pytest
@@ -64,4 +66,19 @@ def test_a_caller_that_stops_early_disturbs_nobody(reader, clip):
     frames = iter(reader.read(clip, 15))
     next(frames)
     frames.close()
+    assert len(list(reader.read(clip, 15))) == 30
+
+
+def test_a_death_in_the_middle_of_a_message_is_a_crash_too(reader, clip):
+    frames = iter(reader.read(clip, 15))
+    next(frames)
+    real = reader._connection
+    half, other = multiprocessing.Pipe()
+    # The length of a message, and then only some of it.
+    os.write(half.fileno(), struct.pack("!i", 100) + b"some of it")
+    half.close()
+    os.dup2(other.fileno(), real.fileno())
+    with pytest.raises(VideoError) as raised:
+        list(frames)
+    assert raised.value.reason == "decoder_crashed"
     assert len(list(reader.read(clip, 15))) == 30
