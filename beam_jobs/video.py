@@ -18,6 +18,8 @@ from beam_jobs import containers, storage, windows
 from beam_jobs.errors import UserError
 
 MAX_SIDE_PX = 16384
+# 8K: a frame is 106 MB, and a worker holds three; a file of a few bytes may claim sixteen times as many.
+MAX_PIXELS = 8192 * 4320
 # An end is missing, or the middle is damaged, when more frames than these are lost.
 MAX_LOST_SHARE, MAX_LOST_FRAMES = 0.05, 2
 # Time that jumps back by more than this goes on from where it was (joined recordings); by less, the frame is late.
@@ -37,7 +39,7 @@ class VideoError(UserError):
     """A video that cannot be read, or not to its end.
 
     Attributes:
-      reason: one of REASONS.
+      reason: one of REASONS; or decoder_crashed, decoder_hung, unreadable (see decoder.py), pose_failed (pose_rows.py).
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -245,12 +247,13 @@ class VideoReader:
             rotation_degrees=int(get(cv2.CAP_PROP_ORIENTATION_META)) % 360,
             num_frames=max(0, int(num_frames)),
         )
-        if not (0 < info.width_px <= MAX_SIDE_PX and 0 < info.height_px <= MAX_SIDE_PX):
+        sides = (info.width_px, info.height_px)
+        if min(sides) < 1 or max(sides) > MAX_SIDE_PX or info.width_px * info.height_px > MAX_PIXELS:
             self._capture.release()
             raise VideoError(
                 "bad_size",
                 f"{self._source} has frames of {info.width_px} x {info.height_px} pixels; expected 1 to {MAX_SIDE_PX} "
-                "a side. Convert it to a usual size.",
+                f"a side and at most {MAX_PIXELS:,} in all. Convert it to a usual size.",
             )
         return info
 

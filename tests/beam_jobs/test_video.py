@@ -385,3 +385,13 @@ def test_rubbish_before_the_index_promises_nothing(tmp_path, noisy):
         assert containers.promise(str(path)) == containers.Promise(None, len(content) + 8)
     path.write_bytes(content[:index])
     assert containers.promise(str(path)).cut_short
+
+
+def test_more_pixels_than_a_worker_has_memory_for_are_refused(tmp_path, monkeypatch):
+    path = videos.write(tmp_path / "v.mp4", frames=5, size_px=(160, 120))
+    monkeypatch.setattr(video, "MAX_PIXELS", 160 * 120)
+    assert video.VideoReader(path).info.width_px == 160
+    monkeypatch.setattr(video, "MAX_PIXELS", 160 * 120 - 1)
+    with pytest.raises(video.VideoError, match="160 x 120 pixels") as raised:
+        video.VideoReader(path)
+    assert raised.value.reason == "bad_size"
