@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Callable
 
+INTERRUPTED = "interrupted; nothing half-written was left."
+
 
 class UserError(Exception):
     """Something that the user can mend. The message says what was wrong, what was expected and what to do."""
@@ -29,7 +31,7 @@ def report_user_errors(main: Callable[..., int | None]) -> Callable[..., int]:
             print(f"error: {error}", file=sys.stderr)
             return error.exit_code
         except KeyboardInterrupt:
-            print("interrupted; nothing half-written was left.", file=sys.stderr)
+            print(INTERRUPTED, file=sys.stderr)
             return 130
         except BrokenPipeError:
             # The reader of our output went away (`| head`): not an error of ours; keep Python from saying so at exit.

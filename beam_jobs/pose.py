@@ -5,6 +5,7 @@ import dataclasses
 import importlib.metadata
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +80,14 @@ def _without_tensorflow() -> Iterator[None]:
         del sys.modules["tensorflow"]
 
 
+def import_mediapipe() -> tuple[Any, Any, Any]:
+    """Imports mediapipe, which takes seconds the first time; (mediapipe, its BaseOptions, its vision tasks)."""
+    with _without_tensorflow():
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+    return mediapipe, BaseOptions, vision
+
+
 class PoseEstimator:
     """Estimates poses in one video's frames, in order; use one for each video, since its tracking has state.
 
@@ -94,10 +103,7 @@ class PoseEstimator:
         # Here and not above: mediapipe takes seconds to import, and a launcher never estimates.
         import cv2
 
-        with _without_tensorflow():
-            import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
-
+        mediapipe, BaseOptions, vision = import_mediapipe()  # noqa: N806
         self._to_rgb = lambda frame: cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         self._image = lambda rgb: mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
         self._landmarker = vision.PoseLandmarker.create_from_options(

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from beam_jobs import windows
-from beam_jobs.errors import UsageError, UserError, report_user_errors
+from beam_jobs.errors import INTERRUPTED, UsageError, UserError, report_user_errors
 
 if TYPE_CHECKING:
     from live import camera
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EXAMPLES = """examples:
   python -m live --bundle bundle --source 0                                  a webcam, in a window (q or Esc ends)
   python -m live --bundle bundle --source clip.mp4 --json                    a file, one JSON object a line
@@ -103,8 +104,37 @@ def _standard_streams(verbose: bool) -> Iterator[TextIO]:
             out.close()
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or SIGTERM.
+
+    A class of its own: Python notes a plain KeyboardInterrupt that passes through an `exec` (as where a dataclass is
+    made while modules are imported), and later ends by the signal, however well the exception was handled.
+    """
+
+
 def _interrupt(*_) -> None:
-    raise KeyboardInterrupt
+    raise _Interrupted
+
+
+@contextlib.contextmanager
+def _ending_at_once(exit_code: int) -> Iterator[None]:
+    """Lets a signal end the process right where it is.
+
+    For while native modules are imported: nothing is open yet that must be completed, and an exception that reaches
+    such a module's own start comes out as another one, or not at all.
+    """
+
+    def end(*_) -> None:
+        if exit_code:
+            print(INTERRUPTED, file=sys.stderr, flush=True)
+        os._exit(exit_code)
+
+    former = {number: signal.signal(number, end) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @report_user_errors
@@ -112,7 +142,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; see --help."""
     args = parse(argv)
     # Set, not inherited: a shell's background job ignores Ctrl-C's signal, and a service manager sends SIGTERM.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, _interrupt)
     with _standard_streams(args.verbose) as out:
         return run(args, out)
@@ -160,14 +190,19 @@ def _recognize(
     stack: contextlib.ExitStack,
 ) -> UserError | None:
     """Works through the source, with all that it opens on the stack; returns what ended it before its time."""
+    from beam_jobs import native_logs, pose
     from live import outputs
     from model import bundle as bundles
 
     shown = not (args.no_window or args.json)
     window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
     # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
-    from live import overlay, recognizer
+    with _ending_at_once(0 if source.is_live else 130):
+        from live import overlay, recognizer
 
+        with native_logs.quiet_import():
+            import tensorflow  # noqa: F401
+        pose.import_mediapipe()
     bundle = bundles.load(args.bundle)
     recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path))
     recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None

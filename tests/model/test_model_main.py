@@ -3,7 +3,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,13 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["finetune"], ["evaluate"]])
-def test_help_is_quick_and_has_an_example(command):
-    start = time.monotonic()
+def test_help_has_an_example(command):
     done = subprocess.run(
         [sys.executable, "-m", "model", *command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
-    took = time.monotonic() - start
     assert done.returncode == 0
     if command:
         assert f"Example: python -m model {command[0]} --" in " ".join(done.stdout.split())
-    # Under a second on an idle machine; TensorFlow alone would take many.
-    assert took < 5
 
 
 def test_options_import_nothing_heavy():
