@@ -10,6 +10,8 @@ NUM_BINS = 15
 MIN_CLIPS_FOR_CALIBRATION = 100
 # A clip without a window has no answer: it counts as wrong, whatever its class.
 NO_ANSWER = -1
+# Between these a temperature is looked for.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 
 
 def negative_log_likelihood(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -160,3 +162,97 @@ def confusion(answers: np.ndarray, truth: np.ndarray, num_classes: int) -> np.nd
     counts = np.zeros((num_classes, num_classes + 1), np.int64)
     np.add.at(counts, (truth, np.where(answers == NO_ANSWER, num_classes, answers)), 1)
     return counts
+
+
+def auroc(known_scores: np.ndarray, unknown_scores: np.ndarray) -> float:
+    """How often a known thing scores higher than an unknown one, a tie counting half: 1 is best, 0.5 is chance.
+
+    Args:
+      known_scores: of what a bundle was trained to name; higher should mean known. Shape (N,).
+      unknown_scores: of what it was not, shape (M,).
+
+    Raises:
+      ValueError: if one of the two is empty or holds NaN.
+
+    Source: the area under the receiver operating characteristic, as the Mann-Whitney statistic (Hanley and McNeil,
+      1982).
+    """
+    from sklearn import metrics
+
+    _check_scores(known_scores, unknown_scores)
+    known = np.repeat([1, 0], [len(known_scores), len(unknown_scores)])
+    return float(metrics.roc_auc_score(known, np.concatenate([known_scores, unknown_scores])))
+
+
+def false_accept_rate(known_scores: np.ndarray, unknown_scores: np.ndarray, recall: float = 0.95) -> float:
+    """The share of unknown things that pass the highest threshold which `recall` of the known ones pass; 0 is best.
+
+    A score passes when it is at or above the threshold, which is the score of one of the known things: where many tie
+    with it, more than `recall` of them pass.
+
+    Args:
+      known_scores: higher means known, shape (N,).
+      unknown_scores: likewise, shape (M,).
+      recall: share of the known that must pass, above 0, to 1.
+
+    Raises:
+      ValueError: if one of the two is empty or holds NaN, or recall is out of its range.
+
+    Source: FPR95 of Hendrycks and Gimpel's line of work on out-of-distribution detection (2017), the known as positive.
+    """
+    _check_scores(known_scores, unknown_scores)
+    if not 0 < recall <= 1:
+        raise ValueError(f"recall is {recall!r}; expected a share above 0, to 1.")
+    # 0.95 has no exact binary form: without the tolerance a product that should be whole might be rounded up.
+    num_passing = max(1, math.ceil(recall * len(known_scores) - 1e-9))
+    threshold = np.sort(known_scores)[-num_passing]
+    return float((np.asarray(unknown_scores) >= threshold).mean())
+
+
+def _check_scores(known_scores: np.ndarray, unknown_scores: np.ndarray) -> None:
+    for name, scores in (("known_scores", known_scores), ("unknown_scores", unknown_scores)):
+        if not len(scores) or np.isnan(scores).any():
+            raise ValueError(f"{name} has {len(scores)} scores, {np.isnan(scores).sum()} NaN; expected some, no NaN.")
+
+
+def temperature(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The T that makes softmax(logits / T) most likely: above 1 where logits are too sure of themselves, below if shy.
+
+    It changes no answer, only how sure it is. It must be found on other clips than those that it is judged on.
+
+    Args:
+      logits: shape (N, C), finite; logarithms of probabilities will do, for softmax gives the probabilities back.
+      truth: indices of classes, shape (N,).
+      weights: how much each row counts, shape (N,), none below 0, such as 1 / windows of its clip; None: all the same.
+
+    Returns:
+      T from MIN_TEMPERATURE to MAX_TEMPERATURE; towards the former where every row is right (as far as it makes a
+      difference in float64), towards the latter where the logits mislead.
+
+    Raises:
+      ValueError: if there is no row of any weight, shapes do not go together, or a value is not finite.
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017, section 4.2. The loss has one minimum, being
+      convex in 1 / T.
+    """
+    from scipy import optimize, special
+
+    logits, truth = np.asarray(logits, np.float64), np.asarray(truth)
+    weights = np.ones(len(truth)) if weights is None else np.asarray(weights, np.float64)
+    if logits.ndim != 2 or truth.shape != logits.shape[:1] or weights.shape != truth.shape:
+        raise ValueError(
+            f"logits, truth and weights have shapes {logits.shape}, {truth.shape}, {weights.shape}; "
+            "expected (N, C), (N,), (N,)."
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError("logits hold values that are not finite; expected none.")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise ValueError("weights hold a value below 0 or not finite, or sum to 0; expected a sum above 0.")
+    rows = np.arange(len(truth))
+
+    def loss(log_temperature: float) -> float:
+        log_probabilities = special.log_softmax(logits / math.exp(log_temperature), axis=1)
+        return -float(np.average(log_probabilities[rows, truth], weights=weights))
+
+    bounds = (math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE))
+    return math.exp(optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x)

@@ -93,3 +93,70 @@ def test_confusion_and_classes():
     assert table["a"] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
     assert table["b"]["precision"] == 0.5
     assert table["c"]["precision"] is None and table["c"]["support"] == 0
+
+
+def test_auroc_counts_pairs():
+    # 6 pairs: 0.9 beats both; 0.5 ties with 0.5 (a half) and beats 0.1; 0.3 beats 0.1 alone: 4.5 of 6.
+    assert metrics.auroc(np.array([0.9, 0.5, 0.3]), np.array([0.5, 0.1])) == pytest.approx(4.5 / 6)
+    assert metrics.auroc(np.array([0.2, 0.1]), np.array([0.3])) == 0
+
+
+def test_false_accept_rate():
+    known = np.arange(1, 21) / 20  # 0.05 to 1.00: 19 of 20 are at or above 0.10.
+    unknown = np.array([0.05, 0.09, 0.1, 0.5])
+    assert metrics.false_accept_rate(known, unknown) == 0.5
+    assert metrics.false_accept_rate(known, unknown, recall=1) == 1.0
+    assert metrics.false_accept_rate(known, unknown, recall=0.5) == 0.0  # 0.55
+    # Half of 3 is 1.5: two must pass.
+    assert metrics.false_accept_rate(np.array([3, 1, 2]), np.array([1.5, 2, 2.5, 4]), recall=0.5) == 0.75
+
+
+def test_a_tie_at_the_threshold_passes():
+    assert metrics.false_accept_rate(np.ones(4), np.array([1.0, 0.9]), recall=0.25) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "recall"), [([], [1], 0.9), ([1], [], 0.9), ([math.nan], [1], 0.9), ([1], [1], 0)]
+)
+def test_scores_that_say_nothing_are_an_error(known, unknown, recall):
+    with pytest.raises(ValueError, match="expected"):
+        metrics.false_accept_rate(np.array(known, float), np.array(unknown, float), recall)
+
+
+def test_temperature_of_two_classes():
+    # Three of four are right, all with logits 4 apart. Likeliest is a probability of 3/4: 4 / T = log 3.
+    logits, truth = np.tile([4.0, 0.0], (4, 1)), np.array([0, 0, 0, 1])
+    expected = 4 / math.log(3)
+    assert metrics.temperature(logits, truth) == pytest.approx(expected, rel=1e-4)
+    # Logits k times as large, a temperature k times as high.
+    assert metrics.temperature(0.1 * logits, truth) == pytest.approx(0.1 * expected, rel=1e-4)
+    assert metrics.temperature(3 * logits, truth) == pytest.approx(3 * expected, rel=1e-4)
+
+
+def test_temperature_of_logarithms_of_probabilities():
+    # Sure to 0.99, right in 9 of 10: log 99 / T = log 9.
+    logits = np.log(np.tile([0.99, 0.01], (10, 1)).astype(np.float32))
+    assert metrics.temperature(logits, np.repeat([0, 1], [9, 1])) == pytest.approx(math.log(99) / math.log(9), rel=1e-4)
+
+
+def test_temperature_with_weights():
+    # The wrong row counts three times: as much as the right ones. 1 to 1 asks for the flattest there is.
+    logits, truth = np.tile([4.0, 0.0], (4, 1)), np.array([0, 0, 0, 1])
+    flattest = metrics.temperature(logits, truth, np.array([1, 1, 1, 3]))
+    assert flattest == pytest.approx(metrics.MAX_TEMPERATURE, rel=1e-3)
+    # As two copies of a row.
+    assert metrics.temperature(logits, truth, np.array([2, 2, 2, 1])) == pytest.approx(4 / math.log(6), rel=1e-4)
+    # All right: the sharpest there is.
+    sharpest = metrics.temperature(logits / 8, truth, np.array([1, 1, 1, 0]))
+    assert sharpest == pytest.approx(metrics.MIN_TEMPERATURE, rel=1e-2)
+
+
+def test_temperature_needs_something_to_go_by():
+    for logits, truth, weights in (
+        (np.zeros((0, 2)), np.zeros(0, int), None),
+        (np.zeros((2, 2)), np.zeros(3, int), None),
+        (np.array([[0, -math.inf]]), np.zeros(1, int), None),
+        (np.zeros((1, 2)), np.zeros(1, int), np.array([-1])),
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            metrics.temperature(logits, truth, weights)
