@@ -72,7 +72,7 @@ def resample(
     times = np.asarray(timestamps_ms, np.float64)
     if not len(rows) or times.shape != rows.shape[:1] or (np.diff(times) <= 0).any():
         raise ValueError(
-            f"timestamps_ms has shape {times.shape} for {len(rows)} rows; expected one a row, rising, and a row at least."
+            f"timestamps_ms has shape {times.shape} for {len(rows)} rows; expected one a row, rising, at least one."
         )
     if not source_rate_hz > 0:
         raise ValueError(f"source_rate_hz is {source_rate_hz}; expected a number above 0.")
