@@ -1,5 +1,7 @@
 """Windows to batches: which of them an epoch sees, in which order, and what each weighs."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -19,7 +21,14 @@ class Batches(keras.utils.PyDataset):
     """Batches of (windows, one-hot truth, weights), in an order that depends on the seed and the epoch alone."""
 
     def __init__(
-        self, data: dataset.Windows, truth: np.ndarray, num_classes: int, settings: config.TrainingConfig, seed: int
+        self,
+        data: dataset.Windows,
+        truth: np.ndarray,
+        num_classes: int,
+        settings: config.TrainingConfig,
+        seed: int,
+        augmenter: Callable[[np.ndarray, tuple[int, int]], np.ndarray] | None = None,
+        mixup: float = 0.0,
     ) -> None:
         """Draws the first epoch.
 
@@ -29,10 +38,15 @@ class Batches(keras.utils.PyDataset):
           num_classes: C.
           settings: batch size, windows a clip and epoch, class weights.
           seed: of the draw.
+          augmenter: makes windows from the rows that they end in, in place of those of `data`; see
+            `augmentation.Augmenter`.
+          mixup: see AugmentationConfig.
         """
         super().__init__(workers=1, use_multiprocessing=False)
         self._data, self._truth, self._settings = data, truth, settings
         self._one_hot = np.eye(num_classes, dtype=np.float32)
+        self._augmenter, self._mixup = augmenter, mixup
+        self._seed, self._epoch = seed, 0
         self._random = np.random.default_rng(seed)
         self._draw()
         # The same in every epoch: how many windows of a clip are drawn does not depend on which.
@@ -59,8 +73,23 @@ class Batches(keras.utils.PyDataset):
         size = self._settings.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         truth = self._truth[chosen]
-        return self._data.features(chosen), self._one_hot[truth], self._weights[truth]
+        answers, weights = self._one_hot[truth], self._weights[truth]
+        if self._augmenter is None:
+            return self._data.features(chosen), answers, weights
+        features = self._augmenter(self._data.positions[chosen, -1], (self._seed, self._epoch * len(self) + index))
+        if self._mixup:
+            features, answers, weights = self._blended(index, features, answers, weights)
+        return features, answers, weights
+
+    def _blended(self, index: int, *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        random = np.random.default_rng([self._seed, self._epoch, index])
+        num = len(arrays[0])
+        share, other = random.beta(self._mixup, self._mixup, num).astype(np.float32), random.permutation(num)
+        shares = [share.reshape(-1, *(1,) * (array.ndim - 1)) for array in arrays]
+        blended = [s * array + (1 - s) * array[other] for s, array in zip(shares, arrays, strict=True)]
+        return blended[0], blended[1], blended[2]
 
     def on_epoch_end(self) -> None:
         """Draws the next epoch."""
+        self._epoch += 1
         self._draw()

@@ -13,7 +13,7 @@ from beam_jobs.windows import WindowRule
 # Every network of this project is fed windows of this many rows.
 WINDOW_LENGTH = 34
 # Named here, where no Keras is imported; a test compares it with networks.NETWORKS.
-NETWORKS = ("conv", "tcn")
+NETWORKS = ("conv", "conv_transformer", "graph", "tcn")
 
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:
@@ -57,27 +57,48 @@ class NetworkConfig:
 
 @dataclasses.dataclass(frozen=True)
 class AugmentationConfig:
-    """What training does to windows, so that the network learns what missing rows look like (zeros).
+    """What training does to landmarks, before their features are computed: other bodies, cameras, tempos, and gaps.
 
-    A window's last row is never dropped: a window ends in a row with a person.
+    Each window draws its own. A window's last row is never dropped: a window ends in a row with a person.
 
     Attributes:
+      mirror_probability: share of windows whose left and right are swapped.
+      max_yaw_degrees: the body turns by up to that about the vertical axis.
+      tilt_degrees: standard deviation of a turn about each of the two other axes, as of a camera held askew.
+      scale: standard deviation of the logarithm of a factor for each axis: other builds, other errors in depth.
+      offset: standard deviation of a shift of each landmark that stays the same in a window, in torso lengths.
+      jitter: a window's landmarks shake by up to that standard deviation, in torso lengths.
+      max_stretch: the movement is up to e to the power of that quicker or slower.
       lead_probability: share of windows that lose their leading rows, as a clip that has just begun.
       max_lead_rows: at most that many of them; what is left must still be a window by the rule.
       max_drop_share: rows of a window that are dropped here and there; each window draws its share from 0 to this.
-      noise: standard deviation of Gaussian noise on every feature of a row that is there.
+      noise: standard deviation of Gaussian noise on every standardised feature of a row that is there.
+      mixup: two windows are blended, features and truth, by a share from the Beta distribution of this parameter;
+        0 blends none.
     """
 
+    mirror_probability: float = 0.5
+    max_yaw_degrees: float = 30.0
+    tilt_degrees: float = 6.0
+    scale: float = 0.1
+    offset: float = 0.04
+    jitter: float = 0.03
+    max_stretch: float = 0.25
     lead_probability: float = 0.3
     max_lead_rows: int = 22
     max_drop_share: float = 0.3
     noise: float = 0.1
+    mixup: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(0 <= self.lead_probability <= 1, "lead_probability", self.lead_probability, "a share from 0 to 1")
+        for name in ("mirror_probability", "lead_probability"):
+            _check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a share from 0 to 1")
+        _check(0 <= self.max_yaw_degrees <= 180, "max_yaw_degrees", self.max_yaw_degrees, "0 to 180")
         _check(0 <= self.max_drop_share < 1, "max_drop_share", self.max_drop_share, "a share from 0 to below 1")
         _check(self.max_lead_rows >= 0, "max_lead_rows", self.max_lead_rows, "0 or more")
-        _check(0 <= self.noise < math.inf, "noise", self.noise, "0 or more, and finite")
+        _check(0 <= self.max_stretch <= 1, "max_stretch", self.max_stretch, "0 to 1")
+        for name in ("tilt_degrees", "scale", "offset", "jitter", "noise", "mixup"):
+            _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more, and finite")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +116,7 @@ class TrainingConfig:
       class_weights: whether each class weighs the same, however many windows it has.
       max_windows_per_clip: drawn anew from each clip every epoch (0: all), for neighbouring windows tell little news
         and a long clip should not outweigh the others.
+      ema_momentum: the weights that are kept are an exponential average over steps with this momentum; 0: the last.
     """
 
     epochs: int = 60
@@ -107,6 +129,7 @@ class TrainingConfig:
     label_smoothing: float = 0.1
     class_weights: bool = True
     max_windows_per_clip: int = 32
+    ema_momentum: float = 0.99
 
     def __post_init__(self) -> None:
         for name in ("epochs", "finetune_epochs", "patience", "batch_size"):
@@ -119,6 +142,7 @@ class TrainingConfig:
             self.finetune_learning_rate,
             f"at most learning_rate, {self.learning_rate}",
         )
+        _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "a share from 0 to below 1")
         _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
         for name in ("weight_decay", "max_windows_per_clip"):
             _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more, and finite")

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from beam_jobs import storage, tables, windows
+from beam_jobs import landmarks, storage, tables, windows
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.windows import WindowRule
 
@@ -88,19 +88,19 @@ def clip_labels(clips: Sequence[Clip], classes: Sequence[str]) -> np.ndarray:
     return np.array([index.get(clip.label, -1) if clip.label is not None else -1 for clip in clips], np.int32)
 
 
-def check_folder(tables_path: str) -> None:
-    """Checks that a folder of feature tables is there.
+def check_folder(tables_path: str, flag: str = "--tables") -> None:
+    """Checks that a folder of feature tables, which a flag names, is there.
 
     Raises:
       UsageError: saying what was expected.
     """
     if not storage.is_folder(tables_path):
         raise UsageError(
-            f"--tables: {tables_path} does not exist; expected the output of `python -m beam_jobs features`."
+            f"{flag}: {tables_path} does not exist; expected the output of `python -m beam_jobs features`."
         )
     if not storage.table_files(tables_path, tables.FINAL_FEATURES):
         raise UsageError(
-            f"--tables: {tables_path} has no final_features/*.parquet; expected the output of "
+            f"{flag}: {tables_path} has no final_features/*.parquet; expected the output of "
             "`python -m beam_jobs features`."
         )
 
@@ -137,7 +137,7 @@ def load(tables_path: str, splits: Sequence[str] | None, rule: WindowRule) -> Wi
         )
     detected = np.concatenate([[False], table["detected"].to_numpy(zero_copy_only=False)])
     clips = _clips(tables_path, table, detected)
-    positions, clip_of = _cut(clips, detected, rule)
+    positions, clip_of = cut(clips, detected, rule)
     return Windows(
         clips=tuple(clips),
         rows=features,
@@ -148,7 +148,60 @@ def load(tables_path: str, splits: Sequence[str] | None, rule: WindowRule) -> Wi
     )
 
 
-def _cut(clips: Sequence[Clip], detected: np.ndarray, rule: WindowRule) -> tuple[np.ndarray, np.ndarray]:
+def load_landmarks(tables_path: str, data: Windows) -> np.ndarray:
+    """The landmarks from which the features of `data` were made, as its rows.
+
+    Where the landmarks table is not beside the feature tables, it is the normalised ones: the same body, centred and
+    scaled already.
+
+    Args:
+      tables_path: where `data` is from.
+      data: windows of some clips.
+
+    Returns:
+      float32, shape (1 + R, 33, 3); NaN where nobody is, and in row 0.
+
+    Raises:
+      UserError: if neither table is there, or a row of `data` is not in it.
+    """
+    table, columns = tables.LANDMARKS, tables.landmark_columns(fingerprint(tables_path)["coordinates"])
+    if not storage.table_files(tables_path, table):
+        table, columns = tables.NORMALIZED, tables.NORMALIZED.column_names
+    wanted = pc.field("video_id").isin(sorted({clip.video_id for clip in data.clips}))
+    read = storage.read_table(tables_path, table, [*_COLUMNS[:3], *columns], filter=wanted).combine_chunks()
+    keys = zip(*(read[name].to_pylist() for name in _COLUMNS[:3]), strict=True)
+    number_of = {key: number for number, key in enumerate(keys)}
+    order = np.zeros(len(data.rows) - 1, np.int64)
+    for clip in data.clips:
+        rows = range(clip.first_row, clip.first_row + clip.num_rows)
+        wanted_keys = [(clip.video_id, clip.person_id, int(data.frame_id[row])) for row in rows]
+        missing = [key for key in wanted_keys if key not in number_of]
+        if missing:
+            raise UserError(
+                f"{tables_path}: frame {missing[0][2]} of '{clip.name}' is in final_features and not in {table.name}; "
+                "expected both to be of the same videos. Run `python -m beam_jobs features` again."
+            )
+        order[rows.start - 1 : rows.stop - 1] = [number_of[key] for key in wanted_keys]
+    found = np.full((len(data.rows), landmarks.NUM_LANDMARKS, 3), np.nan, np.float32)
+    for index, name in enumerate(columns):
+        found[1:, index // 3, index % 3] = read[name].to_numpy()[order]
+    return found
+
+
+def load_physical(tables_path: str, data: Windows) -> np.ndarray:
+    """The features of `data` in their own units, before they were standardised: float32, (1 + R, 189), NaN included."""
+    found = np.full(data.rows.shape, np.nan, np.float32)
+    wanted = pc.field("video_id").isin(sorted({clip.video_id for clip in data.clips}))
+    column = 0
+    for table in tables.PHYSICAL:
+        read = storage.read_table(tables_path, table, table.column_names, filter=wanted)
+        for name in table.column_names:
+            found[1:, column] = read[name].to_numpy()
+            column += 1
+    return found
+
+
+def cut(clips: Sequence[Clip], detected: np.ndarray, rule: WindowRule) -> tuple[np.ndarray, np.ndarray]:
     """Windows as row numbers: the one rule is run over the numbers in place of the features; a missing row's is 0."""
     positions: list[np.ndarray] = []
     clip_of: list[int] = []

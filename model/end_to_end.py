@@ -1,5 +1,7 @@
 """The bundle's end-to-end graph: raw landmarks and timestamps of a window and its history -> probabilities."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from beam_jobs import landmarks, tables, windows
@@ -31,21 +33,39 @@ def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> N
         ]
     )
     def serve(rows, timestamps_ms):
-        length = windows.HISTORY_LENGTH
-        # (B, 41, ...) -> (B, 34, 8, ...) -> (B * 34, 8, ...): row i's history is rows i to i + 7.
-        positions = tf.range(rule.length)[:, None] + tf.range(length)[None, :]
-        history = tf.reshape(tf.gather(rows, positions, axis=1), [-1, length, landmarks.NUM_LANDMARKS, 3])
-        times = tf.reshape(tf.gather(timestamps_ms, positions, axis=1), [-1, length])
-        # As windows.histories: what lies before the clip's start has the newest row's own time.
-        times = tf.where(times < 0, times[:, -1:], times)
-        features = module.transform.transform_fn({"landmarks": history, "timestamp_ms": times})["final_features"]
-        detected = tf.reduce_any(tf.math.is_finite(history[:, -1]), axis=[1, 2])
-        # where, not a product: whatever the graph says of a row without a person, it is zeros in a window.
-        features = tf.where(detected[:, None], features, tf.zeros_like(features))
-        return module.classifier.serve(tf.reshape(features, [-1, rule.length, tables.NUM_FEATURES]))
+        features = window_features(rows, timestamps_ms, lambda inputs: module.transform.transform_fn(inputs))
+        return module.classifier.serve(features)
 
     module.serve = serve
     tf.saved_model.save(module, folder, signatures={"serving_default": serve.get_concrete_function()})
+
+
+def window_features(rows, timestamps_ms, transform: Callable):
+    """Windows of features from windows of landmarks with the history of their first row, inside a graph.
+
+    Args:
+      rows: landmarks, float32, shape (B, 41, 33, 3); NaN where missing.
+      timestamps_ms: int64, shape (B, 41); below 0 before the clip's start.
+      transform: a transform graph's `transform_fn`.
+
+    Returns:
+      float32, shape (B, 34, 189); zeros where nobody is.
+    """
+    import tensorflow as tf
+
+    length = windows.HISTORY_LENGTH
+    num_rows = rows.shape[1] - length + 1
+    # (B, 41, ...) -> (B, 34, 8, ...) -> (B * 34, 8, ...): row i's history is rows i to i + 7.
+    positions = tf.range(num_rows)[:, None] + tf.range(length)[None, :]
+    history = tf.reshape(tf.gather(rows, positions, axis=1), [-1, length, landmarks.NUM_LANDMARKS, 3])
+    times = tf.reshape(tf.gather(timestamps_ms, positions, axis=1), [-1, length])
+    # As windows.histories: what lies before the clip's start has the newest row's own time.
+    times = tf.where(times < 0, times[:, -1:], times)
+    features = transform({"landmarks": history, "timestamp_ms": times})["final_features"]
+    detected = tf.reduce_any(tf.math.is_finite(history[:, -1]), axis=[1, 2])
+    # where, not a product: whatever the graph says of a row without a person, it is zeros in a window.
+    features = tf.where(detected[:, None], features, tf.zeros_like(features))
+    return tf.reshape(features, [-1, num_rows, tables.NUM_FEATURES])
 
 
 def rows_fed(rule: WindowRule) -> int:

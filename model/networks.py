@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tcn
 from keras import layers
 
-from beam_jobs import tables
-from model.config import WINDOW_LENGTH, AugmentationConfig, NetworkConfig
+from beam_jobs import landmarks, tables
+from model.config import WINDOW_LENGTH, NetworkConfig
 
 # The last layer's name: fine-tuning gives it more columns when there are new classes.
 HEAD = "logits"
@@ -47,61 +48,145 @@ class ValidRows(layers.Layer):
         return keras.ops.cast(keras.ops.any(keras.ops.not_equal(windows, 0), axis=-1, keepdims=True), windows.dtype)
 
 
-def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
-    """A residual convolution network with layer normalisation, that averages over the rows that are there.
+def _pooled(x, valid, config: NetworkConfig, num_classes: int):
+    """Mean and maximum over the rows that are there, a hidden layer, the classes."""
+    x = layers.LayerNormalization()(x)
+    mean = keras.ops.sum(x * valid, axis=1) / keras.ops.maximum(keras.ops.sum(valid, axis=1), 1.0)
+    highest = keras.ops.max(x * valid - 1e3 * (1 - valid), axis=1)
+    pooled = layers.Dropout(config.dropout)(layers.Concatenate()([mean, highest]))
+    hidden = layers.Dense(config.dense_units, activation="gelu", name="hidden")(pooled)
+    return layers.Dense(num_classes, name=HEAD)(layers.Dropout(config.dropout)(hidden))
 
-    Blocks are of depth-wise separable convolutions with a window of `kernel_size` rows and the first three dilations.
+
+def _conv_block(x, valid, filters: int, kernel_size: int, dilation: int, dropout: float):
+    """Normalise, widen, look along time channel by channel, narrow; added to what came in."""
+    y = layers.LayerNormalization()(x)
+    y = layers.Dense(2 * filters, activation="gelu")(y) * valid
+    y = layers.DepthwiseConv1D(kernel_size, padding="same", dilation_rate=dilation)(y)
+    y = layers.SpatialDropout1D(dropout)(layers.Activation("gelu")(y))
+    return x + layers.Dense(filters)(y)
+
+
+def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
+    """A temporal convolution network of today: residual depth-wise blocks, layer normalisation, pooling over rows.
+
+    Blocks see `kernel_size` rows with the first three dilations, so that the last one sees the whole window; what is
+    pooled are the rows that are there, not the last one.
     """
     windows = _input()
     valid = ValidRows(name="valid")(windows)
     x = layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
     for dilation in config.dilations[:3]:
-        shortcut = x
-        x = layers.LayerNormalization()(x) * valid
-        x = layers.SeparableConv1D(
-            config.filters, config.kernel_size, padding="same", dilation_rate=dilation, depth_multiplier=2
-        )(x)
-        x = layers.SpatialDropout1D(config.block_dropout)(layers.Activation("gelu")(x))
-        x = shortcut + layers.Dense(config.filters)(x)
-    x = layers.LayerNormalization()(x) * valid
-    pooled = keras.ops.sum(x, axis=1) / keras.ops.maximum(keras.ops.sum(valid, axis=1), 1.0)
-    hidden = layers.Dense(config.dense_units, activation="gelu", name="hidden")(layers.Dropout(config.dropout)(pooled))
-    logits = layers.Dense(num_classes, name=HEAD)(layers.Dropout(config.dropout)(hidden))
-    return keras.Model(windows, logits, name="conv")
+        x = _conv_block(x, valid, config.filters, config.kernel_size, dilation, config.block_dropout)
+    return keras.Model(windows, _pooled(x, valid, config, num_classes), name="conv")
 
 
-NETWORKS: dict[str, Callable[[NetworkConfig, int], keras.Model]] = {"tcn": seed_tcn, "conv": conv}
+def conv_transformer(config: NetworkConfig, num_classes: int) -> keras.Model:
+    """Convolutions for what is near in time, then attention over the whole window.
+
+    In the way of the first place of Google's Isolated Sign Language Recognition (hoyso48), smaller: two convolution
+    blocks, a Transformer block, twice.
+    """
+    windows = _input()
+    valid = ValidRows(name="valid")(windows)
+    x = layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
+    seen = keras.ops.reshape(valid, (-1, 1, WINDOW_LENGTH)) > 0
+    for _ in range(2):
+        for dilation in config.dilations[:2]:
+            x = _conv_block(x, valid, config.filters, config.kernel_size, dilation, config.block_dropout)
+        y = layers.LayerNormalization()(x)
+        # An attention mask takes no gradient of what is missing; (B, 1, T) stands for every row that looks.
+        y = layers.MultiHeadAttention(4, config.filters // 4, dropout=config.block_dropout)(y, y, attention_mask=seen)
+        x = x + layers.Dropout(config.block_dropout)(y)
+        y = layers.Dense(2 * config.filters, activation="gelu")(layers.LayerNormalization()(x))
+        x = x + layers.Dropout(config.block_dropout)(layers.Dense(config.filters)(y))
+    return keras.Model(windows, _pooled(x, valid, config, num_classes), name="conv_transformer")
+
+
+# The landmarks that a graph network looks at: face, hands and feet have one or two each, for all 33 say little more.
+GRAPH_LANDMARKS = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 31, 32)
+
+
+def skeleton_adjacency() -> np.ndarray:
+    """Which of GRAPH_LANDMARKS belong together, float32, shape (3, V, V), each row with sum 1 or 0.
+
+    The landmark itself, the neighbours along the limbs, and the one on the other side.
+    """
+    edges = {frozenset(edge) for edge in landmarks.EDGES} | {frozenset((0, 11)), frozenset((0, 12))}
+    sides = {frozenset(pair) for pair in landmarks.PAIRS}
+    num = len(GRAPH_LANDMARKS)
+    found = np.stack([np.eye(num), np.zeros((num, num)), np.zeros((num, num))]).astype(np.float32)
+    for i, first in enumerate(GRAPH_LANDMARKS):
+        for j, second in enumerate(GRAPH_LANDMARKS):
+            found[1, i, j] = frozenset((first, second)) in edges
+            found[2, i, j] = first != second and frozenset((first, second)) in sides
+    return found / np.maximum(found.sum(axis=2, keepdims=True), 1)
+
+
+@keras.saving.register_keras_serializable(package="exercise")
+class GraphMixing(layers.Layer):
+    """Lets landmarks look at each other, along the skeleton and along edges that are learnt: (B, T, V, C) -> D."""
+
+    def __init__(self, filters: int, **kwargs) -> None:
+        """`filters` is D."""
+        super().__init__(**kwargs)
+        self.filters = filters
+
+    def build(self, shape) -> None:
+        """Makes the weights: a matrix over landmarks for each kind of edge, and one over channels."""
+        start = skeleton_adjacency()
+        self.adjacency = self.add_weight(start.shape, initializer=lambda *_, **__: keras.ops.convert_to_tensor(start))
+        self.project = self.add_weight((start.shape[0] * shape[-1], self.filters), initializer="glorot_uniform")
+        super().build(shape)
+
+    def call(self, x):
+        """Mixes."""
+        mixed = [keras.ops.matmul(self.adjacency[kind], x) for kind in range(self.adjacency.shape[0])]
+        return keras.ops.matmul(keras.ops.concatenate(mixed, axis=-1), self.project)
+
+
+def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
+    """A graph network over the skeleton (ST-GCN with learnt edges), with a stream of all 189 features beside it.
+
+    A landmark is its three coordinates, its step from the row before, its speed and its acceleration.
+
+    Source: Yan et al., Spatial Temporal Graph Convolutional Networks, 2018; learnt edges as in Shi et al., 2s-AGCN,
+      2019.
+    """
+    windows = _input()
+    valid = ValidRows(name="valid")(windows)
+    coordinates = [3 * index + axis for index in GRAPH_LANDMARKS for axis in range(3)]
+    num = len(GRAPH_LANDMARKS)
+    body = keras.ops.reshape(keras.ops.take(windows, coordinates, axis=2), (-1, WINDOW_LENGTH, num, 3))
+    earlier = keras.ops.pad(body[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
+    step = (body - earlier) * keras.ops.expand_dims(valid, -1)
+    motion = [
+        keras.ops.expand_dims(keras.ops.take(windows, [start + index for index in GRAPH_LANDMARKS], axis=2), -1)
+        for start in (123, 156)
+    ]
+    x = keras.ops.concatenate([body, step, *motion], axis=-1)
+    filters = config.filters // 2
+    for index, dilation in enumerate(config.dilations[:3]):
+        y = GraphMixing(filters)(x if index == 0 else layers.LayerNormalization()(x))
+        y = layers.Activation("gelu")(y) * keras.ops.expand_dims(valid, -1)
+        y = layers.DepthwiseConv2D((config.kernel_size, 1), padding="same", dilation_rate=(dilation, 1))(y)
+        y = layers.SpatialDropout2D(config.block_dropout)(layers.Dense(filters)(layers.Activation("gelu")(y)))
+        x = y if index == 0 else x + y
+    nodes = keras.ops.reshape(x, (-1, WINDOW_LENGTH, num * filters))
+    nodes = layers.Dense(config.filters)(layers.LayerNormalization()(nodes))
+    x = nodes + layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
+    x = _conv_block(x, valid, config.filters, config.kernel_size, config.dilations[0], config.block_dropout)
+    return keras.Model(windows, _pooled(x, valid, config, num_classes), name="graph")
+
+
+NETWORKS: dict[str, Callable[[NetworkConfig, int], keras.Model]] = {
+    "tcn": seed_tcn,
+    "conv": conv,
+    "conv_transformer": conv_transformer,
+    "graph": graph,
+}
 
 
 def build(config: NetworkConfig, num_classes: int) -> keras.Model:
     """The network of a configuration."""
     return NETWORKS[config.name](config, num_classes)
-
-
-@keras.saving.register_keras_serializable(package="exercise")
-class Augmentation(layers.Layer):
-    """Drops rows of windows (to zeros) and adds noise, in training alone; see AugmentationConfig."""
-
-    def __init__(self, config: AugmentationConfig, seed: int, **kwargs) -> None:
-        """Makes the layer with a random state of its own."""
-        super().__init__(**kwargs)
-        self.augmentation = config
-        self.random = keras.random.SeedGenerator(seed)
-
-    def call(self, windows, training=False):
-        """The windows as they are, or, in training, augmented."""
-        if not training:
-            return windows
-        ops, random, config = keras.ops, keras.random, self.augmentation
-        num, length = ops.shape(windows)[0], windows.shape[1]
-        row = ops.arange(length)[None, :]
-        share = random.uniform((num, 1), 0, config.max_drop_share, seed=self.random)
-        kept = random.uniform((num, length), seed=self.random) >= share
-        lead = ops.floor(random.uniform((num, 1), 0, config.max_lead_rows + 1, seed=self.random))
-        leads = random.uniform((num, 1), seed=self.random) < config.lead_probability
-        kept = ops.logical_and(kept, ops.cast(row, "float32") >= ops.where(leads, lead, 0.0))
-        # The last row stays, and a row that is missing stays missing: noise must not show up in it.
-        kept = ops.logical_or(kept, row == length - 1)
-        kept = ops.logical_and(kept, ops.any(ops.not_equal(windows, 0), axis=-1))
-        noisy = windows + config.noise * random.normal(ops.shape(windows), seed=self.random)
-        return ops.where(kept[:, :, None], noisy, 0.0)

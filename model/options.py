@@ -5,7 +5,7 @@ import os
 
 from beam_jobs import storage
 from beam_jobs.errors import UsageError
-from model import bundle, config, dataset, evaluate
+from model import bundle, config, contenders, dataset, evaluate
 
 SPLITS = ("test", "validation", "all")
 
@@ -60,7 +60,60 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument(
         "--split", choices=SPLITS, default="test", help="which clips (default test; all: for tables new to the bundle)"
     )
+    _add_benchmark(commands)
     return parser
+
+
+def _add_benchmark(commands) -> None:
+    command = commands.add_parser(
+        "benchmark",
+        help="contenders on the same grouped folds -> results.json and results.md",
+        description="Cross-validates networks and their rivals on labelled clips, whatever the splits of the tables. "
+        "Goes on where it was stopped.",
+        epilog="Example: python -m model benchmark --tables tables --output results/mine --rows conv extra_trees seed",
+        allow_abbrev=False,
+    )
+    command.add_argument("--tables", required=True, help="the output folder of `python -m beam_jobs features`")
+    command.add_argument("--output", required=True, help="a local folder for results.json and results.md")
+    command.add_argument("--work", help="a local folder for finished fits (default: pieces, in --output)")
+    names = [*contenders.GROUPS, *contenders.ROWS]
+    command.add_argument(
+        "--rows", nargs="+", default=["all"], metavar="ROW", help=f"which contenders: {', '.join(names)} (default all)"
+    )
+    command.add_argument("--splits", nargs="+", choices=("group", "random"), default=["group", "random"])
+    command.add_argument("--folds", type=int, default=5, help="folds of each seed (default 5)")
+    command.add_argument("--seeds", type=int, default=3, help="how often the folds are drawn (default 3; random: 1)")
+    command.add_argument("--min_clips", type=int, default=4, help="a class needs so many clips (default 4)")
+    command.add_argument("--athletes", help="tables of drawn athletes, for the rows that learn from them")
+    command.add_argument("--native", help="tables of the same clips at 30 Hz, for the robustness against frame rates")
+    command.add_argument("--processes", type=int, default=os.cpu_count(), help="fits at once (default: all cores)")
+
+
+def _check_benchmark(args: argparse.Namespace) -> None:
+    for name in ("tables", "athletes", "native"):
+        if getattr(args, name):
+            dataset.check_folder(getattr(args, name), f"--{name}")
+    rows: list[str] = []
+    for name in args.rows:
+        if name not in contenders.GROUPS and name not in contenders.ROWS:
+            known = ", ".join([*contenders.GROUPS, *contenders.ROWS])
+            raise UsageError(f"--rows: '{name}' is unknown; expected some of {known}.")
+        rows += [row for row in contenders.GROUPS.get(name, [name]) if row not in rows]
+    if not args.athletes:
+        # Asked for by name, they are an error; among all, they are left out.
+        asked = [row for row in args.rows if row in contenders.ROWS and contenders.needs_athletes(row)]
+        if asked:
+            raise UsageError(f"--rows {asked[0]} learns from drawn athletes; expected their tables as --athletes.")
+        rows = [row for row in rows if not contenders.needs_athletes(row)]
+    args.rows = rows
+    for name, least in (("folds", 2), ("seeds", 1), ("min_clips", 2), ("processes", 1)):
+        if getattr(args, name) < least:
+            raise UsageError(f"--{name}: {getattr(args, name)}; expected {least} or more.")
+    args.work = args.work or os.path.join(args.output, "pieces")
+    for flag, path in (("--output", args.output), ("--work", args.work)):
+        if storage.is_remote(path):
+            raise UsageError(f"{flag}: {path} is remote; expected a local folder.")
+        _check_writable(flag, path, os.path.abspath(path))
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +155,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
       UsageError: for a folder that is not there or a configuration that is wrong.
     """
     args = _parser().parse_args(argv)
+    if args.command == "benchmark":
+        _check_benchmark(args)
+        return args
     dataset.check_folder(args.tables)
     _check_output(args.output, evaluate.MARKER if args.command == "evaluate" else bundle.MARKER)
     default = config.Config()

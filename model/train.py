@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from beam_jobs import tables
+from beam_jobs import storage, tables
 from beam_jobs.errors import UserError
-from model import bundle, config, dataset, evaluate, networks, transform_graph
+from model import augmentation, bundle, config, dataset, evaluate, networks, transform_graph
 from model.batches import Batches
 from model.callbacks import Checkpoint, Progress
 
@@ -94,6 +94,26 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def compiled(network: keras.Model, training: config.TrainingConfig, learning_rate: float, steps: int) -> keras.Model:
+    """The network, ready to be fitted in `steps` steps from a learning rate that falls along a cosine."""
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
+    momentum = training.ema_momentum
+    network.compile(
+        optimizer=keras.optimizers.AdamW(
+            schedule,
+            weight_decay=training.weight_decay,
+            clipnorm=1.0,
+            use_ema=bool(momentum),
+            ema_momentum=momentum or 0.99,
+        ),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
+        metrics=["accuracy", keras.metrics.CategoricalCrossentropy(from_logits=True, name="nll")],
+        # XLA takes longer to compile these than they take to train on a CPU, and then runs them slower.
+        jit_compile=False,
+    )
+    return network
+
+
 def _fit(
     network: keras.Model,
     train: _Split,
@@ -104,6 +124,7 @@ def _fit(
     learning_rate: float,
     log_dir: str,
     keep_start: bool,
+    augmenter: augmentation.Augmenter,
 ) -> tuple[dict[str, list[float | None]], int]:
     """Trains, and leaves the network with the weights of the best validation loss.
 
@@ -117,25 +138,18 @@ def _fit(
       learning_rate: of this phase, at the start.
       log_dir: for TensorBoard's logs.
       keep_start: whether the weights at the start count as a candidate for the best ones.
+      augmenter: of the windows of `train`.
 
     Returns:
       The learning curves: a list of figures an epoch, None where one was not a number; and the best epoch, counted
       from 1, or 0 where the weights at the start were.
     """
-    training = settings.training
-    batches = Batches(train.data, train.truth, num_classes, training, settings.seed)
+    training, mixup = settings.training, settings.augmentation.mixup
+    batches = Batches(train.data, train.truth, num_classes, training, settings.seed, augmenter, mixup)
     # Validation is on all windows, unweighted, and without label smoothing: the figure that is reported, too.
     everything = dataclasses.replace(training, class_weights=False, max_windows_per_clip=0, batch_size=256)
     held_out = Batches(validation.data, validation.truth, num_classes, everything, settings.seed)
-    model = keras.Sequential([networks.Augmentation(settings.augmentation, settings.seed), network])
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches), alpha=0.01)
-    model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay, clipnorm=1.0),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
-        metrics=["accuracy", keras.metrics.CategoricalCrossentropy(from_logits=True, name="nll")],
-        # XLA takes longer to compile these than they take to train on a CPU, and then runs them slower.
-        jit_compile=False,
-    )
+    model = compiled(network, training, learning_rate, epochs * len(batches))
     with tempfile.TemporaryDirectory() as folder:
         weights = os.path.join(folder, "best.weights.h5")
         to_beat = math.inf
@@ -143,6 +157,8 @@ def _fit(
             to_beat = model.evaluate(held_out, verbose=0, return_dict=True)["nll"]
             network.save_weights(weights)
         checkpoint = Checkpoint(network, weights, to_beat)
+        # Averaged weights are judged and kept: swapped in before the callbacks that follow look.
+        averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
         history = model.fit(
             batches,
             validation_data=held_out,
@@ -150,6 +166,7 @@ def _fit(
             shuffle=False,
             verbose=0,
             callbacks=[
+                *averaging,
                 keras.callbacks.EarlyStopping("val_nll", patience=training.patience, mode="min"),
                 checkpoint,
                 keras.callbacks.TensorBoard(log_dir, write_graph=False),
@@ -170,6 +187,15 @@ def _fit(
         name: [float(value) if math.isfinite(value) else None for value in values] for name, values in history.items()
     }
     return curves, best
+
+
+def _augmenter(tables_path: str, data: dataset.Windows, settings: config.AugmentationConfig) -> augmentation.Augmenter:
+    """Makes training's windows by the tables' own transform graph, from their landmarks."""
+    with storage.local_folder_copy(transform_graph.beside(tables_path)) as folder:
+        graph = tf.saved_model.load(folder)
+    landmarks = dataset.load_landmarks(tables_path, data)
+    # The closure keeps the loaded graph, whose constants live as long as it does.
+    return augmentation.Augmenter(data, landmarks, lambda inputs: graph.transform_fn(inputs), settings)
 
 
 def _probabilities(network: keras.Model, data: dataset.Windows) -> np.ndarray:
@@ -217,6 +243,7 @@ def make(
         file=sys.stderr,
     )
     tuning = before is not None
+    augmenter = _augmenter(tables_path, train.data, settings.augmentation)
     training = settings.training
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
@@ -233,6 +260,7 @@ def make(
             log_dir=logs,
             # With outputs that are new the start is no candidate: it knows nothing of their classes.
             keep_start=before is not None and list(labels) == before["labels"],
+            augmenter=augmenter,
         )
         minutes = (time.monotonic() - started) / 60
         figures = evaluate.judge(validation_data, _probabilities(network, validation_data), labels).figures()

@@ -73,7 +73,7 @@ def save_transform_fn(folder: str, scale: float = 1.0) -> None:
 
 
 def write_tables(folder: pathlib.Path, clips: list[MadeClip], scale: float = 1.0, transform_fn: str = "") -> str:
-    """Writes final_features and transform_fn as the features job does; returns the folder."""
+    """Writes final_features, transform_fn and landmarks as the jobs do; returns the folder."""
     import shutil
 
     import tensorflow as tf
@@ -84,7 +84,7 @@ def write_tables(folder: pathlib.Path, clips: list[MadeClip], scale: float = 1.0
     else:
         save_transform_fn(graph_folder, scale)
     graph = tf.saved_model.load(graph_folder)
-    parts = []
+    parts, landmark_parts = [], []
     for seed, clip in sorted(enumerate(clips), key=lambda pair: (pair[1].video_id, pair[1].person_id)):
         rows, timestamps_ms, detected = landmarks_of(clip, seed)
         history, times = windows.histories(rows, timestamps_ms)
@@ -103,10 +103,21 @@ def write_tables(folder: pathlib.Path, clips: list[MadeClip], scale: float = 1.0
             "split": [clip.split] * num,
         }
         parts.append(pa.table(columns).cast(tables.FINAL_FEATURES.schema()))
+        landmark_parts.append(_landmarks_table(columns, rows))
     metadata = {tables.FINGERPRINT_KEY: json.dumps(FINGERPRINT)}
     file = storage.join(str(folder), "final_features", "part-00000-of-00001.parquet")
     storage.write_table(file, tables.FINAL_FEATURES, pa.concat_tables(parts), metadata)
+    file = storage.join(str(folder), "landmarks", "part-00000-of-00001.parquet")
+    storage.write_table(file, tables.LANDMARKS, pa.concat_tables(landmark_parts), metadata)
     return str(folder)
+
+
+def _landmarks_table(columns: dict, rows: np.ndarray) -> pa.Table:
+    """A landmarks table of rows whose other columns are `columns`; image landmarks and the like are zeros."""
+    world = dict(zip(tables.landmark_columns("world"), rows.reshape(len(rows), -1).T, strict=True))
+    schema = tables.LANDMARKS.schema()
+    found = {name: world.get(name, columns.get(name, np.zeros(len(rows), np.float32))) for name in schema.names}
+    return pa.table(found).cast(schema)
 
 
 def three_classes(prefix: str = "") -> list[MadeClip]:
@@ -148,7 +159,9 @@ QUICK = {
         "learning_rate": 0.003,
         "finetune_epochs": 3,
         "finetune_learning_rate": 0.001,
+        "ema_momentum": 0.0,
     },
+    "augmentation": {"mirror_probability": 0.0, "max_yaw_degrees": 5.0, "tilt_degrees": 1.0, "max_stretch": 0.05},
 }
 
 

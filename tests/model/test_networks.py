@@ -42,28 +42,45 @@ def test_conv_does_not_depend_on_where_zero_rows_end():
     np.testing.assert_allclose(model.predict(late, verbose=0), model.predict(early, verbose=0), atol=1e-4)
 
 
-def test_augmentation_only_in_training_and_never_of_the_last_row():
-    settings = config.AugmentationConfig(lead_probability=0.5, max_lead_rows=17, max_drop_share=0.3, noise=0.0)
-    layer = networks.Augmentation(settings, seed=1)
-    windows = np.random.default_rng(0).normal(size=(400, 34, 189)).astype(np.float32)
-    windows[:, 20] = 0
-    np.testing.assert_array_equal(np.asarray(layer(windows, training=False)), windows)
-    out = np.asarray(layer(windows, training=True))
-    there = out.any(axis=2)
-    # A row is as it was, or zeros.
-    np.testing.assert_array_equal(out[there], windows[there])
-    assert there[:, -1].all() and not there[:, 20].any()
-    # Beyond the leading rows, dropped on average half of max_drop_share; in front of them more.
-    assert 0.10 < 1 - there[:, 21:33].mean() < 0.20
-    assert 1 - there[:, 0].mean() > 0.45
-    leading = there.argmax(axis=1)
-    assert leading.max() >= 15
+@pytest.mark.parametrize("name", ["conv_transformer", "graph", "conv"])
+def test_what_a_missing_row_holds_does_not_matter(name):
+    """Rows of zeros are missing: a window with a gap is answered by what is there."""
+    model = networks.build(config.NetworkConfig(name=name), 4)
+    rows = np.random.default_rng(0).normal(size=(34, 189)).astype(np.float32)
+    windows = np.stack([rows, rows])
+    windows[:, :12] = 0
+    whole, gap = model.predict(rows[None], verbose=0)[0], model.predict(windows, verbose=0)
+    np.testing.assert_allclose(gap[0], gap[1], atol=1e-6)
+    assert not np.allclose(whole, gap[0], atol=1e-3)
 
 
-def test_noise_leaves_missing_rows_missing():
-    settings = config.AugmentationConfig(lead_probability=0, max_drop_share=0, noise=0.5)
-    windows = np.ones((50, 34, 189), np.float32)
-    windows[:, :7] = 0
-    out = np.asarray(networks.Augmentation(settings, seed=1)(windows, training=True))
-    assert not out[:, :7].any()
-    assert (out[:, 7:] - 1).std() == pytest.approx(0.5, rel=0.02)
+def test_the_skeleton_of_the_graph():
+    """Written by hand: the left elbow (13) hangs on shoulder (11) and wrist (15), and mirrors the right one (14)."""
+    adjacency = networks.skeleton_adjacency()
+    number = networks.GRAPH_LANDMARKS.index
+    itself, limbs, sides = adjacency[:, number(13)]
+    assert np.flatnonzero(itself).tolist() == [number(13)]
+    assert np.flatnonzero(limbs).tolist() == [number(11), number(15)] and limbs.sum() == 1
+    assert np.flatnonzero(sides).tolist() == [number(14)]
+
+
+@pytest.mark.parametrize("name", sorted(networks.NETWORKS))
+def test_tflite_with_builtin_operators_alone_gives_the_same(name, tmp_path):
+    import tensorflow as tf
+
+    model = networks.build(config.NetworkConfig(name=name, filters=16, dense_units=16), 5)
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    module.serve = tf.function(lambda windows: model(windows, training=False))
+    signature = module.serve.get_concrete_function(tf.TensorSpec([1, 34, 189], tf.float32))
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": signature})
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    window = np.random.default_rng(0).normal(size=(1, 34, 189)).astype(np.float32)
+    window[:, :5] = 0
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], window)
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(found, model.predict(window, verbose=0), atol=1e-4)

@@ -1,0 +1,192 @@
+"""Windows cut from landmarks inside the graph, augmented before the features, so that angles and speeds stay true.
+
+Bodies are mirrored, turned, tilted, scaled, shaken and played at another tempo; rows go missing. Pure TensorFlow.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from beam_jobs import landmarks as names
+from beam_jobs import windows
+from model import dataset, end_to_end
+from model.config import WINDOW_LENGTH, AugmentationConfig
+
+_ROWS_FED = WINDOW_LENGTH + windows.HISTORY_LENGTH - 1
+
+_HIPS = (names.LEFT_HIP, names.RIGHT_HIP)
+_SHOULDERS = (names.LEFT_SHOULDER, names.RIGHT_SHOULDER)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequences:
+    """Landmarks of many clips, one row after another.
+
+    Attributes:
+      landmarks: float32, shape (1 + R, 33, 3); NaN where nobody is, as in row 0, which stands for all that is missing.
+      timestamps_ms: float32, shape (1 + R,).
+      first_row: of the clip that each row belongs to, int32, shape (1 + R,).
+    """
+
+    landmarks: tf.Tensor
+    timestamps_ms: tf.Tensor
+    first_row: tf.Tensor
+
+
+class Augmenter:
+    """Windows of features from clips' landmarks, each time of another body, camera and tempo."""
+
+    def __init__(
+        self, data: dataset.Windows, landmarks: np.ndarray, transform: Callable, config: AugmentationConfig
+    ) -> None:
+        """Keeps the landmarks where the graph finds them.
+
+        Args:
+          data: windows of clips.
+          landmarks: of each of its rows, float32, shape (1 + R, 33, 3), from `dataset.load_landmarks`.
+          transform: a transform graph's `transform_fn`; called while this class's graph is built.
+          config: how much of what.
+        """
+        first_row = np.zeros(len(landmarks), np.int32)
+        for clip in data.clips:
+            first_row[clip.first_row : clip.first_row + clip.num_rows] = clip.first_row
+        sequences = Sequences(
+            tf.constant(landmarks), tf.constant(data.timestamp_ms, tf.float32), tf.constant(first_row)
+        )
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int32)])
+        def windows_of(last, seed):
+            rows, times = cut(sequences, last, _ROWS_FED, stretch(tf.shape(last)[0], seed, config))
+            features = end_to_end.window_features(augment(rows, seed, config), times, transform)
+            there = tf.reduce_any(features != 0, axis=-1, keepdims=True)
+            noise = config.noise * tf.random.stateless_normal(tf.shape(features), seed + 13)
+            return tf.where(there, features + noise, 0.0)
+
+        self._windows_of = windows_of
+
+    def __call__(self, last: np.ndarray, seed: tuple[int, int]) -> np.ndarray:
+        """The windows that end in given rows, shape (B,): float32, shape (B, 34, 189)."""
+        return self._windows_of(tf.constant(last, tf.int32), tf.constant(seed, tf.int32)).numpy()
+
+
+def cut(sequences: Sequences, last: tf.Tensor, num_rows: int, stretch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Rows that end in given ones, at another tempo.
+
+    Args:
+      sequences: all clips.
+      last: the rows to end in, int32, shape (B,).
+      num_rows: how many to take, N.
+      stretch: how much quicker than in truth the movement shall seem, float32, shape (B,); 1 takes rows as they are.
+
+    Returns:
+      Landmarks, float32, shape (B, N, 33, 3), interpolated between two rows where need be: NaN where one of them has
+      nobody, and before the clip's start; and timestamps in ms, int64, shape (B, N), -1 before the clip's start.
+    """
+    back = tf.range(num_rows - 1, -1, -1, dtype=tf.float32) * stretch[:, None]
+    position = tf.cast(last, tf.float32)[:, None] - back
+    # A whole number of rows comes out a little off after the product.
+    position = tf.where(tf.abs(position - tf.round(position)) < 1e-3, tf.round(position), position)
+    lower = tf.floor(position)
+    share = position - lower
+    there = lower >= tf.cast(tf.gather(sequences.first_row, last), tf.float32)[:, None]
+    before = tf.where(there, tf.cast(lower, tf.int32), 0)
+    after = tf.where(there, tf.cast(tf.math.ceil(position), tf.int32), 0)
+    rows = tf.gather(sequences.landmarks, before)
+    rows += share[..., None, None] * (tf.gather(sequences.landmarks, after) - rows)
+    time = tf.gather(sequences.timestamps_ms, before)
+    time += share * (tf.gather(sequences.timestamps_ms, after) - time)
+    # Played quicker, the same rows lie closer together.
+    end = time[:, -1:]
+    time = end - (end - time) / stretch[:, None]
+    start = tf.reduce_min(tf.where(there, time, time[:, -1:]), axis=1, keepdims=True)
+    return rows, tf.where(there, tf.cast(tf.round(time - start), tf.int64), -1)
+
+
+def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
+    """Another body, camera and estimator for each window; bodies stay where their hips are.
+
+    Args:
+      rows: landmarks in any unit, float32, shape (B, N, 33, 3): x to the right, y down, z away; NaN where missing.
+      seed: int32, shape (2,); the same gives the same.
+      config: how much of what.
+
+    Returns:
+      Likewise; rows that are dropped are NaN. The last row never is: a window ends in a row with a person.
+    """
+    num, length = tf.shape(rows)[0], rows.shape[1]
+    seeds = tf.unstack(tf.random.split(seed, 12))
+
+    def uniform(index: int, low: float, high: float, *shape: int):
+        return tf.random.stateless_uniform((num, *shape), seeds[index], low, high)
+
+    def normal(index: int, deviation: float, *shape: int):
+        return tf.random.stateless_normal((num, *shape), seeds[index], 0.0, deviation)
+
+    middle = _middle(rows, _HIPS)
+    rows = rows - middle[:, :, None]
+    torso = _mean_torso(_middle(rows, _SHOULDERS))[:, None, None, None]
+    if config.mirror_probability:
+        mirrored = tf.gather(rows, names.MIRROR, axis=2) * tf.constant([-1.0, 1.0, 1.0])
+        rows = tf.where(uniform(0, 0, 1, 1, 1, 1) < config.mirror_probability, mirrored, rows)
+    if config.max_yaw_degrees or config.tilt_degrees:
+        yaw = uniform(1, -1, 1) * math.radians(config.max_yaw_degrees)
+        tilt = normal(2, math.radians(config.tilt_degrees), 2)
+        rows = tf.einsum("bij,bnlj->bnli", _rotation(yaw, tilt[:, 0], tilt[:, 1]), rows)
+    if config.scale:
+        rows = rows * tf.exp(normal(3, config.scale, 1, 1, 3))
+    if config.offset:
+        # What an estimator gets wrong for as long as the body looks the same.
+        rows = rows + torso * normal(4, config.offset, 1, names.NUM_LANDMARKS, 3)
+    if config.jitter:
+        amount = uniform(5, 0, config.jitter, 1, 1, 1)
+        rows = rows + torso * amount * normal(6, 1.0, length, names.NUM_LANDMARKS, 3)
+    rows = rows + middle[:, :, None]
+    return tf.where(_kept(uniform, length, config)[:, :, None, None], rows, float("nan"))
+
+
+def stretch(num: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
+    """How much quicker each window's movement is played, float32, shape (num,)."""
+    return tf.exp(tf.random.stateless_uniform((num,), seed + 7, -config.max_stretch, config.max_stretch))
+
+
+def _kept(uniform, length: int, config: AugmentationConfig) -> tf.Tensor:
+    """Which rows stay, bool, shape (B, N)."""
+    row = tf.range(length)[None]
+    share = uniform(8, 0, config.max_drop_share or 1e-9, 1)
+    kept = uniform(9, 0, 1, length) >= share
+    history = windows.HISTORY_LENGTH - 1
+    lead = tf.floor(uniform(10, 0, config.max_lead_rows + 1, 1)) + history
+    leads = uniform(11, 0, 1, 1) < config.lead_probability
+    kept &= tf.cast(row, tf.float32) >= tf.where(leads, lead, 0.0)
+    return kept | (row == length - 1)
+
+
+def _middle(rows: tf.Tensor, pair: tuple[int, int]) -> tf.Tensor:
+    return (rows[:, :, pair[0]] + rows[:, :, pair[1]]) / 2
+
+
+def _mean_torso(shoulders: tf.Tensor) -> tf.Tensor:
+    """About how long each window's torso is, shape (B,): the mean over the rows with a person."""
+    lengths = tf.norm(shoulders, axis=-1)
+    known = tf.math.is_finite(lengths)
+    total = tf.reduce_sum(tf.where(known, lengths, 0.0), axis=1)
+    return total / tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32), axis=1), 1.0)
+
+
+def _rotation(yaw: tf.Tensor, pitch: tf.Tensor, roll: tf.Tensor) -> tf.Tensor:
+    """Rotations about the vertical axis (y), then x, then z, by radians of shape (B,): shape (B, 3, 3)."""
+    zero, one = tf.zeros_like(yaw), tf.ones_like(yaw)
+
+    def matrix(*entries):
+        return tf.reshape(tf.stack(entries, axis=-1), (-1, 3, 3))
+
+    cos, sin = tf.cos(yaw), tf.sin(yaw)
+    about_y = matrix(cos, zero, sin, zero, one, zero, -sin, zero, cos)
+    cos, sin = tf.cos(pitch), tf.sin(pitch)
+    about_x = matrix(one, zero, zero, zero, cos, -sin, zero, sin, cos)
+    cos, sin = tf.cos(roll), tf.sin(roll)
+    about_z = matrix(cos, -sin, zero, sin, cos, zero, zero, zero, one)
+    return about_z @ about_x @ about_y

@@ -1,0 +1,304 @@
+"""python -m model benchmark: contenders on the same folds, by group and, to show the leak, at random.
+
+The work is done in pieces: one contender, split, seed and fold each, kept as a file. What is there is not done again,
+so that a benchmark that was stopped goes on, and one contender's row is repeated by its name.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import functools
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from beam_jobs import storage
+from beam_jobs.errors import UserError
+from model import config, contenders, crossval, metrics
+from model.contenders import Contender
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """One fit."""
+
+    row: str
+    split: str
+    seed: int
+    fold: int
+
+    @property
+    def file(self) -> str:
+        """The file's name below the folder of pieces."""
+        return os.path.join(self.row, f"{self.split}_{self.seed}_{self.fold}.npz")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a worker needs to do any piece.
+
+    Attributes:
+      tables: of the clips; the features job's output.
+      athletes: of drawn athletes, likewise; "" for none. Those of its test split are trained on by nobody.
+      native: of the same clips, extracted at 30 Hz; "" for none.
+      min_clips: a class needs so many clips.
+      num_folds: of each seed.
+      work: where pieces are kept.
+    """
+
+    tables: str
+    athletes: str
+    native: str
+    min_clips: int
+    num_folds: int
+    work: str
+
+
+UNKNOWN = "none"
+
+
+@functools.lru_cache(maxsize=1)
+def clips(plan: Plan) -> crossval.LabelledSet:
+    """What is cross-validated."""
+    return crossval.load(plan.tables, config.Config(), plan.min_clips)
+
+
+@functools.lru_cache(maxsize=2)
+def _athletes(plan: Plan, labels: tuple[str, ...]) -> crossval.LabelledSet:
+    if not plan.athletes:
+        raise UserError("this contender learns from drawn athletes; expected their tables as --athletes.")
+    return crossval.load(plan.athletes, config.Config(), labels=labels, splits=("train", "validation"))
+
+
+@functools.lru_cache(maxsize=1)
+def probe_sets(plan: Plan) -> dict[str, crossval.LabelledSet]:
+    """What probed contenders' fits are also asked about."""
+    from model import probes
+
+    found = clips(plan)
+    native = crossval.load(plan.native, config.Config(), labels=found.labels) if plan.native else None
+    idle = None
+    if plan.athletes:
+        drawn = crossval.load(plan.athletes, config.Config(), labels=(UNKNOWN,), splits=("test",))
+        idle = dataclasses.replace(crossval.only(drawn, UNKNOWN), labels=found.labels)
+    return probes.all_of(found, native, idle)
+
+
+def settings_of(row: Contender, seed: int) -> config.Config:
+    """A contender's configuration."""
+    return config.from_dict(contenders.merged(row.changes, {"seed": seed}))
+
+
+def work(plan: Plan, piece: Piece) -> None:
+    """Does one piece and keeps it."""
+    _one_thread()
+    row = contenders.ROWS[piece.row]
+    found = clips(plan)
+    fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
+    if row.unknown:
+        found = dataclasses.replace(found, labels=(*found.labels, UNKNOWN))
+    # Who learns from athletes alone has seen none of the clips: one fit answers all of them.
+    tested = np.flatnonzero(fold >= 0 if row.athletes == "alone" else fold == piece.fold)
+    fits = fit(plan, row, found, (fold >= 0) & (fold != piece.fold), piece.seed)
+    kept: dict[str, Any] = {
+        "windows": tested,
+        "logits": _mean_logits(fits, found, tested),
+        "minutes": sum(one.minutes for one in fits),
+    }
+    if row.probed:
+        from model import probes
+
+        for name, probe in probe_sets(plan).items():
+            chosen = probes.chosen(name, probe, found, fold, piece.fold)
+            kept[f"{name}/windows"], kept[f"{name}/logits"] = chosen, _mean_logits(fits, probe, chosen)
+    file = os.path.join(plan.work, piece.file)
+    with storage.whole_file(file) as path, open(path, "wb") as opened:
+        np.savez_compressed(opened, **kept)
+
+
+def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarray, seed: int) -> list[crossval.Fitted]:
+    """Fits a contender to some of the clips' windows."""
+    others = [_athletes(plan, found.labels)] if row.athletes != "none" or row.unknown else []
+    if row.rival:
+        return [_fit_rival(row.rival, crossval.training_clips(found, keep), seed)]
+    fits = []
+    for number in range(row.num_networks):
+        settings = settings_of(row, seed + 1000 * number)
+        start = None
+        if row.athletes in ("alone", "pretrain"):
+            # Standardised by the clips alone where these are to follow.
+            nobody = np.zeros_like(keep)
+            standard = crossval.training_clips(found, keep).standard if row.athletes == "pretrain" else None
+            first = crossval.fit_network(crossval.training_clips(found, nobody, others, standard), settings)
+            if row.athletes == "alone":
+                fits.append(first)
+                continue
+            start = first.weights
+        mixed = others if row.athletes == "mixed" or row.unknown else []
+        if row.unknown and row.athletes != "mixed":
+            mixed = [crossval.only(others[0], UNKNOWN)]
+        fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed), settings, start))
+    return fits
+
+
+def _fit_rival(name: str, train: crossval.TrainingClips, seed: int) -> crossval.Fitted:
+    import time
+
+    from model import rivals
+
+    started = time.monotonic()
+    rival = rivals.RIVALS[name](seed)
+    counts = np.bincount(train.data.clip, minlength=len(train.data.clips))
+    per_class = np.bincount(train.truth, weights=1 / counts[train.data.clip], minlength=len(train.labels))
+    # Every class weighs the same, and in it every clip.
+    weights = 1 / counts[train.data.clip] / per_class[train.truth]
+    rival.fit(train.data.features(), train.truth, weights / weights.mean(), len(train.labels))
+    minutes = (time.monotonic() - started) / 60
+    return crossval.Fitted(lambda windows: np.log(rival.probabilities(windows)), train.standard, minutes)
+
+
+def _mean_logits(fits: list[crossval.Fitted], found: crossval.LabelledSet, windows: np.ndarray) -> np.ndarray:
+    return np.mean([crossval.answers(one, found, windows) for one in fits], axis=0)
+
+
+def _one_thread() -> None:
+    """As many fits at once as there are cores are quicker than one after another on all cores."""
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def pieces(rows: Iterable[str], splits: Iterable[str], seeds: int, num_folds: int) -> list[Piece]:
+    """Every piece, the first seed of all rows before the second."""
+    splits, rows = list(splits), list(rows)
+    return [
+        Piece(row, split, seed, fold)
+        for seed in range(seeds)
+        for split in splits
+        for row in rows
+        for fold in range(_num_folds(row, num_folds))
+        if not (split == "random" and (seed or contenders.ROWS[row].athletes == "alone"))
+    ]
+
+
+def _num_folds(row: str, num_folds: int) -> int:
+    return 1 if contenders.ROWS[row].athletes == "alone" else num_folds
+
+
+def run(args: argparse.Namespace) -> None:
+    """Does what is missing, and writes results.json and results.md."""
+    from model import results
+
+    plan = Plan(args.tables, args.athletes or "", args.native or "", args.min_clips, args.folds, args.work)
+    todo = pieces(args.rows, args.splits, args.seeds, args.folds)
+    missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
+    context = multiprocessing.get_context("spawn")
+    with (
+        concurrent.futures.ProcessPoolExecutor(args.processes, mp_context=context) as pool,
+        tqdm(
+            total=len(todo),
+            initial=len(todo) - len(missing),
+            unit=" fits",
+            mininterval=0.5 if sys.stderr.isatty() else 15,
+        ) as bar,
+    ):
+        futures = [pool.submit(work, plan, piece) for piece in missing]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    results.write(plan, args.output, args.rows, args.splits, args.seeds)
+
+
+def read(
+    plan: Plan, found: crossval.LabelledSet, row: str, split: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """A contender's logits of all windows (NaN where not tested), the fold of each, and the minutes of all folds."""
+    logits, fold, minutes = None, np.full(len(found.truth), -1), 0.0
+    for number in range(_num_folds(row, plan.num_folds)):
+        with np.load(os.path.join(plan.work, Piece(row, split, seed, number).file)) as kept:
+            if logits is None:
+                logits = np.full((len(found.truth), kept["logits"].shape[1]), np.nan, np.float32)
+            logits[kept["windows"]] = kept["logits"]
+            fold[kept["windows"]] = number
+            minutes += float(kept["minutes"])
+    assert logits is not None
+    return logits, fold, minutes
+
+
+def calibrated(logits: np.ndarray, fold: np.ndarray, found: crossval.LabelledSet) -> tuple[np.ndarray, list[float]]:
+    """Probabilities of windows, each fold's by the temperature that suits the other folds' answers; and those.
+
+    Every clip counts the same. The other folds' answers are about people whom their networks never saw, and the fold's
+    own answers have no part in its temperature.
+    """
+    probabilities = np.full(logits.shape, np.nan)
+    counts = np.bincount(found.data.clip[fold >= 0], minlength=len(found.data.clips))
+    found_temperatures = []
+    for number in np.unique(fold[fold >= 0]):
+        own, rest = fold == number, (fold >= 0) & (fold != number)
+        if not rest.any():
+            # One fit for all clips: nobody is left to take a temperature from.
+            probabilities[own] = crossval.softmax(logits[own])
+            continue
+        weights = 1 / counts[found.data.clip[rest]]
+        value = metrics.temperature(logits[rest], found.truth[rest], weights)
+        found_temperatures.append(value)
+        probabilities[own] = crossval.softmax(logits[own] / value)
+    return probabilities, found_temperatures
+
+
+def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: int) -> dict[str, Any]:
+    """Figures of each row: of every seed, calibrated and not, their mean and standard deviation over seeds."""
+    found = clips(plan)
+    summary = {}
+    for row in rows:
+        of_seeds = []
+        for seed in range(seeds if split == "group" else 1):
+            try:
+                logits, fold, minutes = read(plan, found, row, split, seed)
+            except FileNotFoundError:
+                break
+            tested = fold >= 0
+            raw = np.full(logits.shape, np.nan)
+            raw[tested] = crossval.softmax(logits[tested])
+            probabilities, temperatures = calibrated(logits, fold, found)
+            of_seeds.append(
+                {
+                    **crossval.figures(found, probabilities),
+                    "uncalibrated": crossval.figures(found, raw),
+                    "temperatures": [round(value, 3) for value in temperatures],
+                    "minutes": minutes,
+                }
+            )
+        if of_seeds:
+            summary[row] = {"seeds": of_seeds, **_spread(of_seeds)}
+    return summary
+
+
+HEADLINE = {
+    "window_accuracy": ("windows", "accuracy"),
+    "clip_accuracy": ("clips", "accuracy"),
+    "clip_macro_f1": ("clips", "macro_f1"),
+    "window_nll": ("windows", "nll"),
+    "window_ece": ("windows", "ece"),
+}
+
+
+def _spread(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
+    values = {name: [one[kind][key] for one in of_seeds] for name, (kind, key) in HEADLINE.items()}
+    values["minutes"] = [one["minutes"] for one in of_seeds]
+    return {
+        "mean": {name: float(np.mean(value)) for name, value in values.items()},
+        "standard_deviation": {name: float(np.std(value)) for name, value in values.items()},
+    }

@@ -1,0 +1,162 @@
+"""The benchmark's pieces as results.json and one Markdown page."""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from beam_jobs import storage
+from model import benchmark, contenders, crossval, metrics
+from model.benchmark import UNKNOWN, Plan
+
+_COLUMNS = {
+    "window_accuracy": ("window accuracy", "{:.1%}"),
+    "clip_accuracy": ("clip accuracy", "{:.1%}"),
+    "clip_macro_f1": ("macro F1 (clip)", "{:.3f}"),
+    "window_nll": ("NLL (window)", "{:.2f}"),
+    "window_ece": ("ECE (window)", "{:.3f}"),
+}
+
+
+def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], seeds: int) -> None:
+    """Writes results.json and results.md from the pieces that are there.
+
+    Args:
+      plan: what was cross-validated.
+      output: a local folder.
+      rows: the contenders, in the table's order.
+      splits: "group" and, beside it, "random".
+      seeds: how many of the group splits.
+    """
+    found = benchmark.clips(plan)
+    groups = {found.data.clips[index].group for index in np.unique(found.data.clip[found.truth >= 0])}
+    results: dict[str, Any] = {
+        "num_windows": int((found.truth >= 0).sum()),
+        "num_clips": len(np.unique(found.data.clip[found.truth >= 0])),
+        "num_groups": len(groups),
+        "labels": list(found.labels),
+        "num_folds": plan.num_folds,
+        "num_seeds": seeds,
+        "rows": {split: benchmark.summarize(plan, rows, split, seeds) for split in splits},
+    }
+    for row in rows:
+        if contenders.ROWS[row].probed and row in results["rows"].get("group", {}):
+            results["probes"] = probes(plan, row, seeds)
+    os.makedirs(output, exist_ok=True)
+    storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
+    storage.write_text(os.path.join(output, "results.md"), markdown(results))
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The table of contenders, and of degraded clips where a contender was asked about them."""
+    lines = [
+        f"{results['num_windows']} windows, {results['num_clips']} clips, {results['num_groups']} groups; "
+        f"{results['num_folds']} folds by group, mean ± standard deviation over {results['num_seeds']} seeds (fewer "
+        "where a row says so). NLL and ECE with the temperature that suits the other folds; in brackets the same without. "
+        "Random: the same on windows split whoever they show, one seed, which flatters. Minutes: of all folds of a "
+        "seed, on one core.",
+        "",
+        "| contender | "
+        + " | ".join(title for title, _ in _COLUMNS.values())
+        + " | random: window accuracy, NLL | minutes |",
+        "| --- " * (len(_COLUMNS) + 3) + "|",
+    ]
+    for row, one in results["rows"]["group"].items():
+        cells = [f"**{row}**: {contenders.ROWS[row].about}" + _fewer(one, results["num_seeds"])]
+        for name, (_, form) in _COLUMNS.items():
+            cell = f"{form.format(one['mean'][name])} ± {form.format(one['standard_deviation'][name])}"
+            if name in ("window_nll", "window_ece"):
+                key = name.removeprefix("window_")
+                raw = np.mean([seed["uncalibrated"]["windows"][key] for seed in one["seeds"]])
+                cell += f" ({form.format(raw)})"
+            cells.append(cell)
+        twin = results["rows"].get("random", {}).get(row)
+        cells.append(f"{twin['mean']['window_accuracy']:.1%}, {twin['mean']['window_nll']:.2f}" if twin else "–")
+        cells.append(f"{one['mean']['minutes']:.1f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    if "probes" in results:
+        lines += _probe_lines(results["probes"])
+    return "\n".join(lines) + "\n"
+
+
+def _fewer(row: dict[str, Any], seeds: int) -> str:
+    return "" if len(row["seeds"]) == seeds else f" ({len(row['seeds'])} seed)"
+
+
+def _probe_lines(found: dict[str, Any]) -> list[str]:
+    lines = ["", f"Contender **{found['row']}**, tested on clips as live meets them:", ""]
+    lines += ["| clips | window accuracy | clip accuracy |", "| --- | --- | --- |"]
+    for name, one in found["degraded"].items():
+        lines.append(f"| {name} | {one['window_accuracy']:.1%} | {one['clip_accuracy']:.1%} |")
+    lines += ["", "and on people who do none of the exercises (windows; score: 1 - probability of `none`):", ""]
+    lines += ["| who | windows | AUROC | false accepts at 95 % recall |", "| --- | --- | --- | --- |"]
+    for name, one in found["unknown"].items():
+        lines.append(
+            f"| {name} | {one['num_windows']} | {one['auroc']:.3f} | {one['false_accept_rate_at_95_recall']:.1%} |"
+        )
+    return lines
+
+
+def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
+    """Figures of a contender's fits on degraded clips and on the unknown, means over seeds."""
+    found, sets = benchmark.clips(plan), benchmark.probe_sets(plan)
+    degraded: dict[str, list[dict[str, float]]] = {}
+    unknown: dict[str, list[dict[str, float]]] = {}
+    num_unknown = {}
+    for seed in range(seeds):
+        try:
+            logits, fold, _ = benchmark.read(plan, found, row, "group", seed)
+        except FileNotFoundError:
+            break
+        tested = fold >= 0
+        whole = np.full(logits.shape, np.nan)
+        whole[tested] = crossval.softmax(logits[tested])
+        degraded.setdefault("as they are", []).append(_accuracies(found, whole))
+        pieces = [
+            np.load(os.path.join(plan.work, benchmark.Piece(row, "group", seed, n).file)) for n in range(plan.num_folds)
+        ]
+        for name, probe in sets.items():
+            if f"{name}/logits" not in pieces[0]:
+                continue
+            if (probe.truth >= 0).any() and name not in ("unknown exercises", "drawn idlers"):
+                answers = np.full((len(probe.truth), logits.shape[1]), np.nan)
+                for piece in pieces:
+                    answers[piece[f"{name}/windows"]] = crossval.softmax(piece[f"{name}/logits"])
+                degraded.setdefault(name, []).append(_accuracies(probe, answers))
+                continue
+            for number, piece in enumerate(pieces):
+                known = knownness(whole[fold == number], found.labels)
+                strange = knownness(crossval.softmax(piece[f"{name}/logits"]), found.labels)
+                num_unknown[name] = len(strange)
+                unknown.setdefault(name, []).append(
+                    {
+                        "auroc": metrics.auroc(known, strange),
+                        "false_accept_rate_at_95_recall": metrics.false_accept_rate(known, strange),
+                    }
+                )
+    return {
+        "row": row,
+        "degraded": {name: _mean(of_seeds) for name, of_seeds in degraded.items()},
+        "unknown": {name: {"num_windows": num_unknown[name], **_mean(of)} for name, of in unknown.items()},
+    }
+
+
+def knownness(probabilities: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """How sure it is that a window shows one of the exercises, shape (N,).
+
+    1 - the probability of `none` where there is such a class behind the exercises; else the highest probability.
+    """
+    if probabilities.shape[1] > len(labels) or UNKNOWN in labels:
+        return 1 - probabilities[:, len(labels) if UNKNOWN not in labels else labels.index(UNKNOWN)]
+    return probabilities.max(axis=1)
+
+
+def _accuracies(found: crossval.LabelledSet, probabilities: np.ndarray) -> dict[str, float]:
+    figures = crossval.figures(found, probabilities)
+    return {"window_accuracy": figures["windows"]["accuracy"], "clip_accuracy": figures["clips"]["accuracy"]}
+
+
+def _mean(of_seeds: list[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([one[key] for one in of_seeds])) for key in of_seeds[0]}
