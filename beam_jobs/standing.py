@@ -9,17 +9,18 @@ from beam_jobs.motions import Moment, Style, exercise, smooth, sway
 from beam_jobs.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, along, ankle_over_ball, unit
 
 
-def _feet_apart(body: Body, style: Style, least: float, most: float) -> tuple[float, float]:
+def feet_apart(body: Body, style: Style, least: float, most: float) -> tuple[float, float]:
     """Half the distance between the ankles, and how far the toes turn out (radians)."""
     return style.between("stance", least, most) * body.shoulder_m, math.radians(style.between("toes_out", 4, 26))
 
 
-def _toes(sign: float, out: float) -> np.ndarray:
+def toes(sign: float, out: float) -> np.ndarray:
+    """Where a foot points that is turned out by so much (radians)."""
     return along(sign * math.sin(out), math.cos(out), 0)
 
 
-def _bent_legs(
-    body: Body, style: Style, stance: float, out: float, shank_degrees: float, thigh_degrees: float
+def bent_legs(
+    body: Body, stance: float, out: float, shank_degrees: float, thigh_degrees: float
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Pelvis and ankles of somebody on both feet, the shanks leaning forward and the thighs back by so much."""
     spread = max(stance - body.hip_m, 0.0)
@@ -33,26 +34,26 @@ def _bent_legs(
     return pelvis, {side: along(sign * stance, 0, body.ankle_m) for side, sign in SIDES}
 
 
-def _stand(body: Body, style: Style, moment: Moment, **trunk: float) -> Skeleton:
+def stand(body: Body, style: Style, moment: Moment, **trunk: float) -> Skeleton:
     """Somebody who stands, knees soft."""
-    stance, out = _feet_apart(body, style, 0.6, 1.25)
+    stance, out = feet_apart(body, style, 0.6, 1.25)
     soft = style.between("soft_knees", 2, 9)
-    pelvis, ankles = _bent_legs(body, style, stance, out, soft, soft)
+    pelvis, ankles = bent_legs(body, stance, out, soft, soft)
     pelvis = pelvis + along(sway(style, moment, "aside", 0.008), sway(style, moment, "fore", 0.006), -0.001)
     skeleton = Skeleton(body, pelvis, **{"lean_degrees": style.between("lean", -2, 4), **trunk})
     for side, sign in SIDES:
-        skeleton.leg(side, ankles[side], _toes(sign, out))
+        skeleton.leg(side, ankles[side], toes(sign, out))
     return skeleton
 
 
 @exercise(seconds=(1.8, 3.4))
 def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Hips back and down between the knees, trunk leaning as far as balance asks."""
-    stance, out = _feet_apart(body, style, 0.85, 1.5)
+    stance, out = feet_apart(body, style, 0.85, 1.5)
     deepest = style.between("range", 78, 112)
     thigh = 4 + (deepest - 4) * moment.depth
     shank = 3 + style.between("shank", 24, 34) * moment.depth
-    pelvis, ankles = _bent_legs(body, style, stance, out, shank, thigh)
+    pelvis, ankles = bent_legs(body, stance, out, shank, thigh)
     pelvis = pelvis + along(sway(style, moment, "aside", 0.006), 0, 0)
     over_feet = (0.04 - pelvis[1]) / (0.85 * body.torso_m)
     lean = min(math.degrees(math.asin(min(over_feet, 0.8))), 52)
@@ -60,7 +61,7 @@ def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
     right, forward, up = skeleton.frames["chest"]
     arms = style.choice("arms", ("forward", "clasped", "barbell", "crossed", "goblet"))
     for side, sign in SIDES:
-        skeleton.leg(side, ankles[side], _toes(sign, out))
+        skeleton.leg(side, ankles[side], toes(sign, out))
         shoulder = skeleton.points[f"{side}_shoulder"]
         if arms == "forward":
             raised = math.radians(20 + (style.between("reach", 62, 78)) * smooth(moment.depth * 1.4))
@@ -97,14 +98,14 @@ def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
 @exercise(seconds=(1.9, 3.4))
 def deadlift(body: Body, style: Style, moment: Moment) -> Skeleton:
     """A hinge in the hips: trunk down, back straight, weight in straight arms close to the legs."""
-    stance, out = _feet_apart(body, style, 0.6, 0.95)
+    stance, out = feet_apart(body, style, 0.6, 0.95)
     kind = style.choice("kind", ("conventional", "romanian", "conventional"))
     low, high = (48, 62) if kind == "conventional" else (28, 38)
     # A repetition starts with the weight low and turns round at the top in the gym; here depth 1 is low.
     depth = moment.depth
     thigh = 3 + style.between("range", low, high) * depth
     shank = 2 + (style.between("shank", 14, 20) if kind == "conventional" else style.between("shank", 3, 8)) * depth
-    pelvis, ankles = _bent_legs(body, style, stance, out, shank, thigh)
+    pelvis, ankles = bent_legs(body, stance, out, shank, thigh)
     lean = (style.between("hinge", 58, 72) if kind == "conventional" else style.between("hinge", 66, 82)) * depth
     skeleton = Skeleton(
         body, pelvis, lean - 1, curl_degrees=style.between("round", 0, 6) * depth, nod_degrees=-0.35 * lean
@@ -112,7 +113,7 @@ def deadlift(body: Body, style: Style, moment: Moment) -> Skeleton:
     weight = style.choice("weight", ("barbell", "barbell", "dumbbells"))
     width = style.between("grip", 1.05, 1.35) * body.shoulder_m
     for side, sign in SIDES:
-        skeleton.leg(side, ankles[side], _toes(sign, out))
+        skeleton.leg(side, ankles[side], toes(sign, out))
         shoulder = skeleton.points[f"{side}_shoulder"]
         wrist = along(sign * width, 0, shoulder[2] - 0.97 * body.arm_m)
         # Close to the legs, as far as the arms' length lets them.
@@ -160,7 +161,7 @@ def lunge(body: Body, style: Style, moment: Moment) -> Skeleton:
     low = body.ankle_m + body.shank_m * style.between("range", 1.0, 1.16)
     pelvis = along(sway(style, moment, "aside", 0.008), y, reach + (low - reach) * drop)
     skeleton = Skeleton(body, pelvis, style.between("lean", 0, 9) + 4 * drop, nod_degrees=style.between("nod", -4, 8))
-    skeleton.leg(lead, front_ankle, _toes(sign, 0.06))
+    skeleton.leg(lead, front_ankle, toes(sign, 0.06))
     skeleton.leg(trail, rear_ankle, rear_toes, FORWARD + 0.5 * rear_toes)
     arms = style.choice("arms", ("hips", "dumbbells", "hanging", "clasped"))
     right, forward, up = skeleton.frames["chest"]
@@ -191,11 +192,11 @@ def jumping_jack(body: Body, style: Style, moment: Moment) -> Skeleton:
     hop = style.between("hop", 0.035, 0.08) * 4 * depth * (1 - depth)
     out = math.radians(8 + 12 * depth)
     bend = 7 + 9 * (1 - 4 * depth * (1 - depth))
-    pelvis, ankles = _bent_legs(body, style, stance, out, bend, bend)
+    pelvis, ankles = bent_legs(body, stance, out, bend, bend)
     skeleton = Skeleton(body, pelvis + hop * UP, style.between("lean", 0, 4))
     top = style.between("top", 150, 172)
     for side, sign in SIDES:
-        skeleton.leg(side, ankles[side] + hop * UP, _toes(sign, out))
+        skeleton.leg(side, ankles[side] + hop * UP, toes(sign, out))
         raised = math.radians(style.between("bottom", 8, 16) + (top - 12) * depth)
         fore = raised + math.radians(style.between("bent", 2, 18)) * (2 * depth - 0.6)
         skeleton.swing(
@@ -211,7 +212,7 @@ def bicep_curl(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Elbows at the sides; the forearms come up with a barbell, both dumbbells, or one after the other."""
     kind = style.choice("kind", ("barbell", "dumbbells", "alternating"))
     swing = style.between("swing", 0, 5) * moment.depth
-    skeleton = _stand(body, style, moment, lean_degrees=style.between("lean", -2, 2) - swing, nod_degrees=swing + 4)
+    skeleton = stand(body, style, moment, lean_degrees=style.between("lean", -2, 2) - swing, nod_degrees=swing + 4)
     most = style.between("range", 118, 142)
     for index, (side, sign) in enumerate(SIDES):
         depth = moment.depth if kind != "alternating" or index == moment.repetition % 2 else 0.0
@@ -235,7 +236,7 @@ def bicep_curl(body: Body, style: Style, moment: Moment) -> Skeleton:
 def shoulder_press(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Weights from beside the shoulders to straight above them."""
     kind = style.choice("kind", ("barbell", "dumbbells", "dumbbells"))
-    skeleton = _stand(
+    skeleton = stand(
         body, style, moment, lean_degrees=style.between("lean", -4, 1), nod_degrees=style.between("nod", -6, 4)
     )
     right, forward, up = skeleton.frames["chest"]
@@ -268,7 +269,7 @@ def front_lateral_raise(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Nearly straight arms come up to shoulder height with dumbbells: forwards, sideways, or in turn."""
     kind = style.choice("kind", ("front", "lateral", "turns"))
     ahead = kind == "front" or (kind == "turns" and moment.repetition % 2 == 0)
-    skeleton = _stand(body, style, moment, lean_degrees=style.between("lean", -2, 3) - 2 * moment.depth)
+    skeleton = stand(body, style, moment, lean_degrees=style.between("lean", -2, 3) - 2 * moment.depth)
     raised = math.radians(style.between("bottom", 7, 12) + style.between("range", 72, 86) * moment.depth)
     bent = math.radians(style.between("bent", 4, 16))
     side_on = math.radians(style.between("plane", 4, 12) if ahead else style.between("plane", 74, 86))

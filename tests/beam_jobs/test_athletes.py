@@ -73,7 +73,14 @@ def angle_degrees(points: dict[str, np.ndarray], *names: str) -> np.ndarray:
 
 
 def arguments(output, **changes) -> argparse.Namespace:
-    values = {"output": str(output), "num_clips": 3, "seed": SEED, "exercises": "squat", "num_workers": 2}
+    values = {
+        "output": str(output),
+        "num_clips": 3,
+        "seed": SEED,
+        "exercises": "squat",
+        "variety": "usual",
+        "num_workers": 2,
+    }
     return argparse.Namespace(**{**values, **changes})
 
 
