@@ -1,9 +1,9 @@
 """Every exercise that can be drawn, by name."""
 
-from beam_jobs import floor, idling, resting, standing, walking
+from beam_jobs import floor, hanging, idling, lifting, resting, standing, stepping, walking
 from beam_jobs.motions import NONE, Exercise
 
-_MODULES = (standing, floor, idling, walking, resting)
+_MODULES = (standing, stepping, lifting, floor, hanging, idling, walking, resting)
 EXERCISES: dict[str, Exercise] = {
     value.name: value for module in _MODULES for value in vars(module).values() if isinstance(value, Exercise)
 }

@@ -12,6 +12,8 @@ from beam_jobs.exercises import EXERCISES
 from beam_jobs.tempo import Tempo
 
 _FRAME_RATES_HZ = (24, 25, 30)
+# Mostly the rate at which frames are looked at: there are so many to draw.
+_WIDE_FRAME_RATES_HZ = (15, 15, 15, 24, 25, 30)
 MARGIN_PX = 6
 
 
@@ -93,7 +95,7 @@ class Scene:
         self.wide = clip.variety == "wide"
         self.style = motions.Style([clip.seed, clip.index, 2], self.wide)
         self.mirrored = bool(rng.random() < 0.5)
-        self.frame_rate_hz = int(rng.choice(_FRAME_RATES_HZ))
+        self.frame_rate_hz = int(rng.choice(_WIDE_FRAME_RATES_HZ if self.wide else _FRAME_RATES_HZ))
         self.tempo = Tempo(rng, self.exercise.seconds, duration_s, self.wide)
         self.num_frames = int(self.tempo.duration_s * self.frame_rate_hz)
         self._place_camera(rng)
