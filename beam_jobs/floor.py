@@ -93,7 +93,7 @@ def sit_up(body: Body, style: Style, moment: Moment) -> Skeleton:
             skeleton.leg(side, along(sign * gap, bent, body.ankle_m), along(sign * 0.1, 1, 0), UP + 0.08 * sign * RIGHT)
         if arms in ("beside", "overhead"):
             # Along the body, or from beyond the head to before the chest.
-            beyond = math.radians(style.between("beyond", 8, 20) + (75 if arms == "overhead" else 30) * moment.depth)
+            beyond = math.radians(style.between("beyond", 14, 26) + (75 if arms == "overhead" else 30) * moment.depth)
             start = axis if arms == "overhead" else -axis
             reach = math.cos(beyond) * start + math.sin(beyond) * forward
             skeleton.swing(side, reach + 0.1 * sign * right, reach + 0.02 * sign * right)
@@ -146,7 +146,7 @@ def plank(body: Body, style: Style, moment: Moment) -> Skeleton:
             skeleton.arm(side, wrist, along(sign * 0.6, -0.9, 0.3), along(0, 1, -0.12))
         else:
             elbow = held.points[f"{side}_shoulder"] * (1, 1, 0) + 0.05 * UP
-            inwards = style.between("inwards", 0.0, 0.5, wide=(-0.2, 1.0))
+            inwards = style.between("inwards", 0.0, 0.5, wide=(-0.1, 0.6))
             skeleton.swing(side, elbow - skeleton.points[f"{side}_shoulder"], along(-sign * inwards, 1, -0.06))
     return skeleton
 

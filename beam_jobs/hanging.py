@@ -87,7 +87,7 @@ def _press_elsewhere(body: Body, style: Style, moment: Moment, manner: str, kind
     _, forward, up = skeleton.frames["chest"]
     feet = (style.between("far", 0.7, 1.05) * body.thigh_m) if seat else style.between("far", 0.55, 0.78) * body.leg_m
     high = math.sqrt((0.975 * body.arm_m) ** 2 - (wide - body.shoulder_m) ** 2)
-    low = style.between("range", 0.05, 0.09, wide=(0.03, 0.13)) * body.height_m + (0.0 if seat else 0.03)
+    low = style.between("range", 0.05, 0.09, wide=(0.03, 0.13)) * body.height_m + (0.0 if seat else 0.09)
     for side, sign in SIDES:
         ankle = along(sign * style.between("feet", 1.0, 1.5) * body.shoulder_m, feet, body.ankle_m)
         skeleton.leg(side, ankle, along(0.3 * sign, 1, 0), UP + 0.6 * FORWARD * bool(seat) + 0.2 * sign * RIGHT)

@@ -75,7 +75,7 @@ def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
     pelvis = pelvis + along(sway(style, moment, "aside", 0.006), 0, 0)
     over_feet = (0.04 - pelvis[1]) / (0.85 * body.torso_m)
     lean = min(math.degrees(math.asin(min(over_feet, 0.8))), 52)
-    lean += style.between("stoop", 0, 0, wide=(-7, 12)) * moment.depth
+    lean += style.between("stoop", 0, 0, wide=(-8, 7)) * moment.depth
     skeleton = Skeleton(body, pelvis, lean, curl_degrees=3 * moment.depth, nod_degrees=-0.55 * lean)
     right, forward, up = skeleton.frames["chest"]
     arms = style.choice(

@@ -27,6 +27,7 @@ class View:
       roll_degrees: how much the camera tilts.
       place: where in the room left round it the athlete is, -0.5 to 0.5 to the right and down; which part is cut off
         where there is none left: -0.5 below and to the right. Beyond 0.5 more is cut off.
+      highest_m: where the camera is at most, as under a ceiling.
     """
 
     size: tuple[int, int]
@@ -36,6 +37,7 @@ class View:
     fill: float
     roll_degrees: float
     place: np.ndarray
+    highest_m: float = math.inf
 
     @property
     def back(self) -> np.ndarray:
@@ -50,7 +52,7 @@ class View:
         target, distance = (points.min(0) + points.max(0)) / 2, 4.0
         for _ in range(12):
             eye = target + distance * self.back
-            eye[2] = max(eye[2], 0.12)
+            eye[2] = min(max(eye[2], 0.12), self.highest_m)
             camera = drawing.look_at(
                 eye, target, self.focal_px, width + 2 * margin_px, height + 2 * margin_px, self.roll_degrees
             )
@@ -93,4 +95,4 @@ def sample_wide_view(rng: np.random.Generator, exercise: Exercise, upright: bool
         # Mostly the feet are out of the picture, seldom the head; sometimes an arm.
         place[1] = rng.uniform(-0.5, -0.1) if rng.random() < 0.8 else rng.uniform(0.0, 0.35)
         place[0] *= 1.0 if rng.random() < 0.7 else 1.15
-    return View(size, azimuth, elevation, focal, fill, roll, place)
+    return View(size, azimuth, elevation, focal, fill, roll, place, highest_m=2.4)
