@@ -9,6 +9,7 @@ import concurrent.futures
 import concurrent.futures.process
 import csv
 import io
+import itertools
 import json
 import math
 import multiprocessing
@@ -26,7 +27,8 @@ import tqdm
 
 from beam_jobs import options, storage, tables
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.exercises import DEFAULT_EXERCISES, EXERCISES
+from beam_jobs.exercises import DEFAULT_EXERCISES, EXERCISES, OTHER_MOTIONS
+from beam_jobs.motions import NONE
 from beam_jobs.scenes import Clip, Scene
 
 # Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
@@ -38,17 +40,19 @@ CLIPS_PER_PERSON = 4
 VALIDATION_SHARE = TEST_SHARE = 0.15
 
 
-def plan(seed: int, num_clips: int, exercises: Sequence[str]) -> list[Clip]:
+def plan(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "usual") -> list[Clip]:
     """Who does what in which split: people are given to splits first, so that nobody crosses.
 
-    Every split has every exercise; exercises have equally many clips, give or take one.
+    Every split has every exercise; exercises have equally many clips, give or take one. One of them may be 'none':
+    people who do no exercise, in all the ways there are, in turn.
 
     Raises:
       UsageError: if an exercise is unknown or named twice, or there are too few clips for three splits.
     """
-    unknown = [name for name in exercises if name not in EXERCISES]
+    known = [*EXERCISES, NONE]
+    unknown = [name for name in exercises if name not in known]
     if unknown or not exercises:
-        raise UsageError(f"--exercises names {unknown or 'nothing'}; known are {', '.join(EXERCISES)}.")
+        raise UsageError(f"--exercises names {unknown or 'nothing'}; known are {', '.join(known)}.")
     if len(set(exercises)) < len(exercises):
         raise UsageError(f"--exercises names one twice: {', '.join(exercises)}. Name each once.")
     least = len(tables.SPLITS) * len(exercises)
@@ -66,6 +70,7 @@ def plan(seed: int, num_clips: int, exercises: Sequence[str]) -> list[Clip]:
             by_split[split] += [name] * held_out.get(split, num - sum(held_out.values()))
     clips: list[Clip] = []
     person = 0
+    others = itertools.cycle(OTHER_MOTIONS)
     for split in tables.SPLITS:
         # Rounds of all exercises, each in an order of its own, dealt out to one person after the other.
         rounds: dict[int, list[str]] = {}
@@ -73,7 +78,8 @@ def plan(seed: int, num_clips: int, exercises: Sequence[str]) -> list[Clip]:
             rounds.setdefault(by_split[split][:position].count(name), []).append(name)
         names = [str(name) for round_ in rounds.values() for name in rng.permutation(round_)]
         for position, name in enumerate(names):
-            clips.append(Clip(seed, len(clips), person + position // CLIPS_PER_PERSON, name, split))
+            motion = next(others) if name == NONE else name
+            clips.append(Clip(seed, len(clips), person + position // CLIPS_PER_PERSON, motion, split, variety))
         person += math.ceil(len(names) / CLIPS_PER_PERSON)
     return clips
 
@@ -112,7 +118,7 @@ def _labels(clips: Sequence[Clip]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["video", "label", "group", "split"])
-    writer.writerows([clip.video, clip.exercise, clip.group, clip.split] for clip in clips)
+    writer.writerows([clip.video, clip.label, clip.group, clip.split] for clip in clips)
     return text.getvalue()
 
 
@@ -120,7 +126,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     """Draws the clips, then labels.csv. Finished ones are kept, so that a run that was killed is simply started again.
 
     Args:
-      args: output, num_clips, seed, exercises (comma list or None), num_workers (None: all cores).
+      args: output, num_clips, seed, exercises (comma list or None), variety, num_workers (None: all cores).
       beam_args: must be empty: this is no Beam pipeline.
 
     Raises:
@@ -133,16 +139,18 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
         names = tuple(name.strip() for name in args.exercises.split(",") if name.strip())
     if args.seed < 0:
         raise UsageError(f"--seed is {args.seed}; expected 0 or more.")
-    clips = plan(args.seed, args.num_clips, names)
+    clips = plan(args.seed, args.num_clips, names, args.variety)
     parameters = {
         "drawing_version": DRAWING_VERSION,
         "seed": args.seed,
         "num_clips": args.num_clips,
         "exercises": list(names),
+        "variety": args.variety,
     }
     noted = storage.join(args.output, PARAMETERS_FILE)
     if storage.exists(noted):
-        found = json.loads(storage.read_text(noted))
+        # Folders from before there was a choice hold the usual variety.
+        found = {"variety": "usual", **json.loads(storage.read_text(noted))}
         if found != parameters:
             raise UsageError(
                 f"--output {args.output} holds clips drawn with {json.dumps(found)}; these would be drawn with "

@@ -1,11 +1,15 @@
 """Every exercise that can be drawn, by name."""
 
-from beam_jobs import floor, standing
-from beam_jobs.motions import Exercise
+from beam_jobs import floor, hanging, idling, lifting, resting, standing, stepping, walking
+from beam_jobs.motions import NONE, Exercise
 
+_MODULES = (standing, stepping, lifting, floor, hanging, idling, walking, resting)
 EXERCISES: dict[str, Exercise] = {
-    value.name: value for module in (standing, floor) for value in vars(module).values() if isinstance(value, Exercise)
+    value.name: value for module in _MODULES for value in vars(module).values() if isinstance(value, Exercise)
 }
+
+# What people do who do no exercise.
+OTHER_MOTIONS = tuple(name for name, value in EXERCISES.items() if value.label == NONE)
 
 # What is drawn unless told otherwise.
 DEFAULT_EXERCISES = (

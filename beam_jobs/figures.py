@@ -307,8 +307,8 @@ def _prop(prop: Prop) -> list[Solid]:
         posts = [Capsule(end, end * (1, 1, 0), 0.025, 0.025, rubber) for end in (left, right)]
         return [Capsule(left, right, 0.016, 0.016, steel, shine=0.3), *posts]
     if prop.kind == "bench":
-        across = cross(prop.axis, UP)
-        down = np.array((0.0, 0.0, -0.045))
+        across = unit(cross(prop.axis, UP))
+        down = -0.045 * cross(across, prop.axis)
         pads = [prop.centre + down + share * prop.radius_m * across for share in (-0.75, -0.25, 0.25, 0.75)]
         feet = [prop.centre + down + share * half for share in (-0.75, 0.75)]
         solids: list[Solid] = [Capsule(pad - half, pad + half, 0.045, 0.045, cover) for pad in pads]

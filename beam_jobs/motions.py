@@ -9,11 +9,18 @@ import numpy as np
 
 from beam_jobs.skeleton import Body, Skeleton
 
+# The label of who does none of the exercises.
+NONE = "none"
+
 
 class Style:
-    """One clip's manner of doing an exercise: named choices, each drawn once, whatever the order they are asked in."""
+    """One clip's manner of doing an exercise: named choices, each drawn once, whatever the order they are asked in.
 
-    def __init__(self, seed: Sequence[int]) -> None:
+    In a `wide` style the choices reach as far as people in gyms and living rooms go.
+    """
+
+    def __init__(self, seed: Sequence[int], wide: bool = False) -> None:
+        self.wide = wide
         self._seed = tuple(seed)
         self._drawn: dict[str, float] = {}
 
@@ -22,13 +29,21 @@ class Style:
             self._drawn[name] = np.random.default_rng([*self._seed, zlib.crc32(name.encode())]).random()
         return self._drawn[name]
 
-    def between(self, name: str, low: float, high: float) -> float:
-        """A number in [low, high)."""
+    def between(self, name: str, low: float, high: float, *, wide: tuple[float, float] | None = None) -> float:
+        """A number in [low, high); in the `wide` range instead, where the style is wide."""
+        if self.wide and wide is not None:
+            low, high = wide
         return low + (high - low) * self._uniform(name)
 
-    def choice(self, name: str, options: Sequence[str]) -> str:
-        """One of the options, all equally likely."""
+    def choice(self, name: str, options: Sequence[str], *, wide: Sequence[str] = ()) -> str:
+        """One of the options, all equally likely; of the `wide` ones as well, where the style is wide."""
+        if self.wide:
+            options = (*options, *wide)
         return options[int(self._uniform(name) * len(options))]
+
+    def chance(self, name: str, share: float) -> bool:
+        """True in that share of the wide styles, never in usual ones."""
+        return self.wide and self._uniform(name) < share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +54,13 @@ class Moment:
       depth: 0 in the starting position, about 1 in the turning point.
       repetition: 0-based count.
       time_s: since the clip's start.
+      returning: on the way back from the turning point.
     """
 
     depth: float
     repetition: int
     time_s: float
+    returning: bool = False
 
 
 Pose = Callable[[Body, Style, Moment], Skeleton]
@@ -54,27 +71,38 @@ class Exercise:
     """An exercise: how it moves, and how it is usually done and filmed.
 
     Attributes:
-      name: the label.
+      name: the pose function's.
+      label: what it is called in labels.csv: its name, or none.
       pose: (body, style, moment) -> skeleton.
       seconds: shortest and longest repetition.
       yaw_degrees: where the camera stands round the athlete, least and most, on either side; 0 is in front.
       elevation_degrees: how far the camera looks down.
+      wide_yaw_degrees: where cameras stand at times; for the wide variety.
     """
 
     name: str
+    label: str
     pose: Pose
     seconds: tuple[float, float]
     yaw_degrees: tuple[float, float]
     elevation_degrees: tuple[float, float]
+    wide_yaw_degrees: tuple[float, float]
 
 
 def exercise(
     seconds: tuple[float, float],
     yaw_degrees: tuple[float, float] = (0, 100),
     elevation_degrees: tuple[float, float] = (-2, 16),
+    wide_yaw_degrees: tuple[float, float] = (0, 180),
+    label: str | None = None,
 ) -> Callable[[Pose], Exercise]:
-    """Makes a pose function an exercise of its own name."""
-    return lambda pose: Exercise(pose.__name__, pose, seconds, yaw_degrees, elevation_degrees)
+    """Makes a pose function an exercise of its own name, labelled so unless told otherwise."""
+
+    def made(pose: Pose) -> Exercise:
+        name = pose.__name__
+        return Exercise(name, label or name, pose, seconds, yaw_degrees, elevation_degrees, wide_yaw_degrees)
+
+    return made
 
 
 def smooth(value: float) -> float:

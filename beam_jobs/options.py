@@ -34,7 +34,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(athletes)
     athletes.add_argument("--num_clips", type=_positive_int, default=96, help="how many clips (default 96)")
     athletes.add_argument("--seed", type=int, default=0, help="another seed draws other people (default 0)")
-    athletes.add_argument("--exercises", help="comma-separated exercises (default: all eight standard ones)")
+    athletes.add_argument("--exercises", help="comma-separated exercises, and none (default: the eight standard ones)")
+    athletes.add_argument(
+        "--variety",
+        choices=("usual", "wide"),
+        default="usual",
+        help="wide: more manners, tempos and views, some of them partial, as people film (default usual)",
+    )
     athletes.add_argument("--num_workers", type=_positive_int, help="processes (default: all cores)")
 
     extract = add(

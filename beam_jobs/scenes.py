@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from beam_jobs import drawing, figures, motions, rooms, skeleton
+from beam_jobs import drawing, figures, motions, rooms, skeleton, views
 from beam_jobs.exercises import EXERCISES
+from beam_jobs.tempo import Tempo
 
-_SIZES = ((480, 360), (480, 360), (480, 360), (512, 384), (640, 360), (640, 480), (360, 480), (384, 512))
 _FRAME_RATES_HZ = (24, 25, 30)
+# Mostly the rate at which frames are looked at: there are so many to draw.
+_WIDE_FRAME_RATES_HZ = (15, 15, 15, 24, 25, 30)
 MARGIN_PX = 6
 
 
@@ -24,11 +26,17 @@ class Clip:
     person: int
     exercise: str
     split: str
+    variety: str = "usual"
+
+    @property
+    def label(self) -> str:
+        """What labels.csv says it shows."""
+        return EXERCISES[self.exercise].label
 
     @property
     def video(self) -> str:
         """The file, below the output folder."""
-        return f"{self.exercise}/{self.exercise}_{self.index:04d}.mp4"
+        return f"{self.label}/{self.label}_{self.index:04d}.mp4"
 
     @property
     def group(self) -> str:
@@ -70,36 +78,6 @@ def sample_person(seed: int, person: int) -> tuple[skeleton.Body, figures.Look]:
     return body, look
 
 
-class Tempo:
-    """When each repetition starts, how long its parts take and how deep it goes."""
-
-    def __init__(self, rng: np.random.Generator, seconds: tuple[float, float], duration_s: float | None = None) -> None:
-        self.mean_s = rng.uniform(*seconds)
-        self.duration_s = duration_s or max(rng.uniform(5.0, 6.2), min(2.25 * self.mean_s, 8.0))
-        down, low = rng.uniform(0.38, 0.58), rng.uniform(0.0, 0.12)
-        up = rng.uniform(0.32, 0.5)
-        self._parts = np.cumsum([down, low, up, rng.uniform(0.0, 0.12)])
-        self._parts /= self._parts[-1]
-        num = int(self.duration_s / self.mean_s * 1.5) + 3
-        self._seconds = self.mean_s * rng.normal(1, 0.05, num).clip(0.85, 1.15)
-        self._deepest = rng.uniform(0.9, 1.0, num)
-        # The clip may begin anywhere in a repetition.
-        self._starts = np.concatenate([[0], np.cumsum(self._seconds)[:-1]]) - rng.uniform(0, 1) * self._seconds[0]
-
-    def moment(self, time_s: float) -> motions.Moment:
-        """Where in the set a time lies."""
-        repetition = int(np.searchsorted(self._starts, time_s, side="right")) - 1
-        share = (time_s - self._starts[repetition]) / self._seconds[repetition]
-        down, low, up, _ = self._parts
-        if share < down:
-            depth = motions.smooth(share / down)
-        elif share < low:
-            depth = 1.0
-        else:
-            depth = 1 - motions.smooth((share - low) / (up - low))
-        return motions.Moment(depth * self._deepest[repetition], repetition, time_s)
-
-
 class Scene:
     """One clip: a person, a manner of exercising, a room and a camera."""
 
@@ -114,10 +92,11 @@ class Scene:
         self.clip = clip
         self.exercise = EXERCISES[clip.exercise]
         self.body, self.look = sample_person(clip.seed, clip.person)
-        self.style = motions.Style([clip.seed, clip.index, 2])
+        self.wide = clip.variety == "wide"
+        self.style = motions.Style([clip.seed, clip.index, 2], self.wide)
         self.mirrored = bool(rng.random() < 0.5)
-        self.frame_rate_hz = int(rng.choice(_FRAME_RATES_HZ))
-        self.tempo = Tempo(rng, self.exercise.seconds, duration_s)
+        self.frame_rate_hz = int(rng.choice(_WIDE_FRAME_RATES_HZ if self.wide else _FRAME_RATES_HZ))
+        self.tempo = Tempo(rng, self.exercise.seconds, duration_s, self.wide)
         self.num_frames = int(self.tempo.duration_s * self.frame_rate_hz)
         self._place_camera(rng)
         self._shake_px = rng.uniform(0, 1.6) * (rng.random() < 0.6)
@@ -128,39 +107,21 @@ class Scene:
 
     def _place_camera(self, rng: np.random.Generator) -> None:
         moments = [motions.Moment(depth, repetition, 0.0) for depth in (0, 0.25, 0.5, 0.75, 1) for repetition in (0, 1)]
+        if self.wide or self.exercise.label == motions.NONE:
+            # Who walks about is in view all the time.
+            moments = [self.tempo.moment(time_s) for time_s in np.linspace(0, self.tempo.duration_s, 24)]
         points = np.concatenate([list(self._pose(moment).points.values()) for moment in moments])
         # Skeleton points lie inside the body: half a head more on every side.
         points = np.concatenate([points + 0.13 * step for step in (*np.eye(3), *-np.eye(3))])
         low, high = points.min(0), points.max(0)
-        upright = high[2] - low[2] > 0.8 * max(high[:2] - low[:2])
-        sizes = _SIZES if upright else [size for size in _SIZES if size[0] > size[1]]
-        width, height = sizes[rng.integers(len(sizes))]
-        azimuth = math.radians(rng.uniform(*self.exercise.yaw_degrees)) * (1 if rng.random() < 0.5 else -1)
-        elevation = math.radians(rng.uniform(*self.exercise.elevation_degrees))
-        focal = rng.uniform(0.95, 1.5) * max(width, height)
-        fill = rng.uniform(0.66, 0.92)
-        roll = rng.normal(0, 0.8)
-        back = np.array(
-            (math.sin(azimuth) * math.cos(elevation), math.cos(azimuth) * math.cos(elevation), math.sin(elevation))
-        )
-        target, distance = (low + high) / 2, 4.0
-        place = rng.uniform(-0.5, 0.5, 2)
-        size = np.array((width, height))
-        for _ in range(12):
-            eye = target + distance * back
-            eye[2] = max(eye[2], 0.12)
-            self.camera = drawing.look_at(eye, target, focal, width + 2 * MARGIN_PX, height + 2 * MARGIN_PX, roll)
-            pixels = self.camera.project(points)
-            extent = pixels.max(0) - pixels.min(0)
-            slack = np.maximum(size - extent, 0)
-            middle = (pixels.max(0) + pixels.min(0)) / 2 - (size / 2 + MARGIN_PX) - place * slack
-            target = target + (middle / focal * distance) @ self.camera.axes[:2]
-            distance *= float(np.clip((extent / (size * fill)).max(), 0.5, 2))
+        upright = bool(high[2] - low[2] > 0.8 * max(high[:2] - low[:2]))
+        view = (views.sample_wide_view if self.wide else views.sample_view)(rng, self.exercise, upright)
+        self.camera = view.camera(points, MARGIN_PX)
         self.room = rooms.sample_room(rng, self.camera.eye)
         self._mat_y = float((low[1] + high[1]) / 2)
-        light = np.array((*rng.uniform(-0.6, 0.6, 2), 1.0)) + 0.55 * back * (1, 1, 0)
+        light = np.array((*rng.uniform(-0.6, 0.6, 2), 1.0)) + 0.55 * view.back * (1, 1, 0)
         self.light = skeleton.unit(light)
-        self.size = (width, height)
+        self.size = view.size
 
     def _pose(self, moment: motions.Moment) -> skeleton.Skeleton:
         pose = self.exercise.pose(self.body, self.style, moment)

@@ -137,13 +137,17 @@ class Skeleton:
         twist_degrees: float = 0.0,
         nod_degrees: float = 0.0,
         look_degrees: float = 0.0,
+        tilt_degrees: float = 0.0,
     ) -> None:
-        """Poses the trunk: the pelvis leans, the chest leans `curl_degrees` more, the head nods more than the chest."""
+        """Poses the trunk: the pelvis leans, the chest leans `curl_degrees` more, the head nods more than the chest.
+
+        The chest and the head tilt to the right by `tilt_degrees`.
+        """
         self.body = body
         self.frames = {
             "pelvis": frame(lean_degrees),
-            "chest": frame(lean_degrees + curl_degrees, twist_degrees),
-            "head": frame(lean_degrees + curl_degrees + nod_degrees, twist_degrees + look_degrees),
+            "chest": frame(lean_degrees + curl_degrees, twist_degrees, tilt_degrees),
+            "head": frame(lean_degrees + curl_degrees + nod_degrees, twist_degrees + look_degrees, tilt_degrees),
         }
         self.props: list[Prop] = []
         pelvis_frame, chest, head = self.frames.values()
@@ -208,6 +212,17 @@ class Skeleton:
         """Puts a dumbbell into each hand."""
         for side, _ in SIDES:
             self.props.append(Prop("dumbbell", self.grip(side), unit(axis), 0.26, radius_m))
+
+    def moved(self, turn_degrees: float, by: np.ndarray) -> "Skeleton":
+        """The same pose turned to its left about the upright axis, then moved."""
+        turn = math.radians(turn_degrees)
+        axes = np.array(((math.cos(turn), math.sin(turn), 0), (-math.sin(turn), math.cos(turn), 0), (0, 0, 1)))
+        other = object.__new__(Skeleton)
+        other.body = self.body
+        other.points = {name: point @ axes + by for name, point in self.points.items()}
+        other.frames = {name: rows @ axes for name, rows in self.frames.items()}
+        other.props = [dataclasses.replace(p, centre=p.centre @ axes + by, axis=p.axis @ axes) for p in self.props]
+        return other
 
     def mirrored(self) -> "Skeleton":
         """The same pose with the sides exchanged."""
