@@ -95,4 +95,7 @@ def sample_wide_view(rng: np.random.Generator, exercise: Exercise, upright: bool
         # Mostly the feet are out of the picture, seldom the head; sometimes an arm.
         place[1] = rng.uniform(-0.5, -0.1) if rng.random() < 0.8 else rng.uniform(0.0, 0.35)
         place[0] *= 1.0 if rng.random() < 0.7 else 1.15
+        if not upright:
+            # Somebody lying reaches across: a head or feet out of the picture, never all of the upper body.
+            fill, place[0] = 1 + 0.45 * (fill - 1), 0.5 * place[0]
     return View(size, azimuth, elevation, focal, fill, roll, place, highest_m=2.4)
