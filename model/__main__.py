@@ -28,10 +28,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"results: {os.path.join(args.output, 'results.md')}")
         return 0
     if args.command == "train":
-        figures = train.train(args.tables, args.output, args.config, args.log_dir)
+        figures = train.train(args.tables, args.output, args.config, args.log_dir, args.also, args.everything)
     else:
         figures = finetune.finetune(args.bundle, args.tables, args.output, args.config, args.log_dir)
-    print(f"validation: {_told(figures)}\nbundle: {args.output}")
+    if figures:
+        print(f"validation: {_told(figures)}")
+    print(f"bundle: {args.output}")
     return 0
 
 

@@ -240,6 +240,7 @@ def write(
     fingerprint: Mapping[str, Any],
     transform_fn: str,
     extra: Mapping[str, Any],
+    temperature: float = 1.0,
     logs: str | None = None,
 ) -> None:
     """Writes a bundle, whole or not at all.
@@ -252,12 +253,14 @@ def write(
       fingerprint: of the extractor, as the tables carry it.
       transform_fn: the SavedModel folder of the transform graph, local or gs://.
       extra: further entries of bundle.json.
+      temperature: divides the logits.
       logs: a local folder of TensorBoard logs to keep beside; none by default.
     """
     metadata = {
         "schema_version": SCHEMA_VERSION,
         "labels": list(labels),
         "window": dataclasses.asdict(rule),
+        "temperature": temperature,
         "history_length": windows.HISTORY_LENGTH,
         "frame_rate_hz": float(fingerprint.get("frame_rate_hz") or windows.DEFAULT_FRAME_RATE_HZ),
         "fingerprint": dict(fingerprint),
@@ -269,7 +272,7 @@ def write(
     with storage.whole_folder(path, marker=MARKER) as folder:
         with storage.local_folder_copy(transform_fn) as source:
             shutil.copytree(source, os.path.join(folder, TRANSFORM))
-        _save_classifier(network, len(labels), rule, os.path.join(folder, CLASSIFIER))
+        _save_classifier(network, len(labels), rule, temperature, os.path.join(folder, CLASSIFIER))
         whole, first, second = (os.path.join(folder, part) for part in (END_TO_END, TRANSFORM, CLASSIFIER))
         end_to_end.save(whole, first, second, rule)
         network.save_weights(os.path.join(folder, WEIGHTS))
@@ -280,14 +283,16 @@ def write(
             file.write("\n")
 
 
-def _save_classifier(network: Any, num_classes: int, rule: WindowRule, folder: str) -> None:
+def _save_classifier(network: Any, num_classes: int, rule: WindowRule, temperature: float, folder: str) -> None:
     import tensorflow as tf
 
     shape = [None, rule.length, tables.NUM_FEATURES]
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="windows")])
     def serve(feature_windows):
-        return tf.ensure_shape(tf.nn.softmax(network(feature_windows, training=False)), [None, num_classes])
+        return tf.ensure_shape(
+            tf.nn.softmax(network(feature_windows, training=False) / temperature), [None, num_classes]
+        )
 
     module = tf.Module()
     # The variables alone, not the Keras objects: what is written needs no Keras to be read.

@@ -35,7 +35,7 @@ class NetworkConfig:
       dropout: share of units dropped before and after the hidden layer, in training.
     """
 
-    name: str = "tcn"
+    name: str = "conv"
     filters: int = 64
     kernel_size: int = 5
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
@@ -116,6 +116,8 @@ class TrainingConfig:
       class_weights: whether each class weighs the same, however many windows it has.
       max_windows_per_clip: drawn anew from each clip every epoch (0: all), for neighbouring windows tell little news
         and a long clip should not outweigh the others.
+      temperature: divides the logits, so that probabilities say how often they are right; 0 takes the one that suits
+        the validation split (every clip counts the same).
       ema_momentum: the weights that are kept are an exponential average over steps with this momentum; 0: the last.
     """
 
@@ -130,6 +132,7 @@ class TrainingConfig:
     class_weights: bool = True
     max_windows_per_clip: int = 32
     ema_momentum: float = 0.99
+    temperature: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "finetune_epochs", "patience", "batch_size"):
@@ -144,7 +147,7 @@ class TrainingConfig:
         )
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "a share from 0 to below 1")
         _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
-        for name in ("weight_decay", "max_windows_per_clip"):
+        for name in ("weight_decay", "max_windows_per_clip", "temperature"):
             _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more, and finite")
 
 

@@ -180,39 +180,14 @@ def training_clips(
     if standard is None:
         rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in parts]
         standard = Standard.of(np.concatenate(rows))
-    data, landmarks = joined([part for part, _ in parts])
+    data = dataset.joined([part.data for part, _ in parts])
+    landmarks = dataset.joined_rows([part.landmarks for part, _ in parts])
     keep_all = np.concatenate([mask for _, mask in parts])
-    physical = np.concatenate([parts[0][0].physical, *(part.physical[1:] for part, _ in parts[1:])])
+    physical = dataset.joined_rows([part.physical for part, _ in parts])
     data = dataclasses.replace(data.select(keep_all), rows=standard.apply(physical))
     data.rows[0] = 0
     truth = np.concatenate([part.truth for part, _ in parts])[keep_all]
     return TrainingClips(data, truth, landmarks, found.labels, standard)
-
-
-def joined(parts: Sequence[LabelledSet]) -> tuple[dataset.Windows, np.ndarray]:
-    """Several sets' windows and landmarks as one."""
-    clips: list[dataset.Clip] = []
-    positions, clip_of = [], []
-    offset = 0
-    for part in parts:
-        positions.append(np.where(part.data.positions > 0, part.data.positions + offset, 0))
-        clip_of.append(part.data.clip + len(clips))
-        clips += [dataclasses.replace(clip, first_row=clip.first_row + offset) for clip in part.data.clips]
-        offset += len(part.data.rows) - 1
-
-    def rows(name: str) -> np.ndarray:
-        first = getattr(parts[0].data, name)
-        return np.concatenate([first, *(getattr(part.data, name)[1:] for part in parts[1:])])
-
-    data = dataset.Windows(
-        tuple(clips),
-        rows("rows"),
-        rows("frame_id"),
-        rows("timestamp_ms"),
-        np.concatenate(positions).astype(np.int32),
-        np.concatenate(clip_of).astype(np.int32),
-    )
-    return data, np.concatenate([parts[0].landmarks, *(part.landmarks[1:] for part in parts[1:])])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -82,6 +82,31 @@ class Windows:
         return {self.clips[index].group for index in np.unique(self.clip[indices])}
 
 
+def joined(parts: Sequence[Windows]) -> Windows:
+    """Several sets of clips as one, in their order."""
+    clips: list[Clip] = []
+    positions, clip_of = [], []
+    offset = 0
+    for part in parts:
+        positions.append(np.where(part.positions > 0, part.positions + offset, 0))
+        clip_of.append(part.clip + len(clips))
+        clips += [dataclasses.replace(clip, first_row=clip.first_row + offset) for clip in part.clips]
+        offset += len(part.rows) - 1
+    return Windows(
+        tuple(clips),
+        joined_rows([part.rows for part in parts]),
+        joined_rows([part.frame_id for part in parts]),
+        joined_rows([part.timestamp_ms for part in parts]),
+        np.concatenate(positions).astype(np.int32),
+        np.concatenate(clip_of).astype(np.int32),
+    )
+
+
+def joined_rows(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of several sets one after another; row 0, for what is missing, once."""
+    return np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+
+
 def clip_labels(clips: Sequence[Clip], classes: Sequence[str]) -> np.ndarray:
     """The index in `classes` of each clip's label, int32; -1 where unknown or none of them."""
     index = {label: position for position, label in enumerate(classes)}

@@ -38,7 +38,7 @@ def finetune(
         )
     data = train.read(tables_path, settings)
     known = tuple(metadata["labels"])
-    labels = known + tuple(label for label in train.classes(data[0]) if label not in known)
+    labels = known + tuple(label for label in train.classes(data.train) if label not in known)
     train.seed_everything(settings.seed)
     network = networks.build(settings.network, len(known))
     with storage.local_copy(storage.join(bundle_path, bundle.WEIGHTS)) as weights:

@@ -39,8 +39,16 @@ def _parser() -> argparse.ArgumentParser:
             "--log_dir", help="a local folder for TensorBoard while it trains (default: in the bundle, when it is done)"
         )
 
-    train = add("train", "tables -> a bundle", "train --tables tables --output bundle --network tcn")
-    train.add_argument("--network", choices=config.NETWORKS, help="which network (default tcn)")
+    train = add("train", "tables -> a bundle", "train --tables tables --output bundle")
+    train.add_argument(
+        "--network", choices=config.NETWORKS, help="which network (default conv; tcn: the seed project's)"
+    )
+    train.add_argument(
+        "--also", nargs="+", default=[], metavar="TABLES", help="further tables to train on, such as drawn athletes'"
+    )
+    train.add_argument(
+        "--everything", action="store_true", help="train on every clip, whatever its split, and for all the epochs"
+    )
     add_training(train)
 
     finetune = add(
@@ -159,6 +167,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         _check_benchmark(args)
         return args
     dataset.check_folder(args.tables)
+    for path in args.also if args.command == "train" else ():
+        dataset.check_folder(path, "--also")
     _check_output(args.output, evaluate.MARKER if args.command == "evaluate" else bundle.MARKER)
     default = config.Config()
     if args.command != "train":

@@ -56,8 +56,9 @@ def _learning_curves(phases: list[dict[str, Any]]) -> Figure:
         epochs = np.arange(1, len(curves["nll"]) + 1) + start
         for axis, name in zip(axes, ("nll", "accuracy"), strict=True):
             axis.plot(epochs, curves[name], color="tab:blue")
-            axis.plot(epochs, curves[f"val_{name}"], color="tab:orange")
-        if best := phase["best_epoch"]:
+            if f"val_{name}" in curves:
+                axis.plot(epochs, curves[f"val_{name}"], color="tab:orange")
+        if (best := phase["best_epoch"]) and "val_nll" in curves:
             axes[0].plot(epochs[best - 1], curves["val_nll"][best - 1], "o", color="tab:orange")
         if start:
             for axis in axes:

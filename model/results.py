@@ -54,7 +54,7 @@ def markdown(results: dict[str, Any]) -> str:
     lines = [
         f"{results['num_windows']} windows, {results['num_clips']} clips, {results['num_groups']} groups; "
         f"{results['num_folds']} folds by group, mean ± standard deviation over {results['num_seeds']} seeds (fewer "
-        "where a row says so). NLL and ECE with the temperature that suits the other folds; in brackets the same without. "
+        "where a row says so). NLL and ECE with the temperature that suits the other folds; in brackets without. "
         "Random: the same on windows split whoever they show, one seed, which flatters. Minutes: of all folds of a "
         "seed, on one core.",
         "",

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from beam_jobs import storage, tables
 from beam_jobs.errors import UserError
-from model import augmentation, bundle, config, dataset, evaluate, networks, transform_graph
+from model import augmentation, bundle, config, dataset, evaluate, metrics, networks, transform_graph
 from model.batches import Batches
 from model.callbacks import Checkpoint, Progress
 
@@ -39,43 +39,81 @@ def classes(data: dataset.Windows) -> tuple[str, ...]:
     return tuple(sorted({label for index in with_window if (label := data.clips[index].label) is not None}))
 
 
-def read(tables_path: str, settings: config.Config) -> tuple[dataset.Windows, dataset.Windows]:
-    """The training and validation windows.
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """What there is to learn from.
+
+    Attributes:
+      train: windows to learn from.
+      landmarks: of its rows, float32, shape (1 + R, 33, 3).
+      validation: windows to stop by; None where everything is learned from.
+    """
+
+    train: dataset.Windows
+    landmarks: np.ndarray
+    validation: dataset.Windows | None
+
+
+def read(tables_path: str, settings: config.Config, also: Sequence[str] = (), everything: bool = False) -> Material:
+    """The windows to train on and to stop by.
+
+    Args:
+      tables_path: feature tables; their train and validation splits.
+      settings: its `window` cuts windows.
+      also: further feature tables, made by the same transform graph; all of their clips are trained on.
+      everything: train on every clip of `tables_path`, whatever its split.
 
     Raises:
-      UserError: where a split is empty.
+      UserError: where a split is empty, or further tables were made by another transform graph.
     """
-    found = []
-    if lost := dataset.without_split(tables_path):
-        print(
-            f"warning: {len(lost)} videos are in none of the splits {', '.join(tables.SPLITS)} (such as '{lost[0]}'): "
-            "not used. Set the split column of labels.csv.",
-            file=sys.stderr,
-        )
-    for split in ("train", "validation"):
-        data = dataset.load(tables_path, [split], settings.window)
-        if not classes(data):
-            num_rows = sum(clip.num_rows for clip in data.clips)
-            raise UserError(
-                f"{tables_path}: the {split} split has no window with a label ({len(data.clips)} clips, "
-                f"{num_rows} rows); expected some: training needs the splits train and validation. A clip needs "
-                f"{settings.window.min_detected} rows with a person. Give more videos, or set the split column of "
-                "labels.csv."
+    if everything:
+        train, validation = dataset.load(tables_path, None, settings.window), None
+        _check_labelled(tables_path, "whole", train, settings)
+    else:
+        if lost := dataset.without_split(tables_path):
+            print(
+                f"warning: {len(lost)} videos are in none of the splits {', '.join(tables.SPLITS)} (such as "
+                f"'{lost[0]}'): not used. Set the split column of labels.csv.",
+                file=sys.stderr,
             )
-        _warn_of_clips(split, data)
-        found.append(data)
-    return found[0], found[1]
+        train, validation = (dataset.load(tables_path, [split], settings.window) for split in ("train", "validation"))
+        _check_labelled(tables_path, "train split", train, settings)
+        _check_labelled(tables_path, "validation split", validation, settings)
+    parts, landmarks = [train], [dataset.load_landmarks(tables_path, train)]
+    ours = transform_graph.sha256(transform_graph.beside(tables_path))
+    for path in also:
+        theirs = transform_graph.sha256(transform_graph.beside(path))
+        if theirs != ours:
+            raise UserError(
+                f"--also {path} was made by another transform graph (sha256 {theirs[:12]}…) than {tables_path} "
+                f"({ours[:12]}…). Make it with that one: python -m beam_jobs features --input LANDMARKS --output "
+                f"{path} --transform_fn {tables_path}"
+            )
+        parts.append(dataset.load(path, None, settings.window))
+        _check_labelled(path, "whole", parts[-1], settings)
+        landmarks.append(dataset.load_landmarks(path, parts[-1]))
+    return Material(dataset.joined(parts), dataset.joined_rows(landmarks), validation)
 
 
-def _warn_of_clips(split: str, data: dataset.Windows) -> None:
+def _check_labelled(tables_path: str, what: str, data: dataset.Windows, settings: config.Config) -> None:
+    if not classes(data):
+        num_rows = sum(clip.num_rows for clip in data.clips)
+        raise UserError(
+            f"{tables_path}: the {what} has no window with a label ({len(data.clips)} clips, {num_rows} rows); "
+            "expected some: training needs the splits train and validation. A clip needs "
+            f"{settings.window.min_detected} rows with a person. Give more videos, or set the split column of "
+            "labels.csv."
+        )
+    _warn_of_clips(what, data)
+
+
+def _warn_of_clips(what: str, data: dataset.Windows) -> None:
     unlabelled = sum(clip.label is None for clip in data.clips)
     short = len(dataset.without_window(data))
     if unlabelled:
-        print(f"warning: {unlabelled} clips of the {split} split have no label: not used.", file=sys.stderr)
+        print(f"warning: {unlabelled} clips of the {what} have no label: not used.", file=sys.stderr)
     if short:
-        print(
-            f"warning: {short} clips of the {split} split have too few rows with a person: not used.", file=sys.stderr
-        )
+        print(f"warning: {short} clips of the {what} have too few rows with a person: not used.", file=sys.stderr)
 
 
 def _warn_of_classes(labels: tuple[str, ...], train: tuple[str, ...], validation: tuple[str, ...]) -> None:
@@ -117,7 +155,7 @@ def compiled(network: keras.Model, training: config.TrainingConfig, learning_rat
 def _fit(
     network: keras.Model,
     train: _Split,
-    validation: _Split,
+    validation: _Split | None,
     num_classes: int,
     settings: config.Config,
     epochs: int,
@@ -126,12 +164,12 @@ def _fit(
     keep_start: bool,
     augmenter: augmentation.Augmenter,
 ) -> tuple[dict[str, list[float | None]], int]:
-    """Trains, and leaves the network with the weights of the best validation loss.
+    """Trains, and leaves the network with the weights of the best validation loss, or those after the last epoch.
 
     Args:
       network: from windows to logits.
       train: windows to learn from.
-      validation: windows to stop by.
+      validation: windows to stop by; None trains for all the epochs.
       num_classes: C.
       settings: the configuration.
       epochs: of this phase, at most.
@@ -146,10 +184,16 @@ def _fit(
     """
     training, mixup = settings.training, settings.augmentation.mixup
     batches = Batches(train.data, train.truth, num_classes, training, settings.seed, augmenter, mixup)
+    model = compiled(network, training, learning_rate, epochs * len(batches))
+    # Averaged weights are judged and kept: swapped in before the callbacks that follow look.
+    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
+    always = [*averaging, keras.callbacks.TensorBoard(log_dir, write_graph=False), Progress(epochs)]
+    if validation is None:
+        history = model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=always).history
+        return _curves(history), epochs
     # Validation is on all windows, unweighted, and without label smoothing: the figure that is reported, too.
     everything = dataclasses.replace(training, class_weights=False, max_windows_per_clip=0, batch_size=256)
     held_out = Batches(validation.data, validation.truth, num_classes, everything, settings.seed)
-    model = compiled(network, training, learning_rate, epochs * len(batches))
     with tempfile.TemporaryDirectory() as folder:
         weights = os.path.join(folder, "best.weights.h5")
         to_beat = math.inf
@@ -157,8 +201,6 @@ def _fit(
             to_beat = model.evaluate(held_out, verbose=0, return_dict=True)["nll"]
             network.save_weights(weights)
         checkpoint = Checkpoint(network, weights, to_beat)
-        # Averaged weights are judged and kept: swapped in before the callbacks that follow look.
-        averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
         history = model.fit(
             batches,
             validation_data=held_out,
@@ -166,11 +208,9 @@ def _fit(
             shuffle=False,
             verbose=0,
             callbacks=[
-                *averaging,
+                *always,
                 keras.callbacks.EarlyStopping("val_nll", patience=training.patience, mode="min"),
                 checkpoint,
-                keras.callbacks.TensorBoard(log_dir, write_graph=False),
-                Progress(epochs),
             ],
         ).history
         if not os.path.exists(weights):
@@ -182,25 +222,35 @@ def _fit(
     best = checkpoint.best_epoch
     kept = f"epoch {best} was the best" if best else "no epoch was better than the start, which was kept"
     print(f"stopped after {len(history['val_nll'])} of at most {epochs} epochs; {kept}.", file=sys.stderr)
+    return _curves(history), best
+
+
+def _curves(history: dict[str, list[float]]) -> dict[str, list[float | None]]:
     # JSON has no NaN.
-    curves = {
+    return {
         name: [float(value) if math.isfinite(value) else None for value in values] for name, values in history.items()
     }
-    return curves, best
 
 
-def _augmenter(tables_path: str, data: dataset.Windows, settings: config.AugmentationConfig) -> augmentation.Augmenter:
-    """Makes training's windows by the tables' own transform graph, from their landmarks."""
+def _augmenter(
+    tables_path: str, data: dataset.Windows, landmarks: np.ndarray, settings: config.AugmentationConfig
+) -> augmentation.Augmenter:
+    """Makes training's windows from their landmarks, by the tables' own transform graph."""
     with storage.local_folder_copy(transform_graph.beside(tables_path)) as folder:
         graph = tf.saved_model.load(folder)
-    landmarks = dataset.load_landmarks(tables_path, data)
     # The closure keeps the loaded graph, whose constants live as long as it does.
     return augmentation.Augmenter(data, landmarks, lambda inputs: graph.transform_fn(inputs), settings)
 
 
-def _probabilities(network: keras.Model, data: dataset.Windows) -> np.ndarray:
-    logits = [network.predict_on_batch(data.features(slice(start, start + 256))) for start in range(0, len(data), 256)]
-    return keras.ops.convert_to_numpy(keras.ops.softmax(np.concatenate(logits)))
+def _logits(network: keras.Model, data: dataset.Windows) -> np.ndarray:
+    parts = [network.predict_on_batch(data.features(slice(start, start + 256))) for start in range(0, len(data), 256)]
+    return np.concatenate(parts)
+
+
+def _temperature(logits: np.ndarray, validation: _Split) -> float:
+    """What divides the logits so that the validation split's probabilities fit best; every clip counts the same."""
+    known = validation.data.clip
+    return metrics.temperature(logits, validation.truth, 1 / np.bincount(known)[known])
 
 
 def make(
@@ -210,7 +260,7 @@ def make(
     labels: tuple[str, ...],
     settings: config.Config,
     log_dir: str | None,
-    data: tuple[dataset.Windows, dataset.Windows],
+    data: Material,
     before: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Trains a network and writes its bundle.
@@ -222,28 +272,32 @@ def make(
       labels: its classes, in order.
       settings: the configuration.
       log_dir: for TensorBoard's logs; None keeps them in the bundle.
-      data: of the train and the validation split.
+      data: what to learn from.
       before: bundle.json of the bundle that it is fine-tuned from; None where the network is new.
 
     Returns:
-      The figures of the validation split.
+      The figures of the validation split; none where everything is learned from.
     """
-    train_data, validation_data = data
-    train, validation = _labelled(train_data, labels), _labelled(validation_data, labels)
-    _warn_of_classes(labels, classes(train_data), classes(validation_data))
-    if not len(validation.data):
+    train = _labelled(data.train, labels)
+    validation = None if data.validation is None else _labelled(data.validation, labels)
+    if data.validation is not None:
+        _warn_of_classes(labels, classes(data.train), classes(data.validation))
+    if validation is not None and not len(validation.data):
         raise UserError(
             f"{tables_path}: no class of the train split has a window in the validation split; expected the same "
             "classes in both. Set the split column of labels.csv."
         )
+    stopping = (
+        f"{len(validation.data)} of {len(validation.data.groups())} to stop by" if validation else "none to stop by"
+    )
     print(
-        f"{len(train.data)} windows of {len(train.data.groups())} groups to train on, {len(validation.data)} of "
-        f"{len(validation.data.groups())} to stop by; {len(labels)} classes; network {settings.network.name}, "
+        f"{len(train.data)} windows of {len(train.data.groups())} groups to train on, {stopping}; "
+        f"{len(labels)} classes; network {settings.network.name}, "
         f"{network.count_params():,} parameters.",
         file=sys.stderr,
     )
     tuning = before is not None
-    augmenter = _augmenter(tables_path, train.data, settings.augmentation)
+    augmenter = _augmenter(tables_path, train.data, data.landmarks, settings.augmentation)
     training = settings.training
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
@@ -263,7 +317,13 @@ def make(
             augmenter=augmenter,
         )
         minutes = (time.monotonic() - started) / 60
-        figures = evaluate.judge(validation_data, _probabilities(network, validation_data), labels).figures()
+        temperature, figures = settings.training.temperature or 1.0, {}
+        if data.validation is not None and validation is not None:
+            logits = _logits(network, data.validation)
+            if not settings.training.temperature:
+                temperature = _temperature(logits[data.validation.labels(labels) >= 0], validation)
+            probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits / temperature))
+            figures = evaluate.judge(data.validation, probabilities, labels).figures()
         phase = {
             "phase": "finetune" if tuning else "train",
             "num_windows": len(train.data),
@@ -278,6 +338,7 @@ def make(
             output,
             network=network,
             labels=labels,
+            temperature=temperature,
             rule=settings.window,
             fingerprint=dataset.fingerprint(tables_path),
             transform_fn=transform_graph.beside(tables_path),
@@ -286,21 +347,28 @@ def make(
                 "num_parameters": network.count_params(),
                 "config": config.to_dict(settings),
                 # Of the split that early stopping has seen: `evaluate` tells of groups that nothing has seen.
-                "metrics": {"validation": figures},
+                "metrics": {"validation": figures} if figures else {},
                 "phases": [*before["phases"], phase],
                 "trained_groups": _hashes(before["trained_groups"], train.data),
-                "validation_groups": _hashes(before["validation_groups"], validation.data),
+                "validation_groups": _hashes(before["validation_groups"], validation.data if validation else None),
             },
             logs=None if log_dir else scratch,
         )
     return figures
 
 
-def _hashes(before: Iterable[str], data: dataset.Windows) -> list[str]:
-    return sorted({*before, *(evaluate.group_hash(group) for group in data.groups())})
+def _hashes(before: Iterable[str], data: dataset.Windows | None) -> list[str]:
+    return sorted({*before, *(evaluate.group_hash(group) for group in (data.groups() if data else ()))})
 
 
-def train(tables_path: str, output: str, settings: config.Config, log_dir: str | None = None) -> dict[str, Any]:
+def train(
+    tables_path: str,
+    output: str,
+    settings: config.Config,
+    log_dir: str | None = None,
+    also: Sequence[str] = (),
+    everything: bool = False,
+) -> dict[str, Any]:
     """Trains a network on the train split and writes a bundle.
 
     Args:
@@ -308,16 +376,18 @@ def train(tables_path: str, output: str, settings: config.Config, log_dir: str |
       output: the bundle's folder, local or gs://.
       settings: the configuration.
       log_dir: where TensorBoard's logs go while it trains; by default they are in the bundle when it is done.
+      also: further tables to train on; see `read`.
+      everything: train on every clip, for all the epochs: the last bundle, when the figures are known by others.
 
     Returns:
-      The figures of the validation split.
+      The figures of the validation split; none with `everything`.
 
     Raises:
       UserError: if a split is empty, or there is one class alone.
     """
     transform_graph.beside(tables_path)
-    data = read(tables_path, settings)
-    labels = classes(data[0])
+    data = read(tables_path, settings, also, everything)
+    labels = classes(data.train)
     if len(labels) < 2:
         raise UserError(
             f"{tables_path}: the train split has the one class '{labels[0]}'; expected two or more to tell apart. "

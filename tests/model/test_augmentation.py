@@ -24,7 +24,7 @@ def body(num: int = 2, length: int = 5) -> np.ndarray:
 
 
 def augmented(rows, seed=SEED, **changes):
-    return augmentation.augment(tf.constant(rows), seed, dataclasses.replace(NONE, **changes)).numpy()
+    return augmentation.augment(tf.constant(rows, tf.float32), seed, dataclasses.replace(NONE, **changes)).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def data(made_tables):
 
 def test_without_augmentation_windows_are_those_of_the_tables(made_tables, data):
     """The same graph on the same landmarks: clips that begin in a window, gaps and all."""
-    augmenter = train._augmenter(made_tables, data, NONE)
+    augmenter = train._augmenter(made_tables, data, dataset.load_landmarks(made_tables, data), NONE)
     found = augmenter(data.positions[:, -1], (1, 2))
     assert {clip.name for clip in data.clips} >= {"test/gaps"}
     # A window's first row has its whole history here, as in a batch job; timestamps count from another origin.

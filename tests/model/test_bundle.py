@@ -26,7 +26,7 @@ def test_what_a_bundle_says(loaded, made):
     assert loaded.fingerprint == made.fingerprint
     assert loaded.history_length == 8
     assert loaded.metadata["feature_names"] == list(tables.FEATURE_NAMES)
-    assert loaded.metadata["network"] == "tcn"
+    assert loaded.metadata["network"] == "conv"
     # As many as clips in the train split, and none of them readable.
     assert len(loaded.metadata["trained_groups"]) == 12
     assert "train/squat_0" not in json.dumps(loaded.metadata)
