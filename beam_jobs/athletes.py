@@ -28,7 +28,7 @@ import tqdm
 from beam_jobs import options, storage, tables
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.exercises import DEFAULT_EXERCISES, EXERCISES, OTHER_MOTIONS
-from beam_jobs.motions import NONE
+from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.scenes import Clip, Scene
 
 # Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
@@ -49,7 +49,7 @@ def plan(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "us
     Raises:
       UsageError: if an exercise is unknown or named twice, or there are too few clips for three splits.
     """
-    known = [*EXERCISES, NONE]
+    known = [*EXERCISES, NO_EXERCISE]
     unknown = [name for name in exercises if name not in known]
     if unknown or not exercises:
         raise UsageError(f"--exercises names {unknown or 'nothing'}; known are {', '.join(known)}.")
@@ -78,7 +78,7 @@ def plan(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "us
             rounds.setdefault(by_split[split][:position].count(name), []).append(name)
         names = [str(name) for round_ in rounds.values() for name in rng.permutation(round_)]
         for position, name in enumerate(names):
-            motion = next(others) if name == NONE else name
+            motion = next(others) if name == NO_EXERCISE else name
             clips.append(Clip(seed, len(clips), person + position // CLIPS_PER_PERSON, motion, split, variety))
         person += math.ceil(len(names) / CLIPS_PER_PERSON)
     return clips

@@ -3,7 +3,8 @@
 import math
 
 from beam_jobs.gestures import gesture, wander
-from beam_jobs.motions import NONE, Moment, Style, exercise, smooth, sway
+from beam_jobs.labels import NO_EXERCISE
+from beam_jobs.motions import Moment, Style, exercise, smooth, sway
 from beam_jobs.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, along
 from beam_jobs.standing import bent_legs, toes
 
@@ -70,7 +71,7 @@ def _on_feet(body: Body, style: Style, moment: Moment, restless: float, **trunk:
     return skeleton
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NONE)
+@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
 def idle(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Standing about; or talking, with the hands too."""
     skeleton = _on_feet(body, style, moment, 1.0)
@@ -81,7 +82,7 @@ def idle(body: Body, style: Style, moment: Moment) -> Skeleton:
     return skeleton
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NONE)
+@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
 def adjust(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Busy with a bar on its stands, with plates or a lace on the floor, or picking something up once."""
     kind = style.choice("kind", ("rack", "floor", "pick", "pick"))
@@ -141,7 +142,7 @@ def adjust(body: Body, style: Style, moment: Moment) -> Skeleton:
     return skeleton
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NONE)
+@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
 def stretch(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Loosening up: arms above or across, bends to the side, half turns, a foot held behind, fingers to the toes."""
     kind = style.choice("kind", ("arms", "arms", "side", "turns", "foot", "toes"))

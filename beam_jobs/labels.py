@@ -8,6 +8,8 @@ import io
 from beam_jobs import storage, tables
 from beam_jobs.errors import UserError
 
+# The label of people who do none of the exercises: who stand about, walk, rest.
+NO_EXERCISE = "none"
 # Shares of the groups, in hash order: train up to 80, validation up to 90, test up to 100.
 _TRAIN_UP_TO, _VALIDATION_UP_TO = 80, 90
 

@@ -9,9 +9,6 @@ import numpy as np
 
 from beam_jobs.skeleton import Body, Skeleton
 
-# The label of who does none of the exercises.
-NONE = "none"
-
 
 class Style:
     """One clip's manner of doing an exercise: named choices, each drawn once, whatever the order they are asked in.

@@ -3,13 +3,14 @@
 import math
 
 from beam_jobs.gestures import gesture, wander
-from beam_jobs.motions import NONE, Moment, Style, exercise
+from beam_jobs.labels import NO_EXERCISE
+from beam_jobs.motions import Moment, Style, exercise
 from beam_jobs.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, along
 
 _SITTING = (("mouth", "belly"), ("phone", "phone"), ("belly", "belly"), ("before", "belly"), ("crown", "belly"))
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), elevation_degrees=(-2, 20), label=NONE)
+@exercise(seconds=(2, 4), yaw_degrees=(0, 180), elevation_degrees=(-2, 20), label=NO_EXERCISE)
 def rest(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Between two sets: on a bench, on the floor, on a knee, or on the back."""
     kind = style.choice("kind", ("bench", "bench", "floor", "kneeling", "lying"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from beam_jobs import drawing, figures, motions, rooms, skeleton, views
+from beam_jobs import drawing, figures, labels, motions, rooms, skeleton, views
 from beam_jobs.exercises import EXERCISES
 from beam_jobs.tempo import Tempo
 
@@ -107,7 +107,7 @@ class Scene:
 
     def _place_camera(self, rng: np.random.Generator) -> None:
         moments = [motions.Moment(depth, repetition, 0.0) for depth in (0, 0.25, 0.5, 0.75, 1) for repetition in (0, 1)]
-        if self.wide or self.exercise.label == motions.NONE:
+        if self.wide or self.exercise.label == labels.NO_EXERCISE:
             # Who walks about is in view all the time.
             moments = [self.tempo.moment(time_s) for time_s in np.linspace(0, self.tempo.duration_s, 24)]
         points = np.concatenate([list(self._pose(moment).points.values()) for moment in moments])
@@ -145,7 +145,9 @@ class Scene:
             drawing.cast_shadow(image, floor, solids, self.camera, self.light)
             canvas = drawing.Canvas(image, depth.copy(), self.camera, self.light)
             canvas.draw(solids)
-            image[canvas.drawn] = cv2.GaussianBlur(image[canvas.drawn], (3, 3), self._blur)
+            # Somebody may be out of a partial view for a moment.
+            if image[canvas.drawn].size:
+                image[canvas.drawn] = cv2.GaussianBlur(image[canvas.drawn], (3, 3), self._blur)
             rates, phases = self._shake
             x, y = self._shake_px * np.sin(math.tau * rates * index / self.frame_rate_hz + phases).sum(1) / 2
             if self._shake_px:

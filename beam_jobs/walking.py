@@ -3,11 +3,12 @@
 import math
 
 from beam_jobs.gestures import wander
-from beam_jobs.motions import NONE, Moment, Style, exercise, smooth
+from beam_jobs.labels import NO_EXERCISE
+from beam_jobs.motions import Moment, Style, exercise, smooth
 from beam_jobs.skeleton import FORWARD, SIDES, UP, Body, Prop, Skeleton, along, ankle_over_ball
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NONE)
+@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
 def walk(body: Body, style: Style, moment: Moment) -> Skeleton:
     """Walking: the camera following, to and fro past it, or in and then standing there."""
     kind = style.choice("kind", ("followed", "to_and_fro", "to_and_fro", "arriving"))

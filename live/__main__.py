@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from live import camera
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Trained on real clips and drawn athletes; see the MODEL_CARD.md in it.
+DEFAULT_BUNDLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "default_bundle")
 _EXAMPLES = """examples:
-  python -m live --bundle bundle --source 0                                  a webcam, in a window (q or Esc ends)
+  python -m live --source 0                                                  a webcam, in a window (q or Esc ends)
   python -m live --bundle bundle --source clip.mp4 --json                    a file, one JSON object a line
   python -m live --bundle bundle --source clip.mp4 --no_window --record out.mp4
   python -m live --bundle bundle --source rtsp://192.168.1.20:554/stream --json
 
 --json writes a line for every row on which a window may end (five a second):
   {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97}
-with null as exercise and probability while nobody is in view or was not for long enough; and when a file ends:
+with null as exercise and probability while nobody is in view or was not for long enough, and "none" as exercise while
+somebody is who does none of those that the bundle knows (if it has that class); and when a file ends:
   {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61}}
 
 A file is read whole, every frame on the sampling grid; of a camera or stream only the newest frame counts, so that
@@ -42,7 +45,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--bundle", required=True, help="folder that `python -m model train` wrote, local or gs://")
+    parser.add_argument(
+        "--bundle",
+        default=DEFAULT_BUNDLE,
+        help="folder that `python -m model train` wrote, local or gs:// (default: the one in this package)",
+    )
     parser.add_argument("--source", required=True, help="a camera's number (0 is the first), a video file, or a URL")
     parser.add_argument("--json", action="store_true", help="write JSON lines to standard output; shows no window")
     parser.add_argument("--record", metavar="FILE.mp4", help="write the annotated frames to a file")

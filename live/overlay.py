@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beam_jobs import landmarks
+from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.pose import Pose
 from live.recognizer import Recognition
 
@@ -78,6 +79,10 @@ _MARGIN, _GAP, _ROW = 0.6, 0.5, 1.35
 _MAX_NAME_SHARE = 0.55
 
 
+def _shown(label: str) -> str:
+    return "no exercise" if label == NO_EXERCISE else label.replace("_", " ")
+
+
 class AnswerAnnotator:
     """Draws a panel with the exercise, bars of the likeliest exercises, and the frames a second.
 
@@ -93,7 +98,7 @@ class AnswerAnnotator:
           accent: the likeliest one's colour.
           opacity: of the panel's ground, 0 to 1.
         """
-        self._labels = [label.replace("_", " ") for label in labels]
+        self._labels = [_shown(label) for label in labels]
         self._num_bars = min(num_bars, len(labels))
         self._accent, self._opacity = accent, opacity
         self._font: Any = None
@@ -133,7 +138,8 @@ class AnswerAnnotator:
 
         left_px, right_px = edge + _MARGIN * unit, right - _MARGIN * unit
         if recognition.exercise is not None:
-            title, color = recognition.exercise.replace("_", " "), _WHITE
+            title = _shown(recognition.exercise)
+            color = _GREY if recognition.exercise == NO_EXERCISE else _WHITE
         else:
             title, color = ("watching …" if recognition.pose.detected else "nobody in view"), _GREY
         self._write(picture, title, (left_px, edge + 1.55 * unit), _TITLE * unit, 600, color, right_px - left_px)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from beam_jobs import storage
 from beam_jobs.errors import UserError
+from beam_jobs.labels import NO_EXERCISE
 from model import config, contenders, crossval, metrics
 from model.contenders import Contender
 
@@ -59,9 +60,6 @@ class Plan:
     work: str
 
 
-UNKNOWN = "none"
-
-
 @functools.lru_cache(maxsize=1)
 def clips(plan: Plan) -> crossval.LabelledSet:
     """What is cross-validated."""
@@ -84,8 +82,8 @@ def probe_sets(plan: Plan) -> dict[str, crossval.LabelledSet]:
     native = crossval.load(plan.native, config.Config(), labels=found.labels) if plan.native else None
     idle = None
     if plan.athletes:
-        drawn = crossval.load(plan.athletes, config.Config(), labels=(UNKNOWN,), splits=("test",))
-        idle = dataclasses.replace(crossval.only(drawn, UNKNOWN), labels=found.labels)
+        drawn = crossval.load(plan.athletes, config.Config(), labels=(NO_EXERCISE,), splits=("test",))
+        idle = dataclasses.replace(crossval.only(drawn, NO_EXERCISE), labels=found.labels)
     return probes.all_of(found, native, idle)
 
 
@@ -101,7 +99,7 @@ def work(plan: Plan, piece: Piece) -> None:
     found = clips(plan)
     fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
     if row.unknown:
-        found = dataclasses.replace(found, labels=(*found.labels, UNKNOWN))
+        found = dataclasses.replace(found, labels=(*found.labels, NO_EXERCISE))
     # Who learns from athletes alone has seen none of the clips: one fit answers all of them.
     tested = np.flatnonzero(fold >= 0 if row.athletes == "alone" else fold == piece.fold)
     fits = fit(plan, row, found, (fold >= 0) & (fold != piece.fold), piece.seed)
@@ -141,7 +139,7 @@ def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarra
             start = first.weights
         mixed = others if row.athletes == "mixed" or row.unknown else []
         if row.unknown and row.athletes != "mixed":
-            mixed = [crossval.only(others[0], UNKNOWN)]
+            mixed = [crossval.only(others[0], NO_EXERCISE)]
         fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed), settings, start))
     return fits
 

@@ -78,11 +78,11 @@ class AugmentationConfig:
     """
 
     mirror_probability: float = 0.5
-    max_yaw_degrees: float = 30.0
-    tilt_degrees: float = 6.0
-    scale: float = 0.1
-    offset: float = 0.04
-    jitter: float = 0.03
+    max_yaw_degrees: float = 90.0
+    tilt_degrees: float = 10.0
+    scale: float = 0.15
+    offset: float = 0.08
+    jitter: float = 0.05
     max_stretch: float = 0.25
     lead_probability: float = 0.3
     max_lead_rows: int = 22

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from beam_jobs import storage
+from beam_jobs.labels import NO_EXERCISE
 from model import benchmark, contenders, crossval, metrics
-from model.benchmark import UNKNOWN, Plan
+from model.benchmark import Plan
 
 _COLUMNS = {
     "window_accuracy": ("window accuracy", "{:.1%}"),
@@ -148,8 +149,8 @@ def knownness(probabilities: np.ndarray, labels: Sequence[str]) -> np.ndarray:
 
     1 - the probability of `none` where there is such a class behind the exercises; else the highest probability.
     """
-    if probabilities.shape[1] > len(labels) or UNKNOWN in labels:
-        return 1 - probabilities[:, len(labels) if UNKNOWN not in labels else labels.index(UNKNOWN)]
+    if probabilities.shape[1] > len(labels) or NO_EXERCISE in labels:
+        return 1 - probabilities[:, len(labels) if NO_EXERCISE not in labels else labels.index(NO_EXERCISE)]
     return probabilities.max(axis=1)
 
 

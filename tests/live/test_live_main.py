@@ -315,5 +315,5 @@ def test_help_is_quick_and_has_examples():
         "try: m.main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
     )
     assert not {"tensorflow", "mediapipe", "cv2", "keras"} & set(imported.split())
-    assert any("python -m live --bundle bundle --source 0" in line for line in text)
+    assert any("python -m live --source 0" in line for line in text)
     assert any('{"timestamp_ms": 4200' in line for line in text)
