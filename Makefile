@@ -6,7 +6,7 @@ NUM_CLIPS = 120
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: demo test lint bench lock format clean
+.PHONY: demo test lint bench bench-model lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -44,6 +44,23 @@ format: .venv/installed
 bench: .venv/installed
 	PYTHONPATH=. $(RUN) tests/bench_extract.py
 	PYTHONPATH=. $(RUN) tests/bench_memory.py
+
+# An hour and more: the contenders of `python -m model benchmark` on videos of your own, e.g.
+#   make bench-model VIDEOS=clips LABELS=clips/labels.csv
+# Goes on where it was stopped. --native: the same clips at 30 Hz, for the robustness against frame rates.
+VIDEOS = demo/videos
+LABELS = $(VIDEOS)/labels.csv
+BENCH = bench
+EXERCISES = squat,push_up,sit_up,lunge,jumping_jack,bicep_curl,shoulder_press,deadlift,bench_press,front_lateral_raise,plank,pull_up,russian_twist,none
+bench-model: .venv/installed
+	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/clips --max_failed_share 0.2
+	$(RUN) -m beam_jobs features --input $(BENCH)/clips --output $(BENCH)/clips
+	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/native --frame_rate_hz 30 --max_failed_share 0.2
+	$(RUN) -m beam_jobs features --input $(BENCH)/native --output $(BENCH)/native
+	$(RUN) -m beam_jobs athletes --output $(BENCH)/athletes/videos --num_clips 210 --seed 11 --exercises $(EXERCISES) --variety wide
+	$(RUN) -m beam_jobs extract --videos $(BENCH)/athletes/videos --labels $(BENCH)/athletes/videos/labels.csv --output $(BENCH)/athletes
+	$(RUN) -m beam_jobs features --input $(BENCH)/athletes --output $(BENCH)/athletes
+	$(RUN) -m model benchmark --tables $(BENCH)/clips --native $(BENCH)/native --athletes $(BENCH)/athletes --output $(BENCH)/results
 
 # Compiles requirements.txt from setup.py. The override: tfx-bsl and tensorflow-transform declare absl-py<2, mediapipe
 # absl-py~=2.3; the first is stale (2.x works), but no resolver can know. So `pip check` complains of absl-py alone.

@@ -53,7 +53,19 @@ def torso_length(history):
       ValueError: if the last dimensions are not (33, 3), when the graph is built.
     """
     _check(history)
-    lengths = _norm(mid_shoulder(history) - mid_hip(history))
+    return median_length(tf.stack([mid_hip(history), mid_shoulder(history)], axis=-2))
+
+
+def median_length(ends):
+    """The median distance of two points over a history's rows.
+
+    Args:
+      ends: two points a row, float32, shape (..., H, 2, 3), oldest row first.
+
+    Returns:
+      float32, shape (...), as `torso_length`.
+    """
+    lengths = _norm(ends[..., 1, :] - ends[..., 0, :])
     known = lengths > 0  # false for NaN, too
     infinity = tf.fill(tf.shape(lengths), tf.constant(float("inf"), lengths.dtype))
     ordered = tf.sort(tf.where(known, lengths, infinity), axis=-1)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from beam_jobs import landmarks as names
 from beam_jobs import windows
-from model import dataset, end_to_end
+from model import dataset
 from model.config import WINDOW_LENGTH, AugmentationConfig
 
 _ROWS_FED = WINDOW_LENGTH + windows.HISTORY_LENGTH - 1
@@ -40,14 +40,15 @@ class Augmenter:
     """Windows of features from clips' landmarks, each time of another body, camera and tempo."""
 
     def __init__(
-        self, data: dataset.Windows, landmarks: np.ndarray, transform: Callable, config: AugmentationConfig
+        self, data: dataset.Windows, landmarks: np.ndarray, featurize: Callable, config: AugmentationConfig
     ) -> None:
         """Keeps the landmarks where the graph finds them.
 
         Args:
           data: windows of clips.
           landmarks: of each of its rows, float32, shape (1 + R, 33, 3), from `dataset.load_landmarks`.
-          transform: a transform graph's `transform_fn`; called while this class's graph is built.
+          featurize: from (rows, timestamps) as `end_to_end.window_features` takes them to what it returns; called while
+            this class's graph is built.
           config: how much of what.
         """
         first_row = np.zeros(len(landmarks), np.int32)
@@ -60,7 +61,9 @@ class Augmenter:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int32)])
         def windows_of(last, seed):
             rows, times = cut(sequences, last, _ROWS_FED, stretch(tf.shape(last)[0], seed, config))
-            features = end_to_end.window_features(augment(rows, seed, config), times, transform)
+            features = featurize(augment(rows, seed, config), times)
+            if not config.noise:
+                return features
             there = tf.reduce_any(features != 0, axis=-1, keepdims=True)
             noise = config.noise * tf.random.stateless_normal(tf.shape(features), seed + 13)
             return tf.where(there, features + noise, 0.0)

@@ -87,7 +87,7 @@ class AugmentationConfig:
     lead_probability: float = 0.3
     max_lead_rows: int = 22
     max_drop_share: float = 0.3
-    noise: float = 0.1
+    noise: float = 0.0
     mixup: float = 0.0
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from beam_jobs import tables
+from beam_jobs import windows
 from model import config, dataset, metrics
 
 SPLITS = ("group", "random")
@@ -125,21 +125,20 @@ class Standard:
         scores = ((physical - self.mean) / self.deviation).astype(np.float32)
         return np.where(np.isfinite(scores) & self.usable, scores, np.float32(0))
 
-    def transform(self) -> Callable:
-        """The same as a TensorFlow function, with the interface of a transform graph's `transform_fn`."""
+    def featurize(self) -> Callable:
+        """From landmarks to windows of z-scores, in TensorFlow; as `end_to_end.window_features` with a graph."""
         import tensorflow as tf
 
-        from beam_jobs.physical import physical_features
+        from beam_jobs.physical import physical_window_features
 
-        mean, deviation, usable = (tf.constant(value) for value in (self.mean, self.deviation, self.usable))
+        mean, deviation = (tf.constant(value, tf.float32) for value in (self.mean, self.deviation))
 
-        def transform(inputs):
-            found = physical_features(inputs["landmarks"], inputs["timestamp_ms"])
-            columns = tf.concat([found[table.name] for table in tables.PHYSICAL], axis=1)
-            scores = tf.cast((tf.cast(columns, tf.float64) - mean) / deviation, tf.float32)
-            return {"final_features": tf.where(tf.math.is_finite(scores) & usable, scores, 0.0)}
+        def featurize(rows, times):
+            scores = (physical_window_features(rows, times, windows.HISTORY_LENGTH) - mean) / deviation
+            detected = tf.reduce_any(tf.math.is_finite(rows[:, windows.HISTORY_LENGTH - 1 :]), axis=[2, 3])
+            return tf.where(tf.math.is_finite(scores) & self.usable & detected[..., None], scores, 0.0)
 
-        return transform
+        return featurize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +224,7 @@ def fit_network(train: TrainingClips, settings: config.Config, start_from: list[
     if start_from is not None:
         network.set_weights(start_from)
     plan = settings.training
-    augmenter = augmentation.Augmenter(train.data, train.landmarks, train.standard.transform(), settings.augmentation)
+    augmenter = augmentation.Augmenter(train.data, train.landmarks, train.standard.featurize(), settings.augmentation)
     feed = batches.Batches(
         train.data, train.truth, len(train.labels), plan, settings.seed, augmenter, settings.augmentation.mixup
     )
@@ -236,11 +235,11 @@ def fit_network(train: TrainingClips, settings: config.Config, start_from: list[
     return Fitted(network.predict_on_batch, train.standard, minutes, network.get_weights())
 
 
-def answers(fitted: Fitted, found: LabelledSet, windows: np.ndarray) -> np.ndarray:
+def answers(fitted: Fitted, found: LabelledSet, chosen: np.ndarray) -> np.ndarray:
     """Logits of some of a set's windows, float32, shape (N, C)."""
     rows = fitted.standard.apply(found.physical)
     rows[0] = 0
-    positions = found.data.positions[windows]
+    positions = found.data.positions[chosen]
     parts = [fitted.logits(rows[positions[start : start + 512]]) for start in range(0, len(positions), 512)]
     return np.concatenate(parts) if parts else np.zeros((0, len(found.labels)), np.float32)
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from beam_jobs import storage, tables
 from beam_jobs.errors import UserError
-from model import augmentation, bundle, config, dataset, evaluate, metrics, networks, transform_graph
+from model import augmentation, bundle, config, dataset, end_to_end, evaluate, metrics, networks, transform_graph
 from model.batches import Batches
 from model.callbacks import Checkpoint, Progress
 
@@ -238,8 +238,12 @@ def _augmenter(
     """Makes training's windows from their landmarks, by the tables' own transform graph."""
     with storage.local_folder_copy(transform_graph.beside(tables_path)) as folder:
         graph = tf.saved_model.load(folder)
+
     # The closure keeps the loaded graph, whose constants live as long as it does.
-    return augmentation.Augmenter(data, landmarks, lambda inputs: graph.transform_fn(inputs), settings)
+    def featurize(rows, times):
+        return end_to_end.window_features(rows, times, lambda inputs: graph.transform_fn(inputs))
+
+    return augmentation.Augmenter(data, landmarks, featurize, settings)
 
 
 def _logits(network: keras.Model, data: dataset.Windows) -> np.ndarray:

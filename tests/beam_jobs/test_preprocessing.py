@@ -6,6 +6,7 @@ import reference_features
 import tensorflow as tf
 
 from beam_jobs import preprocessing, tables, windows
+from beam_jobs.physical import physical_window_features
 
 # What float32 may be off from float64, beside 1e-5 of the value, in each table's unit.
 TOLERANCE = {
@@ -137,3 +138,20 @@ def test_statistics_of_a_million_rows_with_gaps_and_constants(tmp_path):
     new = graph.transform_fn({"x": tf.constant([[np.nan, 1000, np.nan, 8, 5, 6]], tf.float32)})["z"].numpy()[0]
     assert new[[0, 2, 3, 4, 5]].tolist() == [0] * 5
     assert new[1] == pytest.approx((1000 - wide[:, 1].mean()) / wide[:, 1].std(), abs=1e-5)
+
+
+def test_a_window_at_once_equals_row_by_row():
+    """With gaps, a clip that begins within the window, and steps of unequal length."""
+    rng = np.random.default_rng(5)
+    rows = rng.normal(0, 0.3, (3, 41, 33, 3)).astype(np.float32)
+    times = np.cumsum(rng.integers(30, 120, (3, 41)), axis=1)
+    rows[0, 12:15] = np.nan
+    rows[1, :20], times[1, :20] = np.nan, -1
+    rows[2, 30, 11] = np.nan
+    together = physical_window_features(tf.constant(rows), tf.constant(times), windows.HISTORY_LENGTH)
+    for number in range(3):
+        begun = 20 if number == 1 else 0
+        history, history_ms = windows.histories(rows[number, begun:], times[number, begun:])
+        found = preprocessing.physical_features(tf.constant(history), tf.constant(history_ms))
+        expected = np.concatenate([found[table.name].numpy() for table in tables.PHYSICAL], axis=1)[-34:]
+        np.testing.assert_allclose(together[number, -len(expected) :], expected, rtol=2e-3, atol=2e-3)

@@ -1,0 +1,49 @@
+"""The bundle that comes with the package: small, whole, and right about people whom it was not trained on."""
+
+import json
+import pathlib
+
+import pytest
+from commands import run_command
+
+from live.__main__ import DEFAULT_BUNDLE
+from model import bundle as bundles
+
+FOLDER = pathlib.Path(DEFAULT_BUNDLE)
+EXERCISES = {
+    *("bench_press", "bicep_curl", "deadlift", "front_lateral_raise", "jumping_jack", "lunge", "plank", "pull_up"),
+    *("push_up", "russian_twist", "shoulder_press", "sit_up", "squat"),
+}
+
+
+def test_it_is_small_and_whole():
+    files = [path for path in FOLDER.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 5_000_000
+    # Weights and graphs: no picture, table or clip of anybody.
+    assert {path.suffix for path in files} <= {".json", ".pb", ".index", ".data-00000-of-00001", ".h5", ".md", ""}
+    loaded = bundles.load(str(FOLDER))
+    assert set(loaded.labels) == EXERCISES | {"none"}
+    assert loaded.metadata["fingerprint"]["frame_rate_hz"] == 15.0
+
+
+def test_its_card_says_what_it_must():
+    card = (FOLDER / "MODEL_CARD.md").read_text()
+    assert all(f"{name}" in card for name in EXERCISES)
+    for heading in ("Trained on", "Measured", "Where it fails", "Not for"):
+        assert f"## {heading}" in card
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """A clip of an athlete of a seed that no training saw."""
+    folder = tmp_path_factory.mktemp("stranger")
+    flags = ("--num_clips", "1", "--seed", "4711", "--exercises", "squat")
+    assert run_command("beam_jobs", "athletes", "--output", folder, *flags).returncode == 0
+    return next(folder.rglob("*.mp4"))
+
+
+def test_live_needs_no_bundle_of_ones_own(stranger):
+    done = run_command("live", "--source", stranger, "--json")
+    assert done.returncode == 0
+    summary = json.loads(done.stdout.splitlines()[-1])["summary"]
+    assert summary["exercise"] == "squat" and summary["num_predictions"] > 5
