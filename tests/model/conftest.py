@@ -187,3 +187,11 @@ def made_bundle(tmp_path_factory, made_tables, quick_config) -> str:
     folder = str(tmp_path_factory.mktemp("bundles") / "bundle")
     train.train(made_tables, folder, quick_config)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_tables(tmp_path_factory) -> str:
+    """Tables of `moving_bodies.CLIPS`, made by the real commands: real geometry, which the hand-made graph is not."""
+    import moving_bodies
+
+    return moving_bodies.make_tables(tmp_path_factory.mktemp("real"))
