@@ -5,6 +5,7 @@ so that a benchmark that was stopped goes on, and one contender's row is repeate
 """
 
 import argparse
+import collections
 import concurrent.futures
 import dataclasses
 import functools
@@ -199,11 +200,30 @@ def _num_folds(row: str, num_folds: int) -> int:
     return 1 if contenders.ROWS[row].athletes == "alone" else num_folds
 
 
+def _check(plan: Plan) -> None:
+    """Refuses tables that cannot be split into so many folds, before a fit is begun."""
+    found = clips(plan)
+    if len(found.labels) < 2:
+        raise UserError(
+            f"{plan.tables} has {len(found.labels)} classes with {plan.min_clips} clips or more; expected two or more "
+            "to tell apart. Give more clips, or lower --min_clips."
+        )
+    usable = [found.data.clips[index] for index in np.unique(found.data.clip[found.truth >= 0])]
+    num_groups = len({clip.group for clip in usable})
+    most_clips = collections.Counter(clip.label for clip in usable).most_common(1)[0][1]
+    if min(num_groups, most_clips) < plan.num_folds:
+        raise UserError(
+            f"{plan.tables} has {num_groups} groups, and no class of more than {most_clips} clips; expected as many as "
+            f"the {plan.num_folds} folds. Lower --folds."
+        )
+
+
 def run(args: argparse.Namespace) -> None:
     """Does what is missing, and writes results.json and results.md."""
     from model import results
 
     plan = Plan(args.tables, args.athletes or "", args.native or "", args.min_clips, args.folds, args.work)
+    _check(plan)
     todo = pieces(args.rows, args.splits, args.seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
     context = multiprocessing.get_context("spawn")
