@@ -5,6 +5,7 @@ so that a benchmark that was stopped goes on, and one contender's row is repeate
 """
 
 import argparse
+import collections
 import concurrent.futures
 import dataclasses
 import functools
@@ -100,8 +101,7 @@ def work(plan: Plan, piece: Piece) -> None:
     fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
     if row.unknown:
         found = dataclasses.replace(found, labels=(*found.labels, NO_EXERCISE))
-    # Who learns from athletes alone has seen none of the clips: one fit answers all of them.
-    tested = np.flatnonzero(fold >= 0 if row.athletes == "alone" else fold == piece.fold)
+    tested = _tested(plan, piece, found)
     fits = fit(plan, row, found, (fold >= 0) & (fold != piece.fold), piece.seed)
     kept: dict[str, Any] = {
         "windows": tested,
@@ -117,6 +117,14 @@ def work(plan: Plan, piece: Piece) -> None:
     file = os.path.join(plan.work, piece.file)
     with storage.whole_file(file) as path, open(path, "wb") as opened:
         np.savez_compressed(opened, **kept)
+
+
+def _tested(plan: Plan, piece: Piece, found: crossval.LabelledSet) -> np.ndarray:
+    """The windows that a piece answers."""
+    fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
+    # Who learns from athletes alone has seen none of the clips: one fit answers all of them.
+    alone = contenders.ROWS[piece.row].athletes == "alone"
+    return np.flatnonzero(fold >= 0 if alone else fold == piece.fold)
 
 
 def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarray, seed: int) -> list[crossval.Fitted]:
@@ -190,11 +198,30 @@ def _num_folds(row: str, num_folds: int) -> int:
     return 1 if contenders.ROWS[row].athletes == "alone" else num_folds
 
 
+def _check(plan: Plan) -> None:
+    """Refuses tables that cannot be split into so many folds, before a fit is begun."""
+    found = clips(plan)
+    if len(found.labels) < 2:
+        raise UserError(
+            f"{plan.tables} has {len(found.labels)} classes with {plan.min_clips} clips or more; expected two or more "
+            "to tell apart. Give more clips, or lower --min_clips."
+        )
+    usable = [found.data.clips[index] for index in np.unique(found.data.clip[found.truth >= 0])]
+    num_groups = len({clip.group for clip in usable})
+    most_clips = collections.Counter(clip.label for clip in usable).most_common(1)[0][1]
+    if min(num_groups, most_clips) < plan.num_folds:
+        raise UserError(
+            f"{plan.tables} has {num_groups} groups, and no class of more than {most_clips} clips; expected as many as "
+            f"the {plan.num_folds} folds. Lower --folds."
+        )
+
+
 def run(args: argparse.Namespace) -> None:
     """Does what is missing, and writes results.json and results.md."""
     from model import results
 
     plan = Plan(args.tables, args.athletes or "", args.native or "", args.min_clips, args.folds, args.work)
+    _check(plan)
     todo = pieces(args.rows, args.splits, args.seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
     context = multiprocessing.get_context("spawn")
@@ -221,10 +248,20 @@ def run(args: argparse.Namespace) -> None:
 def read(
     plan: Plan, found: crossval.LabelledSet, row: str, split: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """A contender's logits of all windows (NaN where not tested), the fold of each, and the minutes of all folds."""
+    """A contender's logits of all windows (NaN where not tested), the fold of each, and the minutes of all folds.
+
+    Raises:
+      UserError: if a piece is of other windows: of other tables, classes or folds.
+    """
     logits, fold, minutes = None, np.full(len(found.truth), -1), 0.0
     for number in range(_num_folds(row, plan.num_folds)):
-        with np.load(os.path.join(plan.work, Piece(row, split, seed, number).file)) as kept:
+        piece = Piece(row, split, seed, number)
+        with np.load(os.path.join(plan.work, piece.file)) as kept:
+            if not np.array_equal(kept["windows"], _tested(plan, piece, found)):
+                raise UserError(
+                    f"{os.path.join(plan.work, piece.file)} is of other tables, classes (--min_clips) or --folds; "
+                    "expected a piece of this benchmark. Choose another --work, or remove that folder."
+                )
             if logits is None:
                 logits = np.full((len(found.truth), kept["logits"].shape[1]), np.nan, np.float32)
             logits[kept["windows"]] = kept["logits"]

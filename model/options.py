@@ -114,6 +114,8 @@ def _check_benchmark(args: argparse.Namespace) -> None:
             raise UsageError(f"--rows {asked[0]} learns from drawn athletes; expected their tables as --athletes.")
         rows = [row for row in rows if not contenders.needs_athletes(row)]
     args.rows = rows
+    if "group" not in args.splits:
+        raise UsageError("--splits: expected group among them; random is shown beside it.")
     for name, least in (("folds", 2), ("seeds", 1), ("min_clips", 2), ("processes", 1)):
         if getattr(args, name) < least:
             raise UsageError(f"--{name}: {getattr(args, name)}; expected {least} or more.")

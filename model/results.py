@@ -91,6 +91,8 @@ def _probe_lines(found: dict[str, Any]) -> list[str]:
     lines += ["| clips | window accuracy | clip accuracy |", "| --- | --- | --- |"]
     for name, one in found["degraded"].items():
         lines.append(f"| {name} | {one['window_accuracy']:.1%} | {one['clip_accuracy']:.1%} |")
+    if not found["unknown"]:
+        return lines
     lines += ["", "and on people who do none of the exercises (windows; score: 1 - probability of `none`):", ""]
     lines += ["| who | windows | AUROC | false accepts at 95 % recall |", "| --- | --- | --- | --- |"]
     for name, one in found["unknown"].items():
@@ -127,6 +129,8 @@ def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
                     answers[piece[f"{name}/windows"]] = crossval.softmax(piece[f"{name}/logits"])
                 degraded.setdefault(name, []).append(_accuracies(probe, answers))
                 continue
+            if not len(pieces[0][f"{name}/windows"]):
+                continue  # nobody is there to be told from those who do the exercises
             for number, piece in enumerate(pieces):
                 known = knownness(whole[fold == number], found.labels)
                 strange = knownness(crossval.softmax(piece[f"{name}/logits"]), found.labels)

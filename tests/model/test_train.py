@@ -226,3 +226,130 @@ def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, 
     # The short clip is not among those that it was trained on; the other classes' clip not among the figures.
     assert metadata["phases"][0]["num_clips"] == 2
     assert metadata["metrics"]["validation"]["clips"]["num_clips"] == 1
+
+
+@pytest.fixture(scope="module")
+def further_clips(made) -> list:
+    """Of two exercises that the tables have and one that they lack, by three more people."""
+    return [
+        made.Clip(f"further/{label}", label, group=f"drawn_{label}", split="test")
+        for label in ("lunge", "squat", "none")
+    ]
+
+
+def one_epoch(settings: config.Config, **training) -> config.Config:
+    return config.from_dict({"training": {"epochs": 1, **training}}, settings)
+
+
+def test_further_tables_are_trained_on(made, made_tables, further_clips, tmp_path, quick_config):
+    graph = f"{made_tables}/transform_fn/transform_fn"
+    further = made.tables(tmp_path / "further", further_clips, transform_fn=graph)
+    train.train(made_tables, str(tmp_path / "bundle"), one_epoch(quick_config), also=[further])
+    metadata = bundle.read_metadata(str(tmp_path / "bundle"))
+    # Twelve groups of the train split, and three whatever their split; all are stopped by the same six.
+    hashes = {evaluate.group_hash(f"drawn_{label}") for label in ("lunge", "squat", "none")}
+    assert len(metadata["trained_groups"]) == 12 + 3 and hashes < set(metadata["trained_groups"])
+    assert metadata["phases"][0]["num_groups"] == 15 and metadata["phases"][0]["num_clips"] == 15
+    assert len(metadata["validation_groups"]) == 6 and not hashes & set(metadata["validation_groups"])
+    # Their classes are the bundle's, too.
+    assert metadata["labels"] == ["lunge", "none", "push_up", "squat"]
+
+
+def test_material_of_several_tables_goes_together(made, made_tables, further_clips, tmp_path):
+    """Landmarks of a window, by its rows, are those of its clip, whichever tables it is from."""
+    graph = f"{made_tables}/transform_fn/transform_fn"
+    further = made.tables(tmp_path / "further", further_clips, transform_fn=graph)
+    material = train.read(made_tables, config.Config(), [further])
+    seeds = {clip.video_id: (seed, clip) for seed, clip in enumerate(further_clips)}
+    found = [clip for clip in material.train.clips if clip.video_id in seeds]
+    assert len(material.train.clips) == 12 + 3 and len(found) == 3
+    for clip in found:
+        seed, made_clip = seeds[clip.video_id]
+        rows, _, _ = made.landmarks(made_clip, seed)
+        own = slice(clip.first_row, clip.first_row + clip.num_rows)
+        np.testing.assert_array_equal(material.landmarks[own], rows)
+        # The hand-made graph's first 99 features are the coordinates.
+        np.testing.assert_allclose(material.train.rows[own, :99], rows.reshape(-1, 99), rtol=1e-6)
+
+
+def test_further_tables_of_another_transform_graph_are_refused(made, made_tables, further_clips, tmp_path):
+    other = made.tables(tmp_path / "other", further_clips, scale=2.0)
+    with pytest.raises(UserError) as caught:
+        train.train(made_tables, str(tmp_path / "bundle"), config.Config(), also=[other])
+    told = str(caught.value)
+    assert told.startswith(f"--also {other} was made by another transform graph")
+    assert f"than {made_tables} " in told and f"--transform_fn {made_tables}" in told
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_everything_is_trained_on_and_nothing_stops_it(made_tables, tmp_path, quick_config):
+    settings = config.from_dict({"training": {"epochs": 2, "patience": 1, "temperature": 2.0}}, quick_config)
+    assert train.train(made_tables, str(tmp_path / "bundle"), settings, everything=True) == {}
+    metadata = bundle.read_metadata(str(tmp_path / "bundle"))
+    # Eight people for each of three exercises, and one whose clip has gaps.
+    assert len(metadata["trained_groups"]) == 8 * 3 + 1 and metadata["validation_groups"] == []
+    assert metadata["metrics"] == {} and metadata["temperature"] == 2.0
+    phase = metadata["phases"][0]
+    assert phase["best_epoch"] == 2 and len(phase["curves"]["nll"]) == 2 and "val_nll" not in phase["curves"]
+    # The temperature that is given divides the logits.
+    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
+    expected = softmax(logits_of(str(tmp_path / "bundle"), settings, 3, windows) / 2)
+    np.testing.assert_allclose(bundle.load(str(tmp_path / "bundle")).probabilities(windows), expected, atol=1e-5)
+
+
+def logits_of(folder: str, settings: config.Config, num_classes: int, windows: np.ndarray) -> np.ndarray:
+    """What the bundle's network says, before any temperature."""
+    from beam_jobs import storage
+    from model import networks
+
+    network = networks.build(settings.network, num_classes)
+    with storage.local_copy(f"{folder}/{bundle.WEIGHTS}") as weights:
+        network.load_weights(weights)
+    return network.predict(windows, verbose=0).astype(np.float64)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_the_temperature_suits_the_validation_split(made, tmp_path, quick_config):
+    """A third of the validation clips do what another label says: who is sure of them is too sure."""
+    clips = [
+        made.Clip(f"{split}/{label}_{number}", label, split=split, num_rows=60 + 30 * number)
+        for label in ("lunge", "squat")
+        for split, count in (("train", 3), ("validation", 3))
+        for number in range(count)
+    ]
+    folder = made.tables(tmp_path / "tables", clips)
+    file = tmp_path / "tables" / "final_features" / "part-00000-of-00001.parquet"
+    table = pq.read_table(file)
+    other = {"lunge": "squat", "squat": "lunge"}
+    names = [
+        other[label] if video_id.startswith("validation/") and video_id.endswith("_1") else label
+        for video_id, label in zip(table["video_id"].to_pylist(), table["label"].to_pylist(), strict=True)
+    ]
+    column = table.schema.get_field_index("label")
+    pq.write_table(table.set_column(column, "label", pa.array(names, pa.string())), file)
+    settings = config.from_dict({"training": {"temperature": 0.0, "epochs": 8, "learning_rate": 0.01}}, quick_config)
+    figures = train.train(folder, str(tmp_path / "bundle"), settings)
+    loaded = bundle.load(str(tmp_path / "bundle"))
+    temperature = loaded.metadata["temperature"]
+    validation = dataset.load(folder, ["validation"], settings.window)
+    logits = logits_of(str(tmp_path / "bundle"), settings, 2, validation.features())
+    truth = validation.labels(("lunge", "squat"))
+    # Long clips have more windows; each clip counts the same.
+    counts = np.bincount(validation.clip)
+    assert counts.min() < counts.max()
+
+    def loss(value: float) -> float:
+        probabilities = softmax(logits / value)[np.arange(len(truth)), truth]
+        return float(np.average(-np.log(probabilities), weights=1 / counts[validation.clip]))
+
+    assert temperature > 1
+    assert loss(temperature) <= min(loss(temperature * 1.02), loss(temperature / 1.02)) < loss(1)
+    # It divides the bundle's logits, live and in the figures alike.
+    windows = validation.features()
+    np.testing.assert_allclose(loaded.probabilities(windows), softmax(logits / temperature), atol=1e-5)
+    nll = -np.log(softmax(logits / temperature)[np.arange(len(truth)), truth]).mean()
+    assert figures["windows"]["nll"] == pytest.approx(nll, abs=1e-4)

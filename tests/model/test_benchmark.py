@@ -1,0 +1,411 @@
+"""A benchmark of few clips, from the command line to its table; figures computed again from the pieces."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from moving_bodies import LABELS, Body, labelled_set
+
+from beam_jobs.errors import UserError
+from model import benchmark, contenders, crossval, results
+from model.__main__ import main
+
+SEEDS, FOLDS = 2, 2
+QUICK = {
+    "network": {"name": "conv", "filters": 8, "dense_units": 8, "dilations": [1]},
+    "training": {"epochs": 1, "max_windows_per_clip": 4},
+}
+
+
+def command(tables: str, output: pathlib.Path, *more: str) -> list[str]:
+    return [
+        *("benchmark", "--tables", tables, "--output", str(output), "--rows", "nearest_poses", "--processes", "1"),
+        *("--folds", str(FOLDS), "--seeds", str(SEEDS), *more),
+    ]
+
+
+@pytest.fixture(scope="module")
+def output(real_tables, tmp_path_factory) -> pathlib.Path:
+    """Of the command, for `nearest_poses`, by group and at random."""
+    folder = tmp_path_factory.mktemp("benchmark") / "results"
+    assert main(command(real_tables, folder)) == 0
+    return folder
+
+
+@pytest.fixture
+def plan(real_tables, tmp_path) -> benchmark.Plan:
+    """Of fits in this process; idlers of the same tables stand for drawn athletes."""
+    return benchmark.Plan(real_tables, real_tables, "", 4, FOLDS, str(tmp_path / "pieces"))
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """This process's TensorFlow is in use already: how many threads it takes can no longer be said."""
+    monkeypatch.setattr(benchmark, "_one_thread", lambda: None)
+
+
+def pieces_of(output: pathlib.Path) -> dict[str, float]:
+    """The names of pieces, and when they were written."""
+    return {str(file.relative_to(output / "pieces")): file.stat().st_mtime_ns for file in output.rglob("*.npz")}
+
+
+def nll(logits: np.ndarray, truth: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Of each window, by its definition."""
+    wide = logits.astype(np.float64) / temperature
+    return np.log(np.exp(wide).sum(axis=1)) - wide[np.arange(len(truth)), truth]
+
+
+def test_pieces_and_results_are_files(output):
+    group = {f"nearest_poses/group_{seed}_{fold}.npz" for seed in range(SEEDS) for fold in range(FOLDS)}
+    # At random, one seed is enough to show the leak.
+    assert set(pieces_of(output)) == group | {f"nearest_poses/random_0_{fold}.npz" for fold in range(FOLDS)}
+    found = json.loads((output / "results.json").read_text())
+    # Five people's three exercises; of 45 rows, 11 windows end at 12, 15, ... 42, where there is a person.
+    assert (found["num_clips"], found["num_groups"], found["labels"]) == (15, 5, list(LABELS))
+    assert 15 * 10 <= found["num_windows"] <= 15 * 11
+    lines = (output / "results.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| **")]
+    assert len(rows) == 1 and rows[0].startswith("| **nearest_poses**: nearest poses")
+    mean = found["rows"]["group"]["nearest_poses"]["mean"]
+    random = found["rows"]["random"]["nearest_poses"]["mean"]
+    assert f"| {mean['window_accuracy']:.1%} ± " in rows[0]
+    assert f"| {random['window_accuracy']:.1%}, {random['window_nll']:.2f} |" in rows[0]
+    # Every line of the table has as many cells.
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_figures_are_those_of_the_pieces(output, real_tables):
+    """The same from the pieces, by other formulas."""
+    plan = benchmark.Plan(real_tables, "", "", 4, FOLDS, str(output / "pieces"))
+    clips = benchmark.clips(plan)
+    truth, clip = clips.truth, clips.data.clip
+    row = json.loads((output / "results.json").read_text())["rows"]["group"]["nearest_poses"]
+    assert len(row["seeds"]) == SEEDS
+    accuracies, minutes = [], []
+    for seed in range(SEEDS):
+        folds = [np.load(output / "pieces" / f"nearest_poses/group_{seed}_{fold}.npz") for fold in range(FOLDS)]
+        windows = np.concatenate([fold["windows"] for fold in folds])
+        # Every window of a known class is answered once.
+        assert sorted(windows) == np.flatnonzero(truth >= 0).tolist()
+        logits = np.concatenate([fold["logits"] for fold in folds])
+        right = logits.argmax(axis=1) == truth[windows]
+        one = row["seeds"][seed]
+        assert one["windows"]["accuracy"] == pytest.approx(right.mean())
+        assert one["uncalibrated"]["windows"]["nll"] == pytest.approx(nll(logits, truth[windows]).mean(), rel=1e-5)
+        calibrated = 0.0
+        for own, other, temperature in zip(folds, reversed(folds), one["temperatures"], strict=True):
+            of_other = truth[other["windows"]]
+            weights = 1 / np.bincount(clip[other["windows"]])[clip[other["windows"]]]
+
+            def loss(value, other=other, of_other=of_other, weights=weights):
+                return float(np.average(nll(other["logits"], of_other, value), weights=weights))
+
+            # Of two folds, the other one's answers set the temperature: none near it suits them better (0.05 is the
+            # least that there is).
+            assert loss(temperature) <= min(loss(max(temperature * 0.98, 0.05)), loss(temperature * 1.02))
+            calibrated += nll(own["logits"], truth[own["windows"]], temperature).sum()
+        # Temperatures are written with three digits.
+        assert one["windows"]["nll"] == pytest.approx(calibrated / len(windows), rel=1e-2)
+        # A clip's answer is the mean of its windows' calibrated probabilities.
+        powers = np.exp(logits / np.repeat(one["temperatures"], [len(fold["windows"]) for fold in folds])[:, None])
+        probabilities = powers / powers.sum(axis=1, keepdims=True)
+        answered = [
+            probabilities[clip[windows] == index].mean(axis=0).argmax() == truth[clip == index][0]
+            for index in np.unique(clip[windows])
+        ]
+        assert len(answered) == 15 and one["clips"]["accuracy"] == pytest.approx(np.mean(answered))
+        accuracies.append(right.mean())
+        minutes.append(sum(float(fold["minutes"]) for fold in folds))
+    assert row["mean"]["window_accuracy"] == pytest.approx(np.mean(accuracies))
+    assert row["standard_deviation"]["window_accuracy"] == pytest.approx(np.std(accuracies))
+    assert row["mean"]["minutes"] == pytest.approx(np.mean(minutes))
+    # Three exercises that look nothing like each other, three clips of fifteen under a wrong name.
+    assert 0.6 < row["mean"]["clip_accuracy"] < 0.9
+    assert max(max(one["temperatures"]) for one in row["seeds"]) > 0.1
+
+
+def test_what_is_done_is_not_done_again_and_what_is_missing_is(output, real_tables):
+    before, first = pieces_of(output), (output / "results.json").read_text()
+    lost = output / "pieces" / "nearest_poses" / "group_1_0.npz"
+    with np.load(lost) as kept:
+        logits = kept["logits"]
+    lost.unlink()
+    assert main(command(real_tables, output)) == 0
+    after = pieces_of(output)
+    assert set(after) == set(before)
+    assert [name for name in before if after[name] != before[name]] == ["nearest_poses/group_1_0.npz"]
+    with np.load(lost) as kept:
+        np.testing.assert_allclose(kept["logits"], logits, atol=1e-6)
+    assert main(command(real_tables, output)) == 0
+    assert pieces_of(output) == after
+
+    def without_minutes(text: str) -> dict:
+        return json.loads(text, object_hook=lambda value: {k: v for k, v in value.items() if k != "minutes"})
+
+    assert without_minutes((output / "results.json").read_text()) == without_minutes(first)
+
+
+def test_pieces_of_other_folds_are_not_taken_for_these(output, real_tables, capsys):
+    """Two of two folds are no two of three: together they would answer some windows twice and some never."""
+    arguments = command(real_tables, output, "--splits", "group")
+    arguments[arguments.index("--folds") + 1] = "3"
+    arguments += ["--work", str(output.parent / "copy")]
+    folder = output.parent / "copy" / "nearest_poses"
+    folder.mkdir(parents=True)
+    for seed in range(SEEDS):
+        for fold in range(3):
+            source = output / "pieces" / "nearest_poses" / f"group_{seed}_{min(fold, 1)}.npz"
+            (folder / f"group_{seed}_{fold}.npz").write_bytes(source.read_bytes())
+    assert main(arguments) == 1
+    told = capsys.readouterr().err
+    assert "nearest_poses/group_0_0.npz" in told and "--work" in told and "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--rows", "nearest_pose"], "--rows: 'nearest_pose' is unknown; expected some of rivals, networks"),
+        (["--rows", "nearest_poses", "default"], "--rows default learns from drawn athletes; expected their tables"),
+        (["--athletes", "{none}"], "--athletes: {none} does not exist"),
+        (["--native", "{none}"], "--native: {none} does not exist"),
+        (["--tables", "{none}"], "--tables: {none} does not exist"),
+        (["--folds", "1"], "--folds: 1; expected 2 or more"),
+        (["--seeds", "0"], "--seeds: 0; expected 1 or more"),
+        (["--min_clips", "1"], "--min_clips: 1; expected 2 or more"),
+        (["--processes", "0"], "--processes: 0; expected 1 or more"),
+        (["--output", "gs://bucket/results"], "--output: gs://bucket/results is remote"),
+        (["--work", "gs://bucket/pieces"], "--work: gs://bucket/pieces is remote"),
+        (["--splits", "random"], "--splits: expected group among them"),
+    ],
+)
+def test_mistakes_are_told(real_tables, tmp_path, capsys, more, said):
+    none = str(tmp_path / "none")
+    assert main(command(real_tables, tmp_path / "out", *(part.format(none=none) for part in more))) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and said.format(none=none) in told and "Traceback" not in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--folds", "6"], "has 5 groups, and no class of more than 5 clips; expected as many as the 6 folds"),
+        (["--min_clips", "6"], "has 0 classes with 6 clips or more"),
+    ],
+)
+def test_tables_that_cannot_be_split_are_told_before_a_fit(real_tables, tmp_path, capsys, more, said):
+    assert main(command(real_tables, tmp_path / "out", *more)) == 1
+    told = capsys.readouterr().err
+    assert said in told and "Traceback" not in told and not (tmp_path / "out").exists()
+
+
+def test_flags_that_are_none_are_refused(real_tables, tmp_path, capsys):
+    for flag in ("--splits=video", "--folds=two", "--fold=2"):
+        with pytest.raises(SystemExit) as caught:
+            main(command(real_tables, tmp_path / "out", flag))
+        assert caught.value.code == 2 and flag.split("=")[0] in capsys.readouterr().err
+
+
+def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path):
+    from model import options
+
+    flags = ["benchmark", "--tables", real_tables, "--output", str(tmp_path)]
+    without = options.parse(flags).rows
+    # The rows of the README's table that train on the clips alone.
+    assert without == [*contenders.RIVALS, *contenders.NETWORKS, *contenders.ABLATION]
+    assert options.parse([*flags, "--athletes", real_tables]).rows == [*without, *contenders.ATHLETE_ROWS]
+    # A row that stands in two of the groups that are named comes once.
+    assert options.parse([*flags, "--rows", "extra_trees", "rivals"]).rows == [
+        "extra_trees",
+        *(row for row in contenders.RIVALS if row != "extra_trees"),
+    ]
+
+
+def test_pieces_are_counted():
+    named = [(p.row, p.split, p.seed, p.fold) for p in benchmark.pieces(["tcn"], ["group", "random"], 2, 2)]
+    assert named == [
+        *(("tcn", "group", 0, 0), ("tcn", "group", 0, 1), ("tcn", "random", 0, 0), ("tcn", "random", 0, 1)),
+        *(("tcn", "group", 1, 0), ("tcn", "group", 1, 1)),
+    ]
+    # Who learns from athletes alone has seen none of the clips: one fit a seed answers all, and no split is random.
+    alone = benchmark.pieces(["athletes alone"], ["group", "random"], 2, 5)
+    assert [(p.split, p.seed, p.fold) for p in alone] == [("group", 0, 0), ("group", 1, 0)]
+
+
+def noisy_answers(found: crossval.LabelledSet, fold: np.ndarray) -> np.ndarray:
+    """Logits that favour the truth, more or less sure of themselves by fold; NaN where not tested."""
+    logits = np.random.default_rng(1).normal(0, 1, (len(fold), 3))
+    logits[np.arange(len(fold)), found.truth] += 2
+    logits *= np.array([1, 4, 9])[fold][:, None]
+    return np.where(fold[:, None] >= 0, logits, np.nan).astype(np.float32)
+
+
+def test_a_folds_own_answers_have_no_part_in_its_temperature():
+    people = tuple(Body(label, f"p{who}") for who in range(6) for label in LABELS)
+    found = labelled_set((*people, Body("wave", "w")), LABELS)
+    fold = crossval.folds(found, 3, 0, "group")
+    logits = noisy_answers(found, fold)
+    probabilities, temperatures = benchmark.calibrated(logits, fold, found)
+    assert np.array_equal(np.isfinite(probabilities).all(axis=1), fold >= 0)
+    np.testing.assert_allclose(probabilities[fold >= 0].sum(axis=1), 1)
+    truth = np.where(fold == 0, (found.truth + 1) % 3, found.truth)
+    again, others = benchmark.calibrated(logits, fold, dataclasses.replace(found, truth=truth))
+    assert others[0] == temperatures[0]
+    np.testing.assert_array_equal(again[fold == 0], probabilities[fold == 0])
+    # The others' are from fold 0's answers, too, which now are wrong: they are surer than they should be.
+    assert others[1] > temperatures[1] * 1.2 and others[2] > temperatures[2] * 1.2
+    for number, temperature in enumerate(temperatures):
+        powers = np.exp(logits[fold == number].astype(np.float64) / temperature)
+        expected = powers / powers.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(probabilities[fold == number], expected, rtol=1e-5)
+
+
+def test_one_fit_of_all_clips_has_no_temperature():
+    found = labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS)
+    fold = np.zeros(len(found.truth), np.int32)
+    logits = noisy_answers(found, fold)
+    probabilities, temperatures = benchmark.calibrated(logits, fold, found)
+    assert temperatures == []
+    np.testing.assert_allclose(-np.log(probabilities[np.arange(len(fold)), found.truth]), nll(logits, found.truth))
+
+
+def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
+    """The project's own row in small: a class for none of the exercises, learned from who does none."""
+    row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True, probed=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
+    for piece in benchmark.pieces(["tiny"], ["group"], 1, FOLDS):
+        benchmark.work(plan, piece)
+    output = pathlib.Path(plan.work).parent / "results"
+    results.write(plan, str(output), ["tiny"], ["group"], 1)
+    found = json.loads((output / "results.json").read_text())
+    clips = benchmark.clips(plan)
+    pieces = [np.load(pathlib.Path(plan.work) / f"tiny/group_0_{fold}.npz") for fold in range(FOLDS)]
+    for piece in pieces:
+        # Three exercises, and none of them.
+        assert piece["logits"].shape == (len(piece["windows"]), 4)
+        assert np.isfinite(piece["logits"]).all() and piece["logits"].std() > 0
+    probed = found["probes"]
+    assert probed["row"] == "tiny" and "legs hang" in probed["degraded"] and "missing 40%" in probed["degraded"]
+    windows = np.concatenate([piece["windows"] for piece in pieces])
+    answers = np.concatenate([piece["logits"] for piece in pieces]).argmax(axis=1)
+    as_they_are = probed["degraded"]["as they are"]
+    assert as_they_are["window_accuracy"] == pytest.approx((answers == clips.truth[windows]).mean())
+    missing = benchmark.probe_sets(plan)["missing 40%"]
+    right = [
+        piece["missing 40%/logits"].argmax(axis=1) == missing.truth[piece["missing 40%/windows"]] for piece in pieces
+    ]
+    assert probed["degraded"]["missing 40%"]["window_accuracy"] == pytest.approx(np.concatenate(right).mean())
+    # Two idlers and one who waves; of the idlers one is in the test split, the only one whom nobody is trained on.
+    assert probed["unknown"]["unknown exercises"]["num_windows"] == (clips.truth < 0).sum()
+    assert probed["unknown"]["drawn idlers"]["num_windows"] == 11
+    # How often a known window scores above an unknown one, counted; the score is 1 - the probability of none.
+    aurocs = []
+    for piece in pieces:
+        known, strange = (1 - crossval.softmax(piece[name])[:, 3] for name in ("logits", "unknown exercises/logits"))
+        above = (known[:, None] > strange).mean() + (known[:, None] == strange).mean() / 2
+        aurocs.append(above)
+    assert probed["unknown"]["unknown exercises"]["auroc"] == pytest.approx(np.mean(aurocs))
+    text = (output / "results.md").read_text()
+    assert "| **tiny**: tiny |" in text and "| mirrored |" in text and "| drawn idlers | 11 |" in text
+
+
+def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypatch):
+    """Tables of known exercises alone: nobody is there to be told from them."""
+    row = contenders.Contender("tiny", rival="nearest_poses", probed=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
+    clips = benchmark.clips(plan)
+    known = dataclasses.replace(clips, data=clips.data.select(clips.truth >= 0), truth=clips.truth[clips.truth >= 0])
+    monkeypatch.setattr(benchmark, "clips", lambda plan: known)
+    monkeypatch.setattr(benchmark, "probe_sets", lambda plan: {"unknown exercises": known, "unchanged": known})
+    for piece in benchmark.pieces(["tiny"], ["group"], 1, FOLDS):
+        benchmark.work(plan, piece)
+    output = pathlib.Path(plan.work).parent / "results"
+    results.write(plan, str(output), ["tiny"], ["group"], 1)
+    found = json.loads((output / "results.json").read_text())["probes"]
+    assert found["unknown"] == {} and set(found["degraded"]) == {"as they are", "unchanged"}
+    # Asked about the same clips unchanged, it answers the same.
+    assert found["degraded"]["unchanged"] == found["degraded"]["as they are"]
+    assert "AUROC" not in (output / "results.md").read_text()
+
+
+@pytest.fixture
+def fits(monkeypatch) -> list[tuple]:
+    """What networks would be trained on, and from which weights; a window's answer is its last row and the seed."""
+    asked = []
+
+    def fit(train, settings, start_from=None):
+        asked.append((train, settings, start_from))
+        num = len(train.labels)
+        return crossval.Fitted(
+            lambda rows: rows[:, -1, :num] + settings.seed, train.standard, 0.25, [np.array(len(asked))]
+        )
+
+    monkeypatch.setattr(crossval, "fit_network", fit)
+    return asked
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_athletes_alone_answer_every_clip(plan, in_process, fits, seed):
+    benchmark.work(plan, benchmark.Piece("athletes alone", "group", seed, 0))
+    ((train, settings, start_from),) = fits
+    assert settings.seed == seed and start_from is None
+    clips = benchmark.clips(plan)
+    # Their tables are the clips' own here: everybody who does an exercise, and nobody of the clips beside them.
+    assert len(train.data) == (clips.truth >= 0).sum() and train.labels == LABELS
+    logits, fold, minutes = benchmark.read(plan, clips, "athletes alone", "group", seed)
+    assert np.array_equal(np.isfinite(logits).all(axis=1), clips.truth >= 0)
+    assert set(fold) == {-1, 0} and minutes == 0.25
+    window = int(np.flatnonzero(clips.truth >= 0)[5])
+    last = train.standard.apply(clips.physical)[clips.data.positions[window, -1], :3]
+    np.testing.assert_allclose(logits[window], last + seed, rtol=1e-6)
+
+
+def test_networks_answer_together(plan, in_process, fits):
+    """Of successive seeds: 2, 1002 and 2002 are 1002 in the mean."""
+    benchmark.work(plan, benchmark.Piece("conv, 3 networks", "group", 2, 1))
+    assert [settings.seed for _, settings, _ in fits] == [2, 1002, 2002]
+    clips = benchmark.clips(plan)
+    fold = crossval.folds(clips, FOLDS, 2, "group")
+    for train, _, _ in fits:
+        assert train.data.groups() == clips.data.groups(np.flatnonzero(fold == 0))
+    with np.load(pathlib.Path(plan.work) / "conv, 3 networks/group_2_1.npz") as kept:
+        assert kept["windows"].tolist() == np.flatnonzero(fold == 1).tolist()
+        last = fits[0][0].standard.apply(clips.physical)[clips.data.positions[kept["windows"], -1], :3]
+        np.testing.assert_allclose(kept["logits"], last + 1002, atol=1e-3)
+        assert kept["minutes"] == 0.75
+
+
+def test_athletes_before_the_clips(plan, in_process, fits):
+    benchmark.work(plan, benchmark.Piece("athletes, then clips", "group", 0, 1))
+    (first, _, from_nothing), (second, _, start) = fits
+    clips = benchmark.clips(plan)
+    fold = crossval.folds(clips, FOLDS, 0, "group")
+    assert len(first.data) == (clips.truth >= 0).sum() and from_nothing is None
+    # Then the clips alone, from those weights, and features mean the same in both.
+    assert len(second.data) == (fold == 0).sum() and start == [np.array(1)]
+    np.testing.assert_array_equal(second.standard.mean, first.standard.mean)
+    rows = np.setdiff1d(clips.data.positions[fold == 0], 0)
+    np.testing.assert_allclose(first.standard.mean, np.nanmean(clips.physical[rows].astype(float), axis=0))
+
+
+@pytest.mark.parametrize("athletes", ["mixed", "none"])
+def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch, athletes):
+    row = contenders.Contender("tiny", changes=QUICK, athletes=athletes, unknown=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
+    benchmark.work(plan, benchmark.Piece("tiny", "group", 0, 0))
+    ((train, _, _),) = fits
+    clips = benchmark.clips(plan)
+    kept = int((crossval.folds(clips, FOLDS, 0, "group") == 1).sum())
+    assert train.labels == (*LABELS, "none")
+    idlers = {train.data.clips[clip].group for clip in train.data.clip[train.truth == 3]}
+    # Not the one of the test split, and not the clips' own, who are of no class.
+    assert idlers == {"idler_1"}
+    drawn = int((clips.truth >= 0).sum()) if athletes == "mixed" else 0
+    assert (train.truth < 3).sum() == kept + drawn and (train.truth == 3).sum() == 11
+
+
+def test_athletes_that_are_missing_are_named(plan, in_process):
+    with pytest.raises(UserError, match="expected their tables as --athletes"):
+        benchmark.work(dataclasses.replace(plan, athletes=""), benchmark.Piece("athletes alone", "group", 0, 0))
