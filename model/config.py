@@ -121,16 +121,16 @@ class TrainingConfig:
       ema_momentum: the weights that are kept are an exponential average over steps with this momentum; 0: the last.
     """
 
-    epochs: int = 60
+    epochs: int = 30
     patience: int = 12
     batch_size: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     finetune_epochs: int = 20
     finetune_learning_rate: float = 1e-4
     weight_decay: float = 1e-3
     label_smoothing: float = 0.1
     class_weights: bool = True
-    max_windows_per_clip: int = 32
+    max_windows_per_clip: int = 16
     ema_momentum: float = 0.99
     temperature: float = 0.0
 

@@ -54,12 +54,9 @@ NO_AUGMENTATION: dict[str, Any] = {
     "noise": 0.0,
 }
 
-# Half the windows and epochs of the default: for comparing, on two cores.
-QUICK: dict[str, Any] = {"training": {"epochs": 30, "max_windows_per_clip": 16, "learning_rate": 0.002}}
-
 
 def _network(about: str, name: str = "conv", changes: Mapping[str, Any] | None = None, **kwargs: Any) -> Contender:
-    return Contender(about, changes=merged(merged(QUICK, {"network": {"name": name}}), changes or {}), **kwargs)
+    return Contender(about, changes=merged({"network": {"name": name}}, changes or {}), **kwargs)
 
 
 def _augmented(about: str, **changes: Any) -> Contender:
