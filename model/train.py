@@ -64,7 +64,8 @@ def read(tables_path: str, settings: config.Config, also: Sequence[str] = (), ev
       everything: train on every clip of `tables_path`, whatever its split.
 
     Raises:
-      UserError: where a split is empty, or further tables were made by another transform graph.
+      UserError: where a split is empty, or further tables were made by another transform graph or have groups of the
+        validation split.
     """
     if everything:
         train, validation = dataset.load(tables_path, None, settings.window), None
@@ -91,6 +92,11 @@ def read(tables_path: str, settings: config.Config, also: Sequence[str] = (), ev
             )
         parts.append(dataset.load(path, None, settings.window))
         _check_labelled(path, "whole", parts[-1], settings)
+        if shared := sorted(validation.groups() & parts[-1].groups() if validation is not None else ()):
+            raise UserError(
+                f"--also {path} has {len(shared)} groups of the validation split of {tables_path} (such as "
+                f"'{shared[0]}'); expected other people: the same ones would be trained on and stopped by."
+            )
         landmarks.append(dataset.load_landmarks(path, parts[-1]))
     return Material(dataset.joined(parts), dataset.joined_rows(landmarks), validation)
 

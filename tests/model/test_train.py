@@ -282,6 +282,16 @@ def test_further_tables_of_another_transform_graph_are_refused(made, made_tables
     assert not (tmp_path / "bundle").exists()
 
 
+def test_further_tables_of_people_to_stop_by_are_refused(made, made_tables, further_clips, tmp_path):
+    graph = f"{made_tables}/transform_fn/transform_fn"
+    clips = [*further_clips, made.Clip("again", "squat", group="validation/squat_1")]
+    further = made.tables(tmp_path / "further", clips, transform_fn=graph)
+    with pytest.raises(UserError, match=r"has 1 groups of the validation split .* \(such as 'validation/squat_1'\)"):
+        train.read(made_tables, config.Config(), [further])
+    # Where everything is trained on, nobody is stopped by.
+    assert len(train.read(made_tables, config.Config(), [further], everything=True).train.clips) == 27 + 4
+
+
 def test_everything_is_trained_on_and_nothing_stops_it(made_tables, tmp_path, quick_config):
     settings = config.from_dict({"training": {"epochs": 2, "patience": 1, "temperature": 2.0}}, quick_config)
     assert train.train(made_tables, str(tmp_path / "bundle"), settings, everything=True) == {}
