@@ -19,6 +19,9 @@ from model import augmentation, bundle, config, dataset, end_to_end, evaluate, m
 from model.batches import Batches
 from model.callbacks import Checkpoint, Progress
 
+# The surest that a validation split may make a network.
+_LOWEST_TEMPERATURE = 0.5
+
 
 @dataclasses.dataclass(frozen=True)
 class _Split:
@@ -260,7 +263,9 @@ def _logits(network: keras.Model, data: dataset.Windows) -> np.ndarray:
 def _temperature(logits: np.ndarray, validation: _Split) -> float:
     """What divides the logits so that the validation split's probabilities fit best; every clip counts the same."""
     known = validation.data.clip
-    return metrics.temperature(logits, validation.truth, 1 / np.bincount(known)[known])
+    found = metrics.temperature(logits, validation.truth, 1 / np.bincount(known)[known])
+    # Where nearly every window is right, the best fit would make all answers certain; a few clips cannot say that much.
+    return max(found, _LOWEST_TEMPERATURE)
 
 
 def make(
@@ -330,7 +335,10 @@ def make(
         temperature, figures = settings.training.temperature or 1.0, {}
         if data.validation is not None and validation is not None:
             logits = _logits(network, data.validation)
-            if not settings.training.temperature:
+            if best_epoch == 0 and before is not None:
+                # The weights are as they were: so are the probabilities.
+                temperature = before.get("temperature", 1.0)
+            elif not settings.training.temperature:
                 temperature = _temperature(logits[data.validation.labels(labels) >= 0], validation)
             probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits / temperature))
             figures = evaluate.judge(data.validation, probabilities, labels).figures()
