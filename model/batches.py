@@ -85,9 +85,13 @@ class Batches(keras.utils.PyDataset):
         random = np.random.default_rng([self._seed, self._epoch, index])
         num = len(arrays[0])
         share, other = random.beta(self._mixup, self._mixup, num).astype(np.float32), random.permutation(num)
-        shares = [share.reshape(-1, *(1,) * (array.ndim - 1)) for array in arrays]
-        blended = [s * array + (1 - s) * array[other] for s, array in zip(shares, arrays, strict=True)]
-        return blended[0], blended[1], blended[2]
+        features, answers, weights = arrays
+        share = share.reshape(-1, 1)
+        both = np.stack([share[:, 0] * weights, (1 - share[:, 0]) * weights[other]])
+        # Each of the two answers weighs what it would alone: a rare class does not lend its weight to the other one.
+        parts = (both / both.sum(axis=0))[..., None]
+        blended = share[..., None] * features + (1 - share[..., None]) * features[other]
+        return blended, parts[0] * answers + parts[1] * answers[other], both.sum(axis=0)
 
     def on_epoch_end(self) -> None:
         """Draws the next epoch."""

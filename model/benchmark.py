@@ -9,6 +9,8 @@ import collections
 import concurrent.futures
 import dataclasses
 import functools
+import hashlib
+import json
 import multiprocessing
 import os
 import sys
@@ -21,7 +23,7 @@ from tqdm import tqdm
 from beam_jobs import storage
 from beam_jobs.errors import UserError
 from beam_jobs.labels import NO_EXERCISE
-from model import config, contenders, crossval, metrics
+from model import config, contenders, crossval, dataset, metrics
 from model.contenders import Contender
 
 
@@ -99,11 +101,12 @@ def work(plan: Plan, piece: Piece) -> None:
     row = contenders.ROWS[piece.row]
     found = clips(plan)
     fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
-    if row.unknown:
+    if row.unknown and NO_EXERCISE not in found.labels:
         found = dataclasses.replace(found, labels=(*found.labels, NO_EXERCISE))
     tested = _tested(plan, piece, found)
     fits = fit(plan, row, found, (fold >= 0) & (fold != piece.fold), piece.seed)
     kept: dict[str, Any] = {
+        "made_by": _made_by(plan, row),
         "windows": tested,
         "logits": _mean_logits(fits, found, tested),
         "minutes": sum(one.minutes for one in fits),
@@ -119,6 +122,19 @@ def work(plan: Plan, piece: Piece) -> None:
         np.savez_compressed(opened, **kept)
 
 
+def _made_by(plan: Plan, row: Contender) -> str:
+    """What a piece depends on beside its fold: the contender's configuration, the tables, the athletes, the probes."""
+    everything = {
+        "row": dataclasses.asdict(row),
+        "config": config.to_dict(settings_of(row, 0)) if not row.rival else None,
+        "tables": dataset.fingerprint(plan.tables),
+        "labels": clips(plan).labels,
+        "athletes": dataset.fingerprint(plan.athletes) if row.athletes != "none" else None,
+        "probes": [plan.athletes, plan.native] if row.probed else None,
+    }
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
 def _tested(plan: Plan, piece: Piece, found: crossval.LabelledSet) -> np.ndarray:
     """The windows that a piece answers."""
     fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
@@ -129,7 +145,7 @@ def _tested(plan: Plan, piece: Piece, found: crossval.LabelledSet) -> np.ndarray
 
 def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarray, seed: int) -> list[crossval.Fitted]:
     """Fits a contender to some of the clips' windows."""
-    others = [_athletes(plan, found.labels)] if row.athletes != "none" or row.unknown else []
+    others = [_athletes(plan, found.labels)] if row.athletes != "none" else []
     if row.rival:
         return [_fit_rival(row.rival, crossval.training_clips(found, keep), seed)]
     fits = []
@@ -145,9 +161,7 @@ def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarra
                 fits.append(first)
                 continue
             start = first.weights
-        mixed = others if row.athletes == "mixed" or row.unknown else []
-        if row.unknown and row.athletes != "mixed":
-            mixed = [crossval.only(others[0], NO_EXERCISE)]
+        mixed = others if row.athletes == "mixed" else []
         fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed), settings, start))
     return fits
 
@@ -224,6 +238,10 @@ def run(args: argparse.Namespace) -> None:
     _check(plan)
     todo = pieces(args.rows, args.splits, args.seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
+    for row in {piece.row for piece in todo if piece not in missing}:
+        # Before an hour of fits, rather than after it.
+        kept = next(piece for piece in todo if piece.row == row and piece not in missing)
+        _read_piece(plan, clips(plan), kept)
     context = multiprocessing.get_context("spawn")
     with (
         concurrent.futures.ProcessPoolExecutor(args.processes, mp_context=context) as pool,
@@ -239,10 +257,31 @@ def run(args: argparse.Namespace) -> None:
             for future in concurrent.futures.as_completed(futures):
                 future.result()
                 bar.update()
+        except concurrent.futures.process.BrokenProcessPool:
+            raise UserError(
+                "A process died, of too little memory perhaps. What was finished is kept: run the same command again, "
+                "with fewer --processes."
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            # A fit takes minutes; nobody who stops waits for those under way.
+            for process in multiprocessing.active_children():
+                process.terminate()
             raise
     results.write(plan, args.output, args.rows, args.splits, args.seeds)
+
+
+def _read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[str, np.ndarray]:
+    file = os.path.join(plan.work, piece.file)
+    with np.load(file) as kept:
+        arrays = {name: kept[name] for name in ("made_by", "windows", "logits", "minutes")}
+    ours = str(arrays["made_by"]) == _made_by(plan, contenders.ROWS[piece.row])
+    if not ours or not np.array_equal(arrays["windows"], _tested(plan, piece, found)):
+        raise UserError(
+            f"{file} is of other tables, classes (--min_clips), --folds, athletes or settings; expected a piece of "
+            "this benchmark. Choose another --work, or remove that folder."
+        )
+    return arrays
 
 
 def read(
@@ -251,22 +290,17 @@ def read(
     """A contender's logits of all windows (NaN where not tested), the fold of each, and the minutes of all folds.
 
     Raises:
-      UserError: if a piece is of other windows: of other tables, classes or folds.
+      UserError: if a piece is of other tables, classes, folds or settings.
     """
     logits, fold, minutes = None, np.full(len(found.truth), -1), 0.0
     for number in range(_num_folds(row, plan.num_folds)):
         piece = Piece(row, split, seed, number)
-        with np.load(os.path.join(plan.work, piece.file)) as kept:
-            if not np.array_equal(kept["windows"], _tested(plan, piece, found)):
-                raise UserError(
-                    f"{os.path.join(plan.work, piece.file)} is of other tables, classes (--min_clips) or --folds; "
-                    "expected a piece of this benchmark. Choose another --work, or remove that folder."
-                )
-            if logits is None:
-                logits = np.full((len(found.truth), kept["logits"].shape[1]), np.nan, np.float32)
-            logits[kept["windows"]] = kept["logits"]
-            fold[kept["windows"]] = number
-            minutes += float(kept["minutes"])
+        kept = _read_piece(plan, found, piece)
+        if logits is None:
+            logits = np.full((len(found.truth), kept["logits"].shape[1]), np.nan, np.float32)
+        logits[kept["windows"]] = kept["logits"]
+        fold[kept["windows"]] = number
+        minutes += float(kept["minutes"])
     assert logits is not None
     return logits, fold, minutes
 

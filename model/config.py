@@ -220,6 +220,21 @@ def from_dict(values: Mapping[str, Any], default: Config | None = None) -> Confi
     return _from_dict(Config, values, "", default or Config(), "--config")
 
 
+# What a configuration of 0.1.0 leaves out, it did without.
+_BEFORE = Config(
+    training=TrainingConfig(ema_momentum=0.0, temperature=1.0),
+    augmentation=AugmentationConfig(
+        mirror_probability=0.0,
+        max_yaw_degrees=0.0,
+        tilt_degrees=0.0,
+        scale=0.0,
+        offset=0.0,
+        jitter=0.0,
+        max_stretch=0.0,
+    ),
+)
+
+
 def of_bundle(metadata: Mapping[str, Any], bundle_path: str) -> Config:
     """The configuration that a bundle was made with.
 
@@ -227,7 +242,7 @@ def of_bundle(metadata: Mapping[str, Any], bundle_path: str) -> Config:
       UserError: naming the bundle, if this version cannot read it.
     """
     try:
-        return _from_dict(Config, metadata["config"], "", Config(), f"{bundle_path}: the configuration in bundle.json")
+        return _from_dict(Config, metadata["config"], "", _BEFORE, f"{bundle_path}: the configuration in bundle.json")
     except UsageError as error:
         raise UserError(f"{error} Copy the bundle again, or fine-tune it with the version that wrote it.") from None
 

@@ -30,6 +30,10 @@ class Contender:
     probed: bool = False
     num_networks: int = 1
 
+    def __post_init__(self) -> None:
+        if self.athletes not in ATHLETES or (self.unknown and self.athletes != "mixed"):
+            raise ValueError(f"athletes is {self.athletes!r}; expected one of {ATHLETES}, mixed for the unknown.")
+
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `changes` in it, level by level."""
@@ -40,7 +44,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return found
 
 
-# The notebook project's recipe: no augmentation, no smoothing, every window, the last weights.
+# The notebook project's recipe: none of this.
 NO_AUGMENTATION: dict[str, Any] = {
     "mirror_probability": 0.0,
     "max_yaw_degrees": 0.0,
@@ -65,9 +69,18 @@ def _augmented(about: str, **changes: Any) -> Contender:
 
 RIVALS = {
     "seed": _network(
-        "the seed's network and recipe",
+        "the seed's network and recipe: every window, no augmentation, no smoothing, the last weights",
         "tcn",
-        {"augmentation": NO_AUGMENTATION, "training": {"label_smoothing": 0.0, "ema_momentum": 0.0}},
+        {
+            "augmentation": NO_AUGMENTATION,
+            "training": {
+                "label_smoothing": 0.0,
+                "ema_momentum": 0.0,
+                "max_windows_per_clip": 0,
+                "epochs": 15,
+                "learning_rate": 0.001,
+            },
+        },
     ),
     "logistic_regression": Contender("logistic regression on statistics of a window", rival="logistic_regression"),
     "extra_trees": Contender("extra trees on statistics of a window", rival="extra_trees"),

@@ -1,6 +1,7 @@
 """Feature tables to windows. Clips are split by group, in the table; windows are cut within a clip, by the one rule."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -191,6 +192,11 @@ def load_landmarks(tables_path: str, data: Windows) -> np.ndarray:
     """
     table, columns = tables.LANDMARKS, tables.landmark_columns(fingerprint(tables_path)["coordinates"])
     if not storage.table_files(tables_path, table):
+        print(
+            f"warning: {tables_path} has no landmarks; training augments the normalised ones, whose scale may change "
+            "from row to row. Better: let extract and features write to one folder.",
+            file=sys.stderr,
+        )
         table, columns = tables.NORMALIZED, tables.NORMALIZED.column_names
     wanted = pc.field("video_id").isin(sorted({clip.video_id for clip in data.clips}))
     read = storage.read_table(tables_path, table, [*_COLUMNS[:3], *columns], filter=wanted).combine_chunks()
@@ -214,12 +220,21 @@ def load_landmarks(tables_path: str, data: Windows) -> np.ndarray:
 
 
 def load_physical(tables_path: str, data: Windows) -> np.ndarray:
-    """The features of `data` in their own units, before they were standardised: float32, (1 + R, 189), NaN included."""
+    """The features of `data` in their own units, before they were standardised: float32, (1 + R, 189), NaN included.
+
+    Raises:
+      UserError: if a table is missing, or its rows are not those of `data`.
+    """
     found = np.full(data.rows.shape, np.nan, np.float32)
     wanted = pc.field("video_id").isin(sorted({clip.video_id for clip in data.clips}))
     column = 0
     for table in tables.PHYSICAL:
-        read = storage.read_table(tables_path, table, table.column_names, filter=wanted)
+        read = storage.read_table(tables_path, table, ["frame_id", *table.column_names], filter=wanted)
+        if not np.array_equal(read["frame_id"].to_numpy(), data.frame_id[1:]):
+            raise UserError(
+                f"{tables_path}: the rows of {table.name} are not those of final_features; expected tables of one run. "
+                "Run `python -m beam_jobs features` again."
+            )
         for name in table.column_names:
             found[1:, column] = read[name].to_numpy()
             column += 1

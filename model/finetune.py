@@ -42,7 +42,13 @@ def finetune(
     train.seed_everything(settings.seed)
     network = networks.build(settings.network, len(known))
     with storage.local_copy(storage.join(bundle_path, bundle.WEIGHTS)) as weights:
-        network.load_weights(weights)
+        try:
+            network.load_weights(weights)
+        except ValueError:
+            raise UserError(
+                f"{bundle_path}: its weights do not fit the network '{settings.network.name}' of this version; "
+                "expected a bundle whose network has not changed since. Train anew (python -m model train)."
+            ) from None
     if labels != known:
         network = _with_more_classes(network, settings.network, len(labels))
     return train.make(tables_path, output, network, labels, settings, log_dir, data, before=metadata)

@@ -70,8 +70,8 @@ def _conv_block(x, valid, filters: int, kernel_size: int, dilation: int, dropout
 def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
     """A temporal convolution network of today: residual depth-wise blocks, layer normalisation, pooling over rows.
 
-    Blocks see `kernel_size` rows with the first three dilations, so that the last one sees the whole window; what is
-    pooled are the rows that are there, not the last one.
+    Blocks see `kernel_size` rows with the first three dilations, 29 rows in all by default; what is pooled are the rows
+    that are there, not the last one.
     """
     windows = _input()
     valid = ValidRows(name="valid")(windows)
@@ -131,6 +131,10 @@ class GraphMixing(layers.Layer):
         """`filters` is D."""
         super().__init__(**kwargs)
         self.filters = filters
+
+    def get_config(self) -> dict:
+        """What it is made from."""
+        return {**super().get_config(), "filters": self.filters}
 
     def build(self, shape) -> None:
         """Makes the weights: a matrix over landmarks for each kind of edge, and one over channels."""

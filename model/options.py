@@ -113,6 +113,8 @@ def _check_benchmark(args: argparse.Namespace) -> None:
         if asked:
             raise UsageError(f"--rows {asked[0]} learns from drawn athletes; expected their tables as --athletes.")
         rows = [row for row in rows if not contenders.needs_athletes(row)]
+        if not rows:
+            raise UsageError(f"--rows {args.rows[0]} learn from drawn athletes; expected their tables as --athletes.")
     args.rows = rows
     if "group" not in args.splits:
         raise UsageError("--splits: expected group among them; random is shown beside it.")
@@ -180,6 +182,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         if args.command == "evaluate":
             return args
         default = config.of_bundle(metadata, args.bundle)
+        # A temperature is of the weights that it was found for: the validation split gives the tuned ones theirs.
+        default = config.from_dict({"training": {"temperature": 0.0}}, default)
     if args.log_dir and storage.is_remote(args.log_dir):
         raise UsageError(
             f"--log_dir: {args.log_dir} is remote; expected a local folder. Leave it out: the bundle has the logs."

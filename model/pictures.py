@@ -55,9 +55,10 @@ def _learning_curves(phases: list[dict[str, Any]]) -> Figure:
         curves = {name: np.array(values, float) for name, values in phase["curves"].items()}
         epochs = np.arange(1, len(curves["nll"]) + 1) + start
         for axis, name in zip(axes, ("nll", "accuracy"), strict=True):
-            axis.plot(epochs, curves[name], color="tab:blue")
+            axis.plot(epochs, curves[name], color="tab:blue", label="" if start else "training (augmented)")
             if f"val_{name}" in curves:
-                axis.plot(epochs, curves[f"val_{name}"], color="tab:orange")
+                shown = "" if axis.get_legend_handles_labels()[1][1:] else "validation"
+                axis.plot(epochs, curves[f"val_{name}"], color="tab:orange", label=shown)
         if (best := phase["best_epoch"]) and "val_nll" in curves:
             axes[0].plot(epochs[best - 1], curves["val_nll"][best - 1], "o", color="tab:orange")
         if start:
@@ -68,7 +69,7 @@ def _learning_curves(phases: list[dict[str, Any]]) -> Figure:
     axes[1].set_ylabel("accuracy")
     for axis in axes:
         axis.set_xlabel("epoch" if len(phases) == 1 else "epoch (dotted: fine-tuning begins)")
-        axis.legend(["training (augmented)", "validation"])
+        axis.legend()
     return figure
 
 

@@ -116,7 +116,8 @@ def chosen(
       number: the fold.
     """
     if name == "unknown exercises":
-        return np.flatnonzero(probe.truth < 0)
+        labelled = np.array([clip.label is not None for clip in probe.data.clips])
+        return np.flatnonzero((probe.truth < 0) & labelled[probe.data.clip])
     if name == "drawn idlers":
         return np.arange(len(probe.truth))
     tested = {clips.data.clips[index].video_id for index in np.unique(clips.data.clip[fold == number])}

@@ -111,7 +111,9 @@ def _blocks(figures: dict[str, Any], metadata: dict[str, Any]) -> list[_Block]:
             "Learning",
             [
                 "The dot is the epoch whose weights stayed; none where fine-tuning kept those it started from.",
-                "Validation is by groups apart; its loss (NLL) decides when to stop and which weights stay.",
+                "Validation is by groups apart; its loss (NLL) decides when to stop and which weights stay."
+                if "val_nll" in last["curves"]
+                else "Everything was trained on, for all the epochs: there is no validation.",
             ],
             [],
             "learning_curves",

@@ -132,7 +132,8 @@ def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
             if not len(pieces[0][f"{name}/windows"]):
                 continue  # nobody is there to be told from those who do the exercises
             for number, piece in enumerate(pieces):
-                known = knownness(whole[fold == number], found.labels)
+                exercising = [found.labels[index] != NO_EXERCISE for index in found.truth]
+                known = knownness(whole[(fold == number) & np.array(exercising)], found.labels)
                 strange = knownness(crossval.softmax(piece[f"{name}/logits"]), found.labels)
                 num_unknown[name] = len(strange)
                 unknown.setdefault(name, []).append(

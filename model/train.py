@@ -109,8 +109,8 @@ def _check_labelled(tables_path: str, what: str, data: dataset.Windows, settings
         num_rows = sum(clip.num_rows for clip in data.clips)
         raise UserError(
             f"{tables_path}: the {what} has no window with a label ({len(data.clips)} clips, {num_rows} rows); "
-            "expected some: training needs the splits train and validation. A clip needs "
-            f"{settings.window.min_detected} rows with a person. Give more videos, or set the split column of "
+            f"expected some{': training needs the splits train and validation' if 'split' in what else ''}. A clip "
+            f"needs {settings.window.min_detected} rows with a person. Give more videos, or set the split column of "
             "labels.csv."
         )
     _warn_of_clips(what, data)
@@ -144,14 +144,15 @@ def seed_everything(seed: int) -> None:
 def compiled(network: keras.Model, training: config.TrainingConfig, learning_rate: float, steps: int) -> keras.Model:
     """The network, ready to be fitted in `steps` steps from a learning rate that falls along a cosine."""
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
-    momentum = training.ema_momentum
+    # No more of the start in the average than of an average over a tenth of the steps.
+    momentum = min(training.ema_momentum, max(0.0, 1 - 10 / steps))
     network.compile(
         optimizer=keras.optimizers.AdamW(
             schedule,
             weight_decay=training.weight_decay,
             clipnorm=1.0,
-            use_ema=bool(momentum),
-            ema_momentum=momentum or 0.99,
+            use_ema=bool(training.ema_momentum),
+            ema_momentum=momentum,
         ),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
         metrics=["accuracy", keras.metrics.CategoricalCrossentropy(from_logits=True, name="nll")],
@@ -364,7 +365,8 @@ def make(
                 "network": settings.network.name,
                 "num_parameters": network.count_params(),
                 "config": config.to_dict(settings),
-                # Of the split that early stopping has seen: `evaluate` tells of groups that nothing has seen.
+                # Of the split that early stopping and the temperature have seen, so that they flatter: `evaluate` tells
+                # of groups that nothing has seen.
                 "metrics": {"validation": figures} if figures else {},
                 "phases": [*before["phases"], phase],
                 "trained_groups": _hashes(before["trained_groups"], train.data),
@@ -404,11 +406,17 @@ def train(
       UserError: if a split is empty, or there is one class alone.
     """
     transform_graph.beside(tables_path)
+    if everything and not settings.training.temperature:
+        print(
+            "warning: with every clip trained on, none is left to take a temperature from: probabilities stay the "
+            "network's own. Set training.temperature in --config to one that other groups gave.",
+            file=sys.stderr,
+        )
     data = read(tables_path, settings, also, everything)
     labels = classes(data.train)
     if len(labels) < 2:
         raise UserError(
-            f"{tables_path}: the train split has the one class '{labels[0]}'; expected two or more to tell apart. "
+            f"{tables_path}: what is trained on has the one class '{labels[0]}'; expected two or more to tell apart. "
             "Give videos of other exercises, too."
         )
     seed_everything(settings.seed)
