@@ -49,13 +49,13 @@ def load(
     Args:
       tables_path: local or gs://.
       settings: its `window` cuts windows.
-      min_clips: a class needs so many clips with a window.
+      min_clips: a class needs so many clips, with or without a window.
       labels: the classes, in order; by default those that have enough clips, sorted.
       splits: which clips; by default all, whatever their split.
     """
     data = dataset.load(tables_path, splits, settings.window)
     if not labels:
-        known = [data.clips[index].label for index in np.unique(data.clip)]
+        known = [clip.label for clip in data.clips]
         labels = sorted({label for label in known if label is not None and known.count(label) >= min_clips})
     return LabelledSet(
         data,
