@@ -142,11 +142,15 @@ def seed_everything(seed: int) -> None:
 
 
 def compiled(network: keras.Model, training: config.TrainingConfig, learning_rate: float, steps: int) -> keras.Model:
-    """The network, ready to be fitted in `steps` steps from a learning rate that falls along a cosine."""
+    """A model of the network's layers, to be fitted in `steps` steps from a learning rate that falls along a cosine.
+
+    Not the network itself, whose saved weights would hold the optimizer's, too.
+    """
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
     # No more of the start in the average than of an average over a tenth of the steps.
     momentum = min(training.ema_momentum, max(0.0, 1 - 10 / steps))
-    network.compile(
+    model = keras.Model(network.inputs, network.outputs)
+    model.compile(
         optimizer=keras.optimizers.AdamW(
             schedule,
             weight_decay=training.weight_decay,
@@ -159,7 +163,7 @@ def compiled(network: keras.Model, training: config.TrainingConfig, learning_rat
         # XLA takes longer to compile these than they take to train on a CPU, and then runs them slower.
         jit_compile=False,
     )
-    return network
+    return model
 
 
 def _fit(

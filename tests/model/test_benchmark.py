@@ -390,9 +390,8 @@ def test_athletes_before_the_clips(plan, in_process, fits):
     np.testing.assert_allclose(first.standard.mean, np.nanmean(clips.physical[rows].astype(float), axis=0))
 
 
-@pytest.mark.parametrize("athletes", ["mixed", "none"])
-def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch, athletes):
-    row = contenders.Contender("tiny", changes=QUICK, athletes=athletes, unknown=True)
+def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch):
+    row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
     benchmark.work(plan, benchmark.Piece("tiny", "group", 0, 0))
     ((train, _, _),) = fits
@@ -402,8 +401,14 @@ def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch
     idlers = {train.data.clips[clip].group for clip in train.data.clip[train.truth == 3]}
     # Not the one of the test split, and not the clips' own, who are of no class.
     assert idlers == {"idler_1"}
-    drawn = int((clips.truth >= 0).sum()) if athletes == "mixed" else 0
+    drawn = int((clips.truth >= 0).sum())
     assert (train.truth < 3).sum() == kept + drawn and (train.truth == 3).sum() == 11
+
+
+@pytest.mark.parametrize(("athletes", "unknown"), [("some", False), ("none", True), ("alone", True)])
+def test_contenders_that_make_no_sense(athletes, unknown):
+    with pytest.raises(ValueError, match="expected one of"):
+        contenders.Contender("odd", athletes=athletes, unknown=unknown)
 
 
 def test_athletes_that_are_missing_are_named(plan, in_process):
