@@ -37,9 +37,9 @@ def test_its_card_says_what_it_must():
 def stranger(tmp_path_factory):
     """A clip of an athlete of a seed that no training saw."""
     folder = tmp_path_factory.mktemp("stranger")
-    flags = ("--num_clips", "1", "--seed", "4711", "--exercises", "squat")
+    flags = ("--num_clips", "3", "--seed", "4711", "--exercises", "squat")
     assert run_command("beam_jobs", "athletes", "--output", folder, *flags).returncode == 0
-    return next(folder.rglob("*.mp4"))
+    return min(folder.rglob("*.mp4"))
 
 
 def test_live_needs_no_bundle_of_ones_own(stranger):
