@@ -60,7 +60,9 @@ bench-model: .venv/installed
 	$(RUN) -m beam_jobs athletes --output $(BENCH)/athletes/videos --num_clips 210 --seed 11 --exercises $(EXERCISES) --variety wide
 	$(RUN) -m beam_jobs extract --videos $(BENCH)/athletes/videos --labels $(BENCH)/athletes/videos/labels.csv --output $(BENCH)/athletes
 	$(RUN) -m beam_jobs features --input $(BENCH)/athletes --output $(BENCH)/athletes
-	$(RUN) -m model benchmark --tables $(BENCH)/clips --native $(BENCH)/native --athletes $(BENCH)/athletes --output $(BENCH)/results
+	$(RUN) -m model synthesize --drawn $(BENCH)/athletes/videos --tables $(BENCH)/athletes --output $(BENCH)/synthesized
+	$(RUN) -m beam_jobs features --input $(BENCH)/synthesized --output $(BENCH)/synthesized
+	$(RUN) -m model benchmark --tables $(BENCH)/clips --native $(BENCH)/native --athletes $(BENCH)/athletes $(BENCH)/synthesized --output $(BENCH)/results
 
 # Compiles requirements.txt from setup.py. The override: tfx-bsl and tensorflow-transform declare absl-py<2, mediapipe
 # absl-py~=2.3; the first is stale (2.x works), but no resolver can know. So `pip check` complains of absl-py alone.

@@ -100,7 +100,7 @@ def write_clip(clip: Clip, output: str, duration_s: float | None = None) -> None
             shutil.copyfile(path, whole)
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
     """One core a process; a clip begun is finished on Ctrl-C; nobody is left behind when the launcher is killed."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -162,7 +162,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     workers = max(1, min(args.num_workers or options.num_cores(), len(missing)))
     context = multiprocessing.get_context("spawn")
     with (
-        concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool,
+        concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool,
         tqdm.tqdm(
             total=len(clips),
             initial=len(clips) - len(missing),

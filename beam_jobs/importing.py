@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     if not quality:
         raise UserError(f"{args.landmarks} has no row; expected landmarks of at least one video.")
     quality.sort(key=lambda row: row["video_id"])
-    _remove_stale(args.output, {row["landmarks_file"] for row in quality})
+    storage.remove_other_landmarks(args.output, {row["landmarks_file"] for row in quality})
     storage.write_table(
         storage.join(args.output, tables.DEAD_LETTERS.name, "dead_letters.parquet"),
         tables.DEAD_LETTERS,
@@ -261,10 +261,3 @@ def _matrix(batch: pa.RecordBatch, columns: list[str]) -> np.ndarray:
         return np.full((batch.num_rows, len(columns)), np.nan, np.float32)
     arrays = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.float32) for name in columns]
     return np.stack(arrays, axis=1)
-
-
-def _remove_stale(output: str, landmarks_files: set[str]) -> None:
-    """Removes landmarks of videos that are no longer in the import."""
-    for file in storage.table_files(output, tables.LANDMARKS):
-        if file.rsplit("/", 1)[-1] not in landmarks_files:
-            storage.remove(file)

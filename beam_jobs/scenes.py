@@ -127,9 +127,17 @@ class Scene:
         pose = self.exercise.pose(self.body, self.style, moment)
         return pose.mirrored() if self.mirrored else pose
 
+    def skeleton_at(self, time_s: float) -> skeleton.Skeleton:
+        """The pose at a time since the clip's start."""
+        return self._pose(self.tempo.moment(time_s))
+
     def skeleton(self, frame: int) -> skeleton.Skeleton:
         """The pose in a frame."""
-        return self._pose(self.tempo.moment(frame / self.frame_rate_hz))
+        return self.skeleton_at(frame / self.frame_rate_hz)
+
+    def picture(self, points: np.ndarray) -> np.ndarray:
+        """Where the clip's pictures show points of the scene, in pixels, shape (..., 2); a shaking hand left out."""
+        return self.camera.project(points) - MARGIN_PX
 
     def frames(self) -> Iterator[np.ndarray]:
         """The clip's pictures, BGR, uint8, shape (height, width, 3)."""

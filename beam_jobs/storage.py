@@ -253,6 +253,13 @@ def landmarks_file(folder: str, video_id: str) -> str:
     return join(folder, tables.LANDMARKS.name, name + ".parquet")
 
 
+def remove_other_landmarks(folder: str, file_names: set[str]) -> None:
+    """Removes the landmarks of videos that are no longer among those of a folder."""
+    for file in table_files(folder, tables.LANDMARKS):
+        if file.rsplit("/", 1)[-1] not in file_names:
+            remove(file)
+
+
 def read_metadata(file: str) -> dict[str, str]:
     """A Parquet file's metadata.
 

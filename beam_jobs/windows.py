@@ -87,7 +87,7 @@ def histories(
 
 @dataclasses.dataclass(frozen=True)
 class WindowRule:
-    """When rows make a window: 34 rows that end in a row with a person, at least 12 of them (0.8 s) with a person.
+    """When rows make a window: 34 rows that end in a row with a person, at least 10 of them (0.7 s) with a person.
 
     Rows before a clip's start and rows without a person are zeros, which is each standardised feature's mean; so a
     clip shorter than a window, or one that has just begun, is answered by the same rule as any other.
@@ -100,7 +100,7 @@ class WindowRule:
 
     length: int = 34
     stride: int = 3
-    min_detected: int = 12
+    min_detected: int = 10
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_detected <= self.length:

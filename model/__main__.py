@@ -21,11 +21,14 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     # Here and not above: TensorFlow and Keras take seconds to import, and --help and mistakes need neither.
     with native_logs.quiet_import():
-        from model import benchmark, finetune, train
+        from model import benchmark, finetune, synthesize, train
 
     if args.command == "benchmark":
         benchmark.run(args)
         print(f"results: {os.path.join(args.output, 'results.md')}")
+        return 0
+    if args.command == "synthesize":
+        print("\n".join(synthesize.report(synthesize.run(args))))
         return 0
     if args.command == "train":
         figures = train.train(args.tables, args.output, args.config, args.log_dir, args.also, args.everything)

@@ -17,6 +17,15 @@ from model.config import WINDOW_LENGTH, AugmentationConfig
 
 _ROWS_FED = WINDOW_LENGTH + windows.HISTORY_LENGTH - 1
 
+# What a camera may not see, by a body's parts: the landmark from which each hangs, and what is guessed.
+_PARTS: tuple[dict[int, tuple[int, ...]], ...] = (
+    {11: (13, 15, 17, 19, 21)},
+    {12: (14, 16, 18, 20, 22)},
+    {11: (13, 15, 17, 19, 21), 12: (14, 16, 18, 20, 22)},
+    {25: (27, 29, 31), 26: (28, 30, 32)},
+    {23: (25, 27, 29, 31), 24: (26, 28, 30, 32)},
+    {11: tuple(range(0, 11, 2)), 12: tuple(range(1, 11, 2))},
+)
 _HIPS = (names.LEFT_HIP, names.RIGHT_HIP)
 _SHOULDERS = (names.LEFT_SHOULDER, names.RIGHT_SHOULDER)
 
@@ -120,7 +129,7 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
       Likewise; rows that are dropped are NaN. The last row never is: a window ends in a row with a person.
     """
     num, length = tf.shape(rows)[0], rows.shape[1]
-    seeds = tf.unstack(tf.random.split(seed, 12))
+    seeds = tf.unstack(tf.random.split(seed, 18))
 
     def uniform(index: int, low: float, high: float, *shape: int):
         return tf.random.stateless_uniform((num, *shape), seeds[index], low, high)
@@ -140,6 +149,8 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
         rows = tf.einsum("bij,bnlj->bnli", _rotation(yaw, tilt[:, 0], tilt[:, 1]), rows)
     if config.scale:
         rows = rows * tf.exp(normal(3, config.scale, 1, 1, 3))
+    if config.hidden_probability:
+        rows = _hide(rows, torso, uniform, normal, config.hidden_probability)
     if config.offset:
         # What an estimator gets wrong for as long as the body looks the same.
         rows = rows + torso * normal(4, config.offset, 1, names.NUM_LANDMARKS, 3)
@@ -148,6 +159,45 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
         rows = rows + torso * amount * normal(6, 1.0, length, names.NUM_LANDMARKS, 3)
     rows = rows + middle[:, :, None]
     return tf.where(_kept(uniform, length, config)[:, :, None, None], rows, float("nan"))
+
+
+def _hide(rows: tf.Tensor, torso: tf.Tensor, uniform, normal, probability: float) -> tf.Tensor:
+    """A part of some bodies where an estimator may believe it that does not see it.
+
+    In a third of them it stays at its mean place, in a third it hangs from where it begins, in a third it moves as in
+    truth; then all of it is shifted, each landmark for itself, too, by the same in all rows.
+
+    Args:
+      rows: from the middle of the hips, float32, shape (B, N, 33, 3).
+      torso: its length, shape (B, 1, 1, 1).
+      uniform: draws, as in `augment`.
+      normal: likewise.
+      probability: that a body has such a part.
+    """
+    roots = np.tile(np.arange(names.NUM_LANDMARKS), (len(_PARTS) + 1, 1))
+    for part, limbs in enumerate(_PARTS):
+        for root, hidden in limbs.items():
+            roots[part, list(hidden)] = root
+    # No part is the last one.
+    drawn = uniform(12, 0, 1)
+    part = tf.where(drawn < probability, tf.cast(drawn / probability * len(_PARTS), tf.int32), len(_PARTS))
+    root = tf.gather(tf.constant(roots, tf.int32), part)
+    hidden = (root != tf.range(names.NUM_LANDMARKS))[:, None, :, None]
+    anchors = tf.gather(rows, root, axis=2, batch_dims=1)
+    down = -_middle(rows, _SHOULDERS)
+    down = (down / tf.norm(down, axis=-1, keepdims=True))[:, :, None]
+    far = tf.norm(rows - anchors, axis=-1, keepdims=True)
+    guess = tf.where(uniform(13, 0, 1, 1, 1, 1) < 0.5, _mean_of_rows(rows), anchors + _mean_of_rows(far) * down)
+    guess = tf.where(uniform(14, 0, 1, 1, 1, 1) < 1 / 3, rows, guess)
+    guess += torso * (normal(15, 0.25, 1, 1, 3) + normal(16, 0.1, 1, names.NUM_LANDMARKS, 3))
+    return tf.where(hidden & tf.math.is_finite(rows), guess, rows)
+
+
+def _mean_of_rows(values: tf.Tensor) -> tf.Tensor:
+    """The mean over the rows that are there, shape (B, 1, ...)."""
+    known = tf.math.is_finite(values)
+    total = tf.reduce_sum(tf.where(known, values, 0.0), axis=1, keepdims=True)
+    return total / tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32), axis=1, keepdims=True), 1.0)
 
 
 def stretch(num: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:

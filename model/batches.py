@@ -29,6 +29,7 @@ class Batches(keras.utils.PyDataset):
         seed: int,
         augmenter: Callable[[np.ndarray, tuple[int, int]], np.ndarray] | None = None,
         mixup: float = 0.0,
+        further: np.ndarray | None = None,
     ) -> None:
         """Draws the first epoch.
 
@@ -41,6 +42,8 @@ class Batches(keras.utils.PyDataset):
           augmenter: makes windows from the rows that they end in, in place of those of `data`; see
             `augmentation.Augmenter`.
           mixup: see AugmentationConfig.
+          further: which windows are of further tables, bool, shape (N,): of these `settings.further_share` of an epoch
+            is drawn. By default none is.
         """
         super().__init__(workers=1, use_multiprocessing=False)
         self._data, self._truth, self._settings = data, truth, settings
@@ -48,10 +51,14 @@ class Batches(keras.utils.PyDataset):
         self._augmenter, self._mixup = augmenter, mixup
         self._seed, self._epoch = seed, 0
         self._random = np.random.default_rng(seed)
+        self._further = np.zeros(len(truth), bool) if further is None else further
         self._draw()
-        # The same in every epoch: how many windows of a clip are drawn does not depend on which.
-        counts = np.bincount(truth[self._order], minlength=num_classes)
-        self._weights = class_weights(counts) if settings.class_weights else np.ones(num_classes, np.float32)
+        # The same in every epoch, for the tables' own windows: how many of a clip are drawn does not depend on which.
+        self._weights = np.ones((2, num_classes), np.float32)
+        if settings.class_weights:
+            drawn, of_further = truth[self._order], self._further[self._order]
+            for part in (0, 1):
+                self._weights[part] = class_weights(np.bincount(drawn[of_further == part], minlength=num_classes))
 
     def _draw(self) -> None:
         order = self._random.permutation(len(self._truth))
@@ -64,7 +71,16 @@ class Batches(keras.utils.PyDataset):
             rank = np.empty(len(order), np.int64)
             rank[by_clip] = np.arange(len(order)) - starts
             order = order[rank < limit]
-        self._order = order
+        self._order = self._shared(order)
+
+    def _shared(self, order: np.ndarray) -> np.ndarray:
+        """As many windows of further tables as are their share, where there are so many."""
+        share, further = self._settings.further_share, self._further[order]
+        num_own = int((~further).sum())
+        if not share or not num_own or num_own == len(order):
+            return order
+        num = round(num_own * share / (1 - share))
+        return order[~further | (np.cumsum(further) <= num)]
 
     def __len__(self) -> int:
         return -(-len(self._order) // self._settings.batch_size)
@@ -73,7 +89,7 @@ class Batches(keras.utils.PyDataset):
         size = self._settings.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         truth = self._truth[chosen]
-        answers, weights = self._one_hot[truth], self._weights[truth]
+        answers, weights = self._one_hot[truth], self._weights[self._further[chosen].astype(int), truth]
         if self._augmenter is None:
             return self._data.features(chosen), answers, weights
         features = self._augmenter(self._data.positions[chosen, -1], (self._seed, self._epoch * len(self) + index))

@@ -48,7 +48,7 @@ class Plan:
 
     Attributes:
       tables: of the clips; the features job's output.
-      athletes: of drawn athletes, likewise; "" for none. Those of its test split are trained on by nobody.
+      athletes: of drawn athletes, likewise. Those of their test splits are trained on by nobody.
       native: of the same clips, extracted at 30 Hz; "" for none.
       min_clips: a class needs so many clips.
       num_folds: of each seed.
@@ -56,7 +56,7 @@ class Plan:
     """
 
     tables: str
-    athletes: str
+    athletes: tuple[str, ...]
     native: str
     min_clips: int
     num_folds: int
@@ -70,10 +70,11 @@ def clips(plan: Plan) -> crossval.LabelledSet:
 
 
 @functools.lru_cache(maxsize=2)
-def _athletes(plan: Plan, labels: tuple[str, ...]) -> crossval.LabelledSet:
+def _athletes(plan: Plan, labels: tuple[str, ...]) -> tuple[crossval.LabelledSet, ...]:
     if not plan.athletes:
         raise UserError("this contender learns from drawn athletes; expected their tables as --athletes.")
-    return crossval.load(plan.athletes, config.Config(), labels=labels, splits=("train", "validation"))
+    splits = ("train", "validation")
+    return tuple(crossval.load(path, config.Config(), labels=labels, splits=splits) for path in plan.athletes)
 
 
 @functools.lru_cache(maxsize=1)
@@ -85,7 +86,7 @@ def probe_sets(plan: Plan) -> dict[str, crossval.LabelledSet]:
     native = crossval.load(plan.native, config.Config(), labels=found.labels) if plan.native else None
     idle = None
     if plan.athletes:
-        drawn = crossval.load(plan.athletes, config.Config(), labels=(NO_EXERCISE,), splits=("test",))
+        drawn = crossval.load(plan.athletes[0], config.Config(), labels=(NO_EXERCISE,), splits=("test",))
         idle = dataclasses.replace(crossval.only(drawn, NO_EXERCISE), labels=found.labels)
     return probes.all_of(found, native, idle)
 
@@ -127,10 +128,10 @@ def _made_by(plan: Plan, row: Contender) -> str:
     everything = {
         "row": dataclasses.asdict(row),
         "config": config.to_dict(settings_of(row, 0)) if not row.rival else None,
-        "tables": dataset.fingerprint(plan.tables),
+        "tables": dataset.contents(plan.tables),
         "labels": clips(plan).labels,
-        "athletes": dataset.fingerprint(plan.athletes) if row.athletes != "none" else None,
-        "probes": [plan.athletes, plan.native] if row.probed else None,
+        "athletes": [*map(dataset.contents, plan.athletes)] if row.athletes != "none" else None,
+        "probes": [*map(dataset.contents, filter(None, (plan.native, *plan.athletes[:1])))] if row.probed else None,
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
@@ -145,7 +146,7 @@ def _tested(plan: Plan, piece: Piece, found: crossval.LabelledSet) -> np.ndarray
 
 def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarray, seed: int) -> list[crossval.Fitted]:
     """Fits a contender to some of the clips' windows."""
-    others = [_athletes(plan, found.labels)] if row.athletes != "none" else []
+    others = _athletes(plan, found.labels) if row.athletes != "none" else ()
     if row.rival:
         return [_fit_rival(row.rival, crossval.training_clips(found, keep), seed)]
     fits = []
@@ -156,12 +157,13 @@ def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarra
             # Standardised by the clips alone where these are to follow.
             nobody = np.zeros_like(keep)
             standard = crossval.training_clips(found, keep).standard if row.athletes == "pretrain" else None
-            first = crossval.fit_network(crossval.training_clips(found, nobody, others, standard), settings)
+            alone = config.from_dict(contenders.ATHLETES_FIRST, settings)
+            first = crossval.fit_network(crossval.training_clips(found, nobody, others, standard), alone)
             if row.athletes == "alone":
                 fits.append(first)
                 continue
             start = first.weights
-        mixed = others if row.athletes == "mixed" else []
+        mixed = others if row.athletes == "mixed" else ()
         fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed), settings, start))
     return fits
 
@@ -234,7 +236,7 @@ def run(args: argparse.Namespace) -> None:
     """Does what is missing, and writes results.json and results.md."""
     from model import results
 
-    plan = Plan(args.tables, args.athletes or "", args.native or "", args.min_clips, args.folds, args.work)
+    plan = Plan(args.tables, tuple(args.athletes), args.native or "", args.min_clips, args.folds, args.work)
     _check(plan)
     todo = pieces(args.rows, args.splits, args.seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]

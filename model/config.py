@@ -68,6 +68,8 @@ class AugmentationConfig:
       scale: standard deviation of the logarithm of a factor for each axis: other builds, other errors in depth.
       offset: standard deviation of a shift of each landmark that stays the same in a window, in torso lengths.
       jitter: a window's landmarks shake by up to that standard deviation, in torso lengths.
+      hidden_probability: share of windows in which an arm, both arms, the lower legs, the legs or the head are where an
+        estimator may guess them that does not see them.
       max_stretch: the movement is up to e to the power of that quicker or slower.
       lead_probability: share of windows that lose their leading rows, as a clip that has just begun.
       max_lead_rows: at most that many of them; what is left must still be a window by the rule.
@@ -83,15 +85,16 @@ class AugmentationConfig:
     scale: float = 0.15
     offset: float = 0.08
     jitter: float = 0.05
+    hidden_probability: float = 0.2
     max_stretch: float = 0.25
     lead_probability: float = 0.3
-    max_lead_rows: int = 22
+    max_lead_rows: int = 24
     max_drop_share: float = 0.3
     noise: float = 0.0
     mixup: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("mirror_probability", "lead_probability"):
+        for name in ("mirror_probability", "lead_probability", "hidden_probability"):
             _check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a share from 0 to 1")
         _check(0 <= self.max_yaw_degrees <= 180, "max_yaw_degrees", self.max_yaw_degrees, "0 to 180")
         _check(0 <= self.max_drop_share < 1, "max_drop_share", self.max_drop_share, "a share from 0 to below 1")
@@ -116,6 +119,8 @@ class TrainingConfig:
       class_weights: whether each class weighs the same, however many windows it has.
       max_windows_per_clip: drawn anew from each clip every epoch (0: all), for neighbouring windows tell little news
         and a long clip should not outweigh the others.
+      further_share: share of an epoch's windows that are of further tables (`--also`), drawn anew every epoch from all
+        of them; fewer where there are not so many. 0: as many as the other rules leave.
       temperature: divides the logits, so that probabilities say how often they are right; 0 takes the one that suits
         the validation split (every clip counts the same).
       ema_momentum: the weights that are kept are an exponential average over steps with this momentum; 0: the last.
@@ -132,6 +137,7 @@ class TrainingConfig:
     class_weights: bool = True
     max_windows_per_clip: int = 16
     ema_momentum: float = 0.99
+    further_share: float = 0.65
     temperature: float = 0.0
 
     def __post_init__(self) -> None:
@@ -145,6 +151,7 @@ class TrainingConfig:
             self.finetune_learning_rate,
             f"at most learning_rate, {self.learning_rate}",
         )
+        _check(0 <= self.further_share < 1, "further_share", self.further_share, "a share from 0 to below 1")
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "a share from 0 to below 1")
         _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
         for name in ("weight_decay", "max_windows_per_clip", "temperature"):
@@ -222,7 +229,7 @@ def from_dict(values: Mapping[str, Any], default: Config | None = None) -> Confi
 
 # What a configuration of 0.1.0 leaves out, it did without.
 _BEFORE = Config(
-    training=TrainingConfig(ema_momentum=0.0, temperature=1.0),
+    training=TrainingConfig(ema_momentum=0.0, temperature=1.0, further_share=0.0),
     augmentation=AugmentationConfig(
         mirror_probability=0.0,
         max_yaw_degrees=0.0,
@@ -231,6 +238,7 @@ _BEFORE = Config(
         offset=0.0,
         jitter=0.0,
         max_stretch=0.0,
+        hidden_probability=0.0,
     ),
 )
 

@@ -56,6 +56,7 @@ NO_AUGMENTATION: dict[str, Any] = {
     "lead_probability": 0.0,
     "max_drop_share": 0.0,
     "noise": 0.0,
+    "hidden_probability": 0.0,
 }
 
 
@@ -99,6 +100,7 @@ ABLATION = {
     "conv, little turning": _augmented("turned by up to 30 degrees about the vertical axis", max_yaw_degrees=30.0),
     "conv, no tempo": _augmented("without another tempo", max_stretch=0.0),
     "conv, no noise": _augmented("without noise, offsets and scale", offset=0.0, jitter=0.0, scale=0.0),
+    "conv, no hidden parts": _augmented("without parts of the body out of view", hidden_probability=0.0),
     "conv, no gaps": _augmented("without missing rows", max_drop_share=0.0, lead_probability=0.0),
     "conv, mixup": _augmented("with mixup of 0.2", mixup=0.2),
     "conv, no smoothing": _network("without label smoothing", changes={"training": {"label_smoothing": 0.0}}),
@@ -106,8 +108,10 @@ ABLATION = {
     "conv, wide": _network("twice the filters", changes={"network": {"filters": 128}}),
     "conv, 3 networks": _network("three networks answer together", num_networks=3),
 }
+# Thousands of athletes: a window of each an epoch.
+ATHLETES_FIRST: dict[str, Any] = {"training": {"max_windows_per_clip": 1, "epochs": 24}}
 ATHLETE_ROWS = {
-    "athletes alone": _network("drawn athletes alone", athletes="alone"),
+    "athletes alone": _network("drawn athletes alone", changes=ATHLETES_FIRST, athletes="alone"),
     "athletes, then clips": _network("drawn athletes, then the clips", athletes="pretrain"),
     "athletes and clips": _network("drawn athletes and the clips together", athletes="mixed"),
     "default": _network(

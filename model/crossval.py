@@ -151,6 +151,7 @@ class TrainingClips:
       landmarks: of the rows, float32, shape (1 + R, 33, 3).
       labels: the classes.
       standard: how features were standardised.
+      further: which windows are of further clips, bool, shape (N,).
     """
 
     data: dataset.Windows
@@ -158,6 +159,7 @@ class TrainingClips:
     landmarks: np.ndarray
     labels: tuple[str, ...]
     standard: Standard
+    further: np.ndarray
 
 
 def training_clips(
@@ -186,7 +188,8 @@ def training_clips(
     data = dataclasses.replace(data.select(keep_all), rows=standard.apply(physical))
     data.rows[0] = 0
     truth = np.concatenate([part.truth for part, _ in parts])[keep_all]
-    return TrainingClips(data, truth, landmarks, found.labels, standard)
+    further = np.repeat(np.arange(len(parts)) > 0, [int(mask.sum()) for _, mask in parts])
+    return TrainingClips(data, truth, landmarks, found.labels, standard, further)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,7 +229,14 @@ def fit_network(train: TrainingClips, settings: config.Config, start_from: list[
     plan = settings.training
     augmenter = augmentation.Augmenter(train.data, train.landmarks, train.standard.featurize(), settings.augmentation)
     feed = batches.Batches(
-        train.data, train.truth, len(train.labels), plan, settings.seed, augmenter, settings.augmentation.mixup
+        train.data,
+        train.truth,
+        len(train.labels),
+        plan,
+        settings.seed,
+        augmenter,
+        settings.augmentation.mixup,
+        train.further,
     )
     epochs = plan.finetune_epochs if tuned else plan.epochs
     rate = plan.finetune_learning_rate if tuned else plan.learning_rate

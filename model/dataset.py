@@ -136,6 +136,16 @@ def fingerprint(tables_path: str) -> dict:
     return storage.fingerprint(storage.table_files(tables_path, tables.FINAL_FEATURES)[0])
 
 
+def contents(tables_path: str) -> dict:
+    """What tells feature tables from others, for JSON: the extractor's fingerprint, the files' names and sizes."""
+    files = storage.table_files(tables_path, tables.FINAL_FEATURES)
+    fs, _ = storage.filesystem(tables_path)
+    return {
+        "fingerprint": fingerprint(tables_path),
+        "files": [[file.rsplit("/", 1)[-1], fs.size(storage.filesystem(file)[1])] for file in files],
+    }
+
+
 def load(tables_path: str, splits: Sequence[str] | None, rule: WindowRule) -> Windows:
     """Cuts the clips of some splits into windows.
 

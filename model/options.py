@@ -69,7 +69,36 @@ def _parser() -> argparse.ArgumentParser:
         "--split", choices=SPLITS, default="test", help="which clips (default test; all: for tables new to the bundle)"
     )
     _add_benchmark(commands)
+    _add_synthesize(commands)
     return parser
+
+
+def _add_synthesize(commands) -> None:
+    command = commands.add_parser(
+        "synthesize",
+        help="drawn athletes and their landmarks -> landmarks of thousands of others, never drawn",
+        description="Learns from drawn athletes what the pose model makes of a body, moves others, and writes their "
+        "landmarks as `python -m beam_jobs extract` would.",
+        epilog="Example: python -m model synthesize --drawn athletes --tables athletes_tables --output synthesized",
+        allow_abbrev=False,
+    )
+    command.add_argument("--drawn", required=True, help="the output folder of `python -m beam_jobs athletes`")
+    command.add_argument("--tables", required=True, help="of the same clips: the output folder of `extract`")
+    command.add_argument("--output", required=True, help="a folder for landmarks, local or gs://; `features` reads it")
+    command.add_argument("--num_clips", type=int, default=4200, help="how many athletes' clips (default 4200)")
+    command.add_argument("--seed", type=int, default=1000, help="another seed moves other people (default 1000)")
+    command.add_argument("--num_workers", type=int, help="processes (default: all cores)")
+
+
+def _check_synthesize(args: argparse.Namespace) -> None:
+    for name in ("drawn", "tables"):
+        if not storage.is_folder(getattr(args, name)):
+            raise UsageError(f"--{name}: {getattr(args, name)} does not exist; see python -m model synthesize --help.")
+    for name, least in (("num_clips", 1), ("seed", 0), ("num_workers", 1)):
+        if getattr(args, name) is not None and getattr(args, name) < least:
+            raise UsageError(f"--{name}: {getattr(args, name)}; expected {least} or more.")
+    if not storage.is_remote(args.output):
+        _check_writable("--output", args.output, os.path.abspath(args.output.removeprefix("file://")))
 
 
 def _add_benchmark(commands) -> None:
@@ -92,15 +121,23 @@ def _add_benchmark(commands) -> None:
     command.add_argument("--folds", type=int, default=5, help="folds of each seed (default 5)")
     command.add_argument("--seeds", type=int, default=3, help="how often the folds are drawn (default 3; random: 1)")
     command.add_argument("--min_clips", type=int, default=4, help="a class needs so many clips (default 4)")
-    command.add_argument("--athletes", help="tables of drawn athletes, for the rows that learn from them")
+    command.add_argument(
+        "--athletes",
+        nargs="+",
+        default=[],
+        metavar="TABLES",
+        help="tables of drawn (and synthesized) athletes, for the rows that learn from them; idlers are tested on "
+        "those of the first",
+    )
     command.add_argument("--native", help="tables of the same clips at 30 Hz, for the robustness against frame rates")
     command.add_argument("--processes", type=int, default=os.cpu_count(), help="fits at once (default: all cores)")
 
 
 def _check_benchmark(args: argparse.Namespace) -> None:
-    for name in ("tables", "athletes", "native"):
-        if getattr(args, name):
-            dataset.check_folder(getattr(args, name), f"--{name}")
+    named = [("--tables", args.tables), *(("--athletes", path) for path in args.athletes), ("--native", args.native)]
+    for flag, path in named:
+        if path:
+            dataset.check_folder(path, flag)
     rows: list[str] = []
     for name in args.rows:
         if name not in contenders.GROUPS and name not in contenders.ROWS:
@@ -167,8 +204,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
       UsageError: for a folder that is not there or a configuration that is wrong.
     """
     args = _parser().parse_args(argv)
-    if args.command == "benchmark":
-        _check_benchmark(args)
+    checks = {"benchmark": _check_benchmark, "synthesize": _check_synthesize}
+    if args.command in checks:
+        checks[args.command](args)
         return args
     dataset.check_folder(args.tables)
     for path in args.also if args.command == "train" else ():

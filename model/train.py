@@ -25,15 +25,17 @@ _LOWEST_TEMPERATURE = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class _Split:
-    """Windows with known classes of one split."""
+    """Windows with known classes of one split; which of them are of further tables."""
 
     data: dataset.Windows
     truth: np.ndarray
+    further: np.ndarray | None = None
 
 
-def _labelled(data: dataset.Windows, labels: tuple[str, ...]) -> _Split:
+def _labelled(data: dataset.Windows, labels: tuple[str, ...], further: np.ndarray | None = None) -> _Split:
     truth = data.labels(labels)
-    return _Split(data.select(truth >= 0), truth[truth >= 0])
+    known = truth >= 0
+    return _Split(data.select(known), truth[known], None if further is None else further[known])
 
 
 def classes(data: dataset.Windows) -> tuple[str, ...]:
@@ -50,11 +52,13 @@ class Material:
       train: windows to learn from.
       landmarks: of its rows, float32, shape (1 + R, 33, 3).
       validation: windows to stop by; None where everything is learned from.
+      further: which windows of `train` are of further tables, bool, shape (N,); None: none is.
     """
 
     train: dataset.Windows
     landmarks: np.ndarray
     validation: dataset.Windows | None
+    further: np.ndarray | None = None
 
 
 def read(tables_path: str, settings: config.Config, also: Sequence[str] = (), everything: bool = False) -> Material:
@@ -101,7 +105,8 @@ def read(tables_path: str, settings: config.Config, also: Sequence[str] = (), ev
                 f"'{shared[0]}'); expected other people: the same ones would be trained on and stopped by."
             )
         landmarks.append(dataset.load_landmarks(path, parts[-1]))
-    return Material(dataset.joined(parts), dataset.joined_rows(landmarks), validation)
+    further = np.repeat(np.arange(len(parts)) > 0, [len(part) for part in parts])
+    return Material(dataset.joined(parts), dataset.joined_rows(landmarks), validation, further)
 
 
 def _check_labelled(tables_path: str, what: str, data: dataset.Windows, settings: config.Config) -> None:
@@ -197,7 +202,7 @@ def _fit(
       from 1, or 0 where the weights at the start were.
     """
     training, mixup = settings.training, settings.augmentation.mixup
-    batches = Batches(train.data, train.truth, num_classes, training, settings.seed, augmenter, mixup)
+    batches = Batches(train.data, train.truth, num_classes, training, settings.seed, augmenter, mixup, train.further)
     model = compiled(network, training, learning_rate, epochs * len(batches))
     # Averaged weights are judged and kept: swapped in before the callbacks that follow look.
     averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
@@ -298,7 +303,7 @@ def make(
     Returns:
       The figures of the validation split; none where everything is learned from.
     """
-    train = _labelled(data.train, labels)
+    train = _labelled(data.train, labels, data.further)
     validation = None if data.validation is None else _labelled(data.validation, labels)
     if data.validation is not None:
         _warn_of_classes(labels, classes(data.train), classes(data.validation))

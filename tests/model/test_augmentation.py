@@ -93,6 +93,29 @@ def test_shifts_and_shaking_are_in_torso_lengths():
     assert np.abs(shake[:, 0] - shake[:, 1]).mean() > 0.01
 
 
+def test_a_part_that_is_hidden_is_guessed_elsewhere():
+    rows = body(num=300, length=12)
+    found = augmented(rows, hidden_probability=1.0)
+    moved = np.abs(found - rows).max(axis=(1, 3)) > 1e-3
+    # Every window has one part elsewhere: an arm, both, the lower legs, the legs, or the head; never the torso.
+    assert moved.any(axis=1).all() and not moved[:, [0, 11, 12, 23, 24]].all(axis=0)[1:].any()
+    arms = {13, 15, 17, 19, 21}, {14, 16, 18, 20, 22}
+    lower = {27, 29, 31, 28, 30, 32}
+    parts = {frozenset(np.flatnonzero(row).tolist()) for row in moved}
+    expected = {*map(frozenset, arms), frozenset(arms[0] | arms[1]), frozenset(lower), frozenset(lower | {25, 26})}
+    assert expected | {frozenset(range(11))} == parts
+    # In a third of them it moves as in truth, but for one shift in all rows.
+    shift = found - rows
+    still = np.ptp(shift, axis=1).max(axis=(1, 2)) < 1e-4
+    assert 0.2 < still.mean() < 0.47
+    # In others it rests.
+    arm = found[:, :, 15][moved[:, 15]]
+    assert (np.ptp(arm, axis=1).max(axis=1) < 1e-4).any()
+    np.testing.assert_allclose(augmented(rows, hidden_probability=0.0), rows, atol=1e-6)
+    some = augmented(rows, hidden_probability=0.25)
+    assert 0.15 < (np.abs(some - rows).max(axis=(1, 2, 3)) > 1e-3).mean() < 0.35
+
+
 def test_rows_are_dropped_and_the_last_one_never():
     rows = body(num=400, length=41)
     rows[:, 20] = np.nan

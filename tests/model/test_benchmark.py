@@ -37,7 +37,7 @@ def output(real_tables, tmp_path_factory) -> pathlib.Path:
 @pytest.fixture
 def plan(real_tables, tmp_path) -> benchmark.Plan:
     """Of fits in this process; idlers of the same tables stand for drawn athletes."""
-    return benchmark.Plan(real_tables, real_tables, "", 4, FOLDS, str(tmp_path / "pieces"))
+    return benchmark.Plan(real_tables, (real_tables,), "", 4, FOLDS, str(tmp_path / "pieces"))
 
 
 @pytest.fixture
@@ -413,4 +413,4 @@ def test_contenders_that_make_no_sense(athletes, unknown):
 
 def test_athletes_that_are_missing_are_named(plan, in_process):
     with pytest.raises(UserError, match="expected their tables as --athletes"):
-        benchmark.work(dataclasses.replace(plan, athletes=""), benchmark.Piece("athletes alone", "group", 0, 0))
+        benchmark.work(dataclasses.replace(plan, athletes=()), benchmark.Piece("athletes alone", "group", 0, 0))

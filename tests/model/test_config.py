@@ -37,7 +37,7 @@ def test_inline_json_and_a_file_mean_the_same(tmp_path):
         ('{"window": {"length": 20, "min_detected": 3}}', "window.length is 20; expected 34"),
         ('{"window": {"min_detected": 35}}', "min_detected is 35"),
         ('{"window": {"size": 34}}', "unknown key 'window.size'; known here are length, min_detected, stride"),
-        ('{"window": {"min_detected": 20}}', "augmentation.max_lead_rows is 22; expected at most 14"),
+        ('{"window": {"min_detected": 20}}', "augmentation.max_lead_rows is 24; expected at most 14"),
         ('{"seed": -1}', "seed is -1; expected 0 to 4294967295"),
         ('{"seed": 4294967296}', "seed is 4294967296"),
         ('{"training": {"learning_rate": Infinity}}', "learning_rate is inf; expected a finite number above 0"),

@@ -42,6 +42,28 @@ def test_batches_draw_few_windows_of_each_clip_anew_each_epoch(made_tables):
     assert sum(len(whole[index][0]) for index in range(len(whole))) == len(data)
 
 
+def test_further_tables_have_their_share_of_an_epoch(made_tables):
+    data = dataset.load(made_tables, ["train"], config.Config().window)
+    truth = data.labels(("plank", "push_up", "squat"))
+    clips = np.unique(data.clip)
+    further = np.isin(data.clip, clips[2:])
+    own = int(min(8, (data.clip == clips[0]).sum()) + min(8, (data.clip == clips[1]).sum()))
+    for share in (0.25, 0.5):
+        settings = config.TrainingConfig(max_windows_per_clip=8, batch_size=4, further_share=share)
+        drawn = batches.Batches(data, truth, 3, settings, 1, further=further)
+        of_further = further[drawn._order]
+        assert (~of_further).sum() == own and of_further.sum() == round(own * share / (1 - share))
+        first = drawn._order[of_further]
+        drawn.on_epoch_end()
+        assert set(drawn._order[further[drawn._order]]) != set(first)
+    # None of further tables, none of one's own, or no share: nothing is left out.
+    for parts in (np.zeros(len(truth), bool), np.ones(len(truth), bool)):
+        settings = config.TrainingConfig(max_windows_per_clip=0, further_share=0.5)
+        assert len(batches.Batches(data, truth, 3, settings, 1, further=parts)._order) == len(truth)
+    settings = config.TrainingConfig(max_windows_per_clip=0, further_share=0.0)
+    assert len(batches.Batches(data, truth, 3, settings, 1, further=further)._order) == len(truth)
+
+
 def test_it_learns_what_can_be_learned(made_bundle, made_tables, tmp_path):
     figures = evaluate.evaluate(made_bundle, made_tables, str(tmp_path / "report"))
     assert figures["windows"]["accuracy"] > 0.9
