@@ -85,7 +85,7 @@ class AugmentationConfig:
     scale: float = 0.15
     offset: float = 0.08
     jitter: float = 0.05
-    hidden_probability: float = 0.2
+    hidden_probability: float = 0.0
     max_stretch: float = 0.25
     lead_probability: float = 0.3
     max_lead_rows: int = 24

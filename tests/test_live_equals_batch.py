@@ -55,8 +55,8 @@ def run(athlete_videos, athlete_bundle, tmp_path_factory) -> Run:
     videos.write(source / "variable.mp4", frames, timestamps_ms=times_ms)
     stored = [np.ascontiguousarray(np.rot90(frame, -1)) for frame in frames[:80]]
     videos.rotate(videos.write(folder / "stored.mp4", stored, 24), source / "turned.mp4", 90)
-    # Too short for a window: 12 rows.
-    videos.write(source / "short.mp4", frames[:23], 30)
+    # Too short for a window: 9 rows.
+    videos.write(source / "short.mp4", frames[:17], 30)
     real = pathlib.Path(__file__).parents[2] / "shared" / "data" / "clips"
     for name in REAL_CLIPS if real.is_dir() else ():
         (source / name).parent.mkdir(exist_ok=True)

@@ -91,13 +91,13 @@ def test_what_is_missing_is_zero_and_a_window_ends_with_a_person():
     assert found[2][:, 0].tolist() == [0, 1, 0, 3]
 
 
-def test_a_short_clip_is_answered_once_12_rows_are_there():
+def test_a_short_clip_is_answered_once_10_rows_are_there():
     found = list(windows.windows(numbered_rows([1] * 20), windows.WindowRule()))
-    # Windows may end in rows 0, 3, 6, ...: row 9 has ten rows, row 12 has thirteen.
-    assert [end for end, _ in found] == [12, 15, 18]
-    assert found[0][1][:21].tolist() == [[0.0, 0.0]] * 21
-    assert found[0][1][21:, 0].tolist() == list(range(1, 14))
-    assert list(windows.windows(numbered_rows([1] * 12), windows.WindowRule())) == []
+    # Windows may end in rows 0, 3, 6, ...: row 6 has seven rows, row 9 has ten.
+    assert [end for end, _ in found] == [9, 12, 15, 18]
+    assert found[0][1][:24].tolist() == [[0.0, 0.0]] * 24
+    assert found[0][1][24:, 0].tolist() == list(range(1, 11))
+    assert list(windows.windows(numbered_rows([1] * 9), windows.WindowRule())) == []
 
 
 @pytest.mark.parametrize("wrong", [{"min_detected": 35}, {"min_detected": 0}, {"stride": 0}])

@@ -131,7 +131,7 @@ def three_classes(prefix: str = "") -> list[MadeClip]:
     return [
         *clips,
         MadeClip(f"{prefix}test/gaps", "squat", split="test", undetected=(*range(5), *range(30, 41))),
-        MadeClip(f"{prefix}test/nearly_empty", "squat", split="test", undetected=tuple(range(12, 60))),
+        MadeClip(f"{prefix}test/nearly_empty", "squat", split="test", undetected=tuple(range(9, 60))),
         MadeClip(f"{prefix}test/unknown", None, split="test"),
     ]
 

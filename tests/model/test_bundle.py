@@ -21,7 +21,7 @@ def loaded(made_bundle):
 
 def test_what_a_bundle_says(loaded, made):
     assert loaded.labels == ("lunge", "push_up", "squat")
-    assert loaded.rule == windows.WindowRule(34, 3, 12)
+    assert loaded.rule == windows.WindowRule(34, 3, 10)
     assert loaded.frame_rate_hz == 15.0
     assert loaded.fingerprint == made.fingerprint
     assert loaded.history_length == 8

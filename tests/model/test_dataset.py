@@ -34,26 +34,27 @@ def test_windows_are_those_of_the_one_rule(made, made_tables):
 
 def test_short_and_empty_clips(made, tmp_path):
     clips = [
+        made.Clip("rows_9", num_rows=9),
         made.Clip("rows_12", num_rows=12),
-        made.Clip("rows_13", num_rows=13),
         made.Clip("nobody", undetected=tuple(range(60))),
         made.Clip("whole", num_rows=34),
     ]
     data = dataset.load(made.tables(tmp_path, clips), ["train"], RULE)
     by_name = {clip.video_id: np.flatnonzero(data.clip == index) for index, clip in enumerate(data.clips)}
     assert {name: len(found) for name, found in by_name.items()} == {
-        # Windows may end in rows 0, 3, 6, ...: row 9 has 10 rows with a person, row 12 has 13.
-        "rows_12": 0,
-        "rows_13": 1,
+        # Windows may end in rows 0, 3, 6, 9, ...: row 9 is the 10th with a person. (A clip of 5 Hz that lasts 2.4 s has
+        # 12 rows: it is answered.)
+        "rows_9": 0,
+        "rows_12": 1,
         "nobody": 0,
-        # Rows 12, 15, 18, 21, 24, 27, 30, 33.
-        "whole": 8,
+        # Rows 9, 12, 15, 18, 21, 24, 27, 30, 33.
+        "whole": 9,
     }
-    assert [clip.video_id for clip in dataset.without_window(data)] == ["nobody", "rows_12"]
+    assert [clip.video_id for clip in dataset.without_window(data)] == ["nobody", "rows_9"]
     first = data.features(by_name["whole"][:1])[0]
-    # Row 12 is the clip's 13th: the 21 before the clip are zeros.
-    assert not first[:21].any() and first[21:].any(axis=1).all()
-    assert [clip.num_detected for clip in data.clips] == [0, 12, 13, 34]
+    # Row 9 is the clip's 10th: the 24 before the clip are zeros.
+    assert not first[:24].any() and first[24:].any(axis=1).all()
+    assert [clip.num_detected for clip in data.clips] == [0, 12, 9, 34]
 
 
 def test_splits_and_labels(made_tables):

@@ -25,10 +25,10 @@ def test_metrics_json_says_what_stands_behind_each_figure(report):
     # lunge 2, push_up 2, squat 2 + gaps + nearly_empty; the clip without a label is not judged.
     assert figures["clips"]["num_clips"] == 8 and figures["clips"]["num_groups"] == 8
     assert figures["clips"]["num_unanswered"] == 1
-    # 60 rows: windows end in rows 12, 15, ..., 57: 16 in each of six whole clips. The clip with gaps has rows 5 to 29
-    # and 41 to 59: its 12th row with a person is 16, so windows end in rows 18, 21, 24, 27, and 42, 45, ..., 57.
-    assert figures["windows"]["num_windows"] == 6 * 16 + 4 + 6
-    # The nearly empty clip has 12 rows with a person, the last of them between two ends of windows: no window.
+    # 60 rows: windows end in rows 9, 12, ..., 57: 17 in each of six whole clips. The clip with gaps has rows 5 to 29
+    # and 41 to 59: its 10th row with a person is 14, so windows end in rows 15, 18, ..., 27, and 42, 45, ..., 57.
+    assert figures["windows"]["num_windows"] == 6 * 17 + 5 + 6
+    # The nearly empty clip has 9 rows with a person: no window.
     assert figures["windows"]["num_clips"] == figures["windows"]["num_groups"] == 7
     assert figures["clips"]["num_answered"] == 7
     classes = figures["classes"]
