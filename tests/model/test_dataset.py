@@ -113,11 +113,11 @@ def test_two_people_in_a_video_are_two_clips(made, tmp_path):
         ("pair", "squat", 20),
         ("pair (person 1)", "lunge", 14),
     ]
-    # Windows end in rows 12, 15, 18 of the first and 12 of the second, who has a row 0 of their own.
-    assert data.frame_id[data.positions[:, -1]].tolist() == [12, 15, 18, 12]
-    assert data.clip.tolist() == [0, 0, 0, 1]
-    # Both begin with the 21 rows that are missing: nobody else's rows are in front of theirs.
-    assert not data.positions[[0, 3], :21].any() and data.positions[[0, 3], 21:].all()
+    # Windows end in rows 9, 12, 15, 18 of the first and 9, 12 of the second, who has a row 0 of their own.
+    assert data.frame_id[data.positions[:, -1]].tolist() == [9, 12, 15, 18, 9, 12]
+    assert data.clip.tolist() == [0, 0, 0, 0, 1, 1]
+    # Both begin with the 24 rows that are missing: nobody else's rows are in front of theirs.
+    assert not data.positions[[0, 4], :24].any() and data.positions[[0, 4], 24:].all()
 
 
 def test_two_labels_in_a_clip_are_an_error(made, tmp_path):
@@ -145,5 +145,5 @@ def test_many_rows(made, tmp_path):
     """35,000 rows of ten clips."""
     folder = made.tables(tmp_path, [made.Clip(f"clip{number:02}", num_rows=3500) for number in range(10)])
     data = dataset.load(folder, ["train"], RULE)
-    # One window in three rows, but for the first 12 of each clip.
-    assert len(data) == 10 * len(range(12, 3500, 3))
+    # One window in three rows, but for the first 9 of each clip.
+    assert len(data) == 10 * len(range(9, 3500, 3))

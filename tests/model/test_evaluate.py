@@ -66,9 +66,9 @@ def test_predictions_are_the_bundles(report, made_bundle, made_tables):
     table = pq.read_table(report / "predictions.parquet")
     loaded = bundle.load(made_bundle)
     data = dataset.load(made_tables, ["test"], loaded.rule)
-    # The fourth window of a whole clip: windows end in rows 12, 15, 18, 21, ...
+    # The fourth window of a whole clip: windows end in rows 9, 12, 15, 18, ...
     at = table["video_id"].to_pylist().index("test/lunge_0") + 3
-    assert table["frame_id"][at].as_py() == 21
+    assert table["frame_id"][at].as_py() == 18
     assert data.clips[data.clip[at]].video_id == "test/lunge_0"
     expected = loaded.probabilities(data.features(np.array([at])))[0]
     found = [table[f"probability_{label}"][at].as_py() for label in loaded.labels]
@@ -139,8 +139,8 @@ def test_a_timeline_breaks_where_nobody_is_in_view(made, tmp_path):
     judged = judged_by_hand(made.tables(tmp_path, clips), wrong=("$2 and $3",))
     assert judged.data.clips[pictures._longest(judged)].video_id == "gap"
     line = drawn_lines(pictures._timeline(judged, pictures._longest(judged), 3))["squat (truth)"]
-    # Windows end in rows 12, 15, ..., 27, then 42, ..., 57.
-    assert np.isnan(line[:, 6]).all() and np.isfinite(np.delete(line, 6, axis=1)).all() and line.shape[1] == 6 + 1 + 6
+    # Windows end in rows 9, 12, ..., 27, then 42, ..., 57.
+    assert np.isnan(line[:, 7]).all() and np.isfinite(np.delete(line, 7, axis=1)).all() and line.shape[1] == 7 + 1 + 6
     assert judged.data.clips[pictures._most_wrong(judged)].video_id == "$2 and $3"
     assert pictures._most_wrong(judged_by_hand(str(tmp_path), wrong=())) is None
 
