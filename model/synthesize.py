@@ -1,7 +1,7 @@
 """python -m model synthesize: landmarks of athletes who were never drawn, as the pose model would see them.
 
 Drawn athletes' clips whose landmarks were extracted teach what the pose model makes of a body; then thousands of others
-are moved, and their landmarks written as `extract` would have, in a hundredth of the time.
+are moved, and their landmarks written as `extract` would have, in a thirtieth of the time.
 """
 
 import argparse
