@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from beam_jobs import athletes, labels, landmarks, pose_rows, skeleton_landmarks, storage, tables
+from beam_jobs import casting, labels, landmarks, skeleton_landmarks, storage, table_rows, tables
 from beam_jobs.errors import UserError
 from beam_jobs.scenes import Clip
 from beam_jobs.sources import Video
@@ -39,13 +39,13 @@ def read_pairs(drawn: str, tables_path: str) -> tuple[list[estimator.Pair], dict
     Raises:
       UserError: if the folder is none of drawn athletes, or the tables are of other clips.
     """
-    noted = storage.join(drawn, athletes.PARAMETERS_FILE)
+    noted = storage.join(drawn, casting.PARAMETERS_FILE)
     if not storage.exists(noted):
         raise UserError(
-            f"{drawn} has no {athletes.PARAMETERS_FILE}; expected the output of python -m beam_jobs athletes."
+            f"{drawn} has no {casting.PARAMETERS_FILE}; expected the output of python -m beam_jobs athletes."
         )
     parameters = json.loads(storage.read_text(noted))
-    clips = athletes.plan(
+    clips = casting.plan(
         parameters["seed"], parameters["num_clips"], parameters["exercises"], parameters.get("variety", "usual")
     )
     rate_hz = _rate_hz(tables_path)
@@ -91,7 +91,7 @@ def _true(clip: Clip, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _pool(num_workers: int | None) -> concurrent.futures.ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(num_workers, mp_context=context, initializer=athletes.start_worker)
+    return concurrent.futures.ProcessPoolExecutor(num_workers, mp_context=context, initializer=casting.start_worker)
 
 
 def run(args: argparse.Namespace) -> dict:
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> dict:
     pairs, parameters = read_pairs(args.drawn, args.tables)
     if args.seed == parameters["seed"]:
         raise UserError(f"--seed {args.seed} is that of {args.drawn}: the same people; expected another one.")
-    clips = athletes.plan(args.seed, args.num_clips, parameters["exercises"], parameters.get("variety", "usual"))
+    clips = casting.plan(args.seed, args.num_clips, parameters["exercises"], parameters.get("variety", "usual"))
     learnt = estimator.Estimator(pairs, args.seed)
     if unknown := sorted({clip.label for clip in clips} - set(learnt.labels)):
         raise UserError(f"{args.drawn} has too few clips of {', '.join(unknown)} to learn from; expected some of each.")
@@ -153,12 +153,14 @@ def _write(
     frames = np.arange(len(world))
     times = np.rint(frames * 1000 / rate_hz).astype(np.int64)
     points = np.stack([world, image], axis=1)
-    batch = pose_rows.landmark_batch(video_id, frames, times, points, probabilities.astype(np.float32), detected, known)
+    batch = table_rows.landmark_batch(
+        video_id, frames, times, points, probabilities.astype(np.float32), detected, known
+    )
     with storage.table_writer(storage.landmarks_file(output, video_id), tables.LANDMARKS, metadata) as writer:
         writer.write_batch(batch)
-    counts, gaps = pose_rows.Counts(len(frames), len(frames), int((~detected).sum())), pose_rows.GapMeter()
+    counts, gaps = table_rows.Counts(len(frames), len(frames), int((~detected).sum())), table_rows.GapMeter()
     gaps.add(batch)
-    return pose_rows.summary(Video(video_id, ""), known, counts, gaps, float(times[-1]), rate_hz)
+    return table_rows.summary(Video(video_id, ""), known, counts, gaps, float(times[-1]), rate_hz)
 
 
 def report(made: dict) -> Sequence[str]:
