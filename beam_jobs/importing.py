@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from beam_jobs import labels, landmarks, pose_rows, storage, tables, windows
+from beam_jobs import labels, landmarks, storage, table_rows, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.sources import Video
 
@@ -177,7 +177,7 @@ class _Sampler:
         self._last_frame = -1
         self._origin_ms: float | None = None
         self._last_ms = 0.0
-        self._counts, self._gaps = pose_rows.Counts(), pose_rows.GapMeter()
+        self._counts, self._gaps = table_rows.Counts(), table_rows.GapMeter()
 
     def sample(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of the landmarks table for those of `batch` that fall on the grid."""
@@ -194,7 +194,7 @@ class _Sampler:
         points = np.stack([np.full_like(image, np.nan), image], axis=1)
         probabilities = np.stack([_matrix(batch, columns) for columns in (_VISIBILITY, _PRESENCE)], axis=-1)
         probabilities[~detected] = np.nan
-        rows = pose_rows.landmark_batch(
+        rows = table_rows.landmark_batch(
             self._video_id,
             frame_ids,
             np.rint(times).astype(np.int64),
@@ -212,7 +212,9 @@ class _Sampler:
     def quality(self) -> dict:
         """The video's row of the quality table."""
         video = Video(self._video_id, self._args.landmarks)
-        return pose_rows.summary(video, self._labels, self._counts, self._gaps, self._last_ms, self._args.frame_rate_hz)
+        return table_rows.summary(
+            video, self._labels, self._counts, self._gaps, self._last_ms, self._args.frame_rate_hz
+        )
 
     def _person(self, batch: pa.RecordBatch) -> int:
         """The one person of the video: rows of several would be taken for one who leaps about."""
