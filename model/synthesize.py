@@ -6,11 +6,12 @@ are moved, and their landmarks written as `extract` would have, in a thirtieth o
 
 import argparse
 import concurrent.futures
+import contextlib
 import functools
 import json
 import multiprocessing
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -89,9 +90,18 @@ def _true(clip: Clip, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     return skeleton_landmarks.of_clip(clip, rate_hz)
 
 
-def _pool(num_workers: int | None) -> concurrent.futures.ProcessPoolExecutor:
+@contextlib.contextmanager
+def _pool(num_workers: int | None) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """Processes that nobody who stops waits for."""
     context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(num_workers, mp_context=context, initializer=casting.start_worker)
+    with concurrent.futures.ProcessPoolExecutor(
+        num_workers, mp_context=context, initializer=casting.start_worker
+    ) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def run(args: argparse.Namespace) -> dict:
