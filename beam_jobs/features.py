@@ -255,7 +255,8 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     is removed by the next. One job at a time may write to an output folder.
 
     Args:
-      args: `input`, `output`: folders, local or gs://; `transform_fn`: a folder as of `transform_graph.find`, or None.
+      args: `input`, `output`: folders, local or gs://; `transform_fn`: a folder as of `transform_graph.find`, or None;
+        `other_landmarks`: see there.
       beam_args: Beam's options.
 
     Returns:
@@ -276,7 +277,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
             "in it); the mean and the deviation of the features are taken there. Give more videos, or say "
             "split=train for some in labels.csv; or apply a graph that there is, by --transform_fn."
         )
-    transform_fn = args.transform_fn and transform_graph.find(args.transform_fn, fingerprint)
+    transform_fn = args.transform_fn and transform_graph.find(args.transform_fn, fingerprint, args.other_landmarks)
     local = options.is_local(beam_args)
     num_to_read = sum(v.num_rows for v in videos) + (0 if transform_fn else sum(v.num_rows for v in training))
     publishing.clean(args.output)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from beam_jobs import labels, landmarks, storage, table_rows, tables, windows
+from beam_jobs import labels, landmarks, restoring, storage, table_rows, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.sources import Video
 
@@ -20,14 +20,15 @@ _VISIBILITY = [f"visibility_{index}" for index in range(landmarks.NUM_LANDMARKS)
 _PRESENCE = [f"presence_{index}" for index in range(landmarks.NUM_LANDMARKS)]
 
 
-def fingerprint(sample_rate_hz: float) -> dict:
-    """What is known of how imported landmarks came about: little."""
+def fingerprint(sample_rate_hz: float, restored: bool = False) -> dict:
+    """What is known of how imported landmarks came about: little; and whether their proportions were restored."""
     return {
-        "coordinates": "image",
+        "coordinates": "world" if restored else "image",
         "frame_rate_hz": float(sample_rate_hz),
         "mediapipe": "unknown",
         "pose_model_sha256": "unknown",
         "running_mode": "unknown",
+        **({"proportions": "restored from axes scaled to 0-1 in each frame"} if restored else {}),
     }
 
 
@@ -38,7 +39,8 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
 
     Args:
       args: `landmarks`, `labels`, `output`: paths, local or gs://; `frame_rate_hz`: the rate of the table's rows,
-        where it has no timestamp_ms; `sample_rate_hz`: the rate of the sampling grid.
+        where it has no timestamp_ms; `sample_rate_hz`: the rate of the sampling grid; `proportions`: "auto" restores
+        those of bodies whose axes fill 0 to 1 in each frame (see `restoring`), "as_they_are" does not.
       beam_args: not used.
 
     Returns:
@@ -49,7 +51,8 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
         frame_id, labels.csv is wrong, or the output folder holds landmarks that were made in another way.
     """
     known = labels.read_labels(args.labels)
-    made_by = fingerprint(args.sample_rate_hz)
+    restored = args.proportions == "auto" and _fills_unit_cubes(args.landmarks)
+    made_by = fingerprint(args.sample_rate_hz, restored)
     _check_output(args.output, made_by)
     metadata = {tables.FINGERPRINT_KEY: json.dumps(made_by, sort_keys=True)}
     # Readers find the videos through `quality`: without it, an import that was killed looks like none.
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
         source = _open_parquet(args.landmarks, file)
         with tqdm(total=source.metadata.num_rows, unit=" rows", disable=None, dynamic_ncols=True) as bar:
             for video_id, batches in _videos(args.landmarks, source, bar):
-                quality.append(_import_video(args, video_id, batches, known, metadata))
+                quality.append(_import_video(args, video_id, batches, known, metadata, restored))
     if not quality:
         raise UserError(f"{args.landmarks} has no row; expected landmarks of at least one video.")
     quality.sort(key=lambda row: row["video_id"])
@@ -74,6 +77,11 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     storage.write_table(quality_file, tables.QUALITY, pa.Table.from_pylist(quality, tables.QUALITY.schema()), metadata)
     num_rows = sum(row["num_frames_sampled"] for row in quality)
     unlabelled = sum(row["label"] is None for row in quality)
+    if restored:
+        print(
+            "each axis of each frame is scaled to 0-1: proportions were restored from the lengths of limbs, as world "
+            "landmarks (--proportions as_they_are keeps the former alone)."
+        )
     print(
         f"imported {len(quality)} videos, {num_rows} rows at {args.sample_rate_hz:g} Hz, into {args.output}"
         + (f"; {unlabelled} videos have no label in {args.labels}" if unlabelled else "")
@@ -90,6 +98,24 @@ def _check_output(output: str, made_by: dict) -> None:
                 f"{output} holds landmarks made by {json.dumps(found)}; expected none, or a former import made by "
                 f"{json.dumps(made_by)}. Choose another --output, or remove that folder."
             )
+
+
+def _fills_unit_cubes(path: str) -> bool:
+    """Whether, of the first rows with a person, some have lost their proportions: then all must have."""
+    with storage.open_input(path) as file:
+        for batch in _open_parquet(path, file).iter_batches(_ROWS_AT_ONCE, columns=_COORDINATES):
+            image, detected = _image_landmarks(batch)
+            if detected.any():
+                return bool(restoring.fills_unit_cube(image[detected]).any())
+    return False
+
+
+def _image_landmarks(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks, float32, shape (T, 33, 3), NaN where nobody is; and where somebody is, bool, shape (T,)."""
+    image = _matrix(batch, _COORDINATES)
+    detected = (image != 0).any(axis=1) & np.isfinite(image).all(axis=1)
+    image[~detected] = np.nan
+    return image.reshape(-1, landmarks.NUM_LANDMARKS, 3), detected
 
 
 def _open_parquet(path: str, file) -> pq.ParquetFile:
@@ -154,11 +180,12 @@ def _import_video(
     batches: Iterator[pa.RecordBatch],
     known: dict[str, labels.Labels],
     metadata: dict[str, str],
+    restored: bool,
 ) -> dict:
     """Writes one video's landmarks; returns its row of the quality table."""
     video_labels = known.get(video_id) or labels.default_labels(video_id)
     file = storage.landmarks_file(args.output, video_id)
-    sampler = _Sampler(args, video_id, video_labels)
+    sampler = _Sampler(args, video_id, video_labels, restored)
     with storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
         for batch in batches:
             rows = sampler.sample(batch)
@@ -170,8 +197,8 @@ def _import_video(
 class _Sampler:
     """Puts one person's rows onto the sampling grid, and counts what `quality` tells of them."""
 
-    def __init__(self, args: argparse.Namespace, video_id: str, video_labels: labels.Labels) -> None:
-        self._args, self._video_id, self._labels = args, video_id, video_labels
+    def __init__(self, args: argparse.Namespace, video_id: str, video_labels: labels.Labels, restored: bool) -> None:
+        self._args, self._video_id, self._labels, self._restored = args, video_id, video_labels, restored
         self._grid = windows.SamplingGrid(args.sample_rate_hz)
         self._person_id: int | None = None
         self._last_frame = -1
@@ -187,11 +214,8 @@ class _Sampler:
         frame_ids = [frame_id for frame_id in grid if frame_id is not None]
         chosen = np.flatnonzero([frame_id is not None for frame_id in grid])
         batch, times = batch.take(pa.array(chosen)), times[chosen]
-        image = _matrix(batch, _COORDINATES)
-        detected = (image != 0).any(axis=1) & np.isfinite(image).all(axis=1)
-        image[~detected] = np.nan
-        # World landmarks are not known.
-        points = np.stack([np.full_like(image, np.nan), image], axis=1)
+        image, detected = _image_landmarks(batch)
+        points = np.stack([self._world(image, detected), image], axis=1)
         probabilities = np.stack([_matrix(batch, columns) for columns in (_VISIBILITY, _PRESENCE)], axis=-1)
         probabilities[~detected] = np.nan
         rows = table_rows.landmark_batch(
@@ -208,6 +232,18 @@ class _Sampler:
         self._counts.frames_without_person += int((~detected).sum())
         self._gaps.add(rows)
         return rows
+
+    def _world(self, image: np.ndarray, detected: np.ndarray) -> np.ndarray:
+        """World landmarks: not known, or restored."""
+        if not self._restored:
+            return np.full_like(image, np.nan)
+        if not restoring.fills_unit_cube(image[detected]).all():
+            raise UserError(
+                f"{self._args.landmarks}: the axes of video '{self._video_id}' are not all scaled to 0-1 in each frame,"
+                " as those of the first video are; expected one scale in a table. Give each scale a table of its own, "
+                "or --proportions as_they_are."
+            )
+        return restoring.restore_scale(image)
 
     def quality(self) -> dict:
         """The video's row of the quality table."""

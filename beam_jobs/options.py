@@ -102,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
         help="rate of the sampling grid (default 15)",
     )
 
+    landmarks_import.add_argument(
+        "--proportions",
+        choices=("auto", "as_they_are"),
+        default="auto",
+        help="auto (default): where each axis of each frame is scaled to 0-1, restore the body's proportions from the "
+        "lengths of its limbs, as world landmarks",
+    )
+
     features = add(
         "features",
         "landmarks -> feature tables + transform_fn",
@@ -111,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(features)
     features.add_argument(
         "--transform_fn", help="apply this transform graph, fit nothing (a transform_fn or a bundle's)"
+    )
+    features.add_argument(
+        "--other_landmarks",
+        action="store_true",
+        help="apply --transform_fn also to landmarks of another estimator than those that it was fitted to (imported "
+        "ones, say), of the same kind and rate",
     )
     return parser
 

@@ -14,8 +14,17 @@ FOLDER = "transform_fn"
 MADE_FOR = "fingerprint.json"
 
 
-def find(folder: str, fingerprint: dict) -> str:
+# Of a fingerprint, what no flag lets differ: the graph would compute something else.
+_NEVER_OTHER = ("coordinates", "frame_rate_hz")
+
+
+def find(folder: str, fingerprint: dict, other_landmarks: bool = False) -> str:
     """The SavedModel in `folder`, which may be a features job's output, its transform_fn folder, or a bundle.
+
+    Args:
+      folder: local or gs://.
+      fingerprint: of the landmarks that it is for.
+      other_landmarks: whether these may be of another estimator than those that it was fitted to.
 
     Raises:
       UserError: if there is none, or it was fitted to landmarks that were made in another way.
@@ -28,7 +37,7 @@ def find(folder: str, fingerprint: dict) -> str:
         for name in (MADE_FOR, "bundle.json"):
             description = storage.join(beside, name)
             if storage.exists(description):
-                _check_made_for(description, json.loads(storage.read_text(description)), fingerprint)
+                _check_made_for(description, json.loads(storage.read_text(description)), fingerprint, other_landmarks)
                 return saved_model
     raise UserError(
         f"{folder} holds no transform graph (saved_model.pb with {MADE_FOR} or bundle.json beside its folder); "
@@ -45,13 +54,16 @@ def made_for(fingerprint: dict) -> dict:
     }
 
 
-def _check_made_for(file: str, found: dict, fingerprint: dict) -> None:
+def _check_made_for(file: str, found: dict, fingerprint: dict, other_landmarks: bool) -> None:
     for key, expected in made_for(fingerprint).items():
-        if found.get(key) != expected:
+        known = found.get(key)
+        if other_landmarks and key == "fingerprint" and isinstance(known, dict):
+            known, expected = ({name: one.get(name) for name in _NEVER_OTHER} for one in (known, expected))
+        if known != expected:
             raise UserError(
-                f"the transform graph of {file} was made for {key} {json.dumps(found.get(key))}; the landmarks (and "
+                f"the transform graph of {file} was made for {key} {json.dumps(known)}; the landmarks (and "
                 f"this version) have {json.dumps(expected)}. Extract the videos in the same way as those that it was "
-                "fitted to, or fit a new one: leave --transform_fn out."
+                "fitted to, or fit a new one: leave --transform_fn out. --other_landmarks lets another estimator pass."
             )
 
 

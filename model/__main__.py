@@ -31,7 +31,16 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(synthesize.report(synthesize.run(args))))
         return 0
     if args.command == "train":
-        figures = train.train(args.tables, args.output, args.config, args.log_dir, args.also, args.everything)
+        figures = train.train(
+            args.tables,
+            args.output,
+            args.config,
+            args.log_dir,
+            also=args.also,
+            everything=args.everything,
+            people=args.people,
+            rename=args.rename,
+        )
     else:
         figures = finetune.finetune(args.bundle, args.tables, args.output, args.config, args.log_dir)
     if figures:

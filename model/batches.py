@@ -17,6 +17,10 @@ def class_weights(counts: np.ndarray) -> np.ndarray:
     return np.where(there, counts.sum() / (there.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
 
 
+# So many batches are augmented at once: half the time a window of one after the other.
+_BATCHES_AUGMENTED_AT_ONCE = 8
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of (windows, one-hot truth, weights), in an order that depends on the seed and the epoch alone."""
 
@@ -52,6 +56,7 @@ class Batches(keras.utils.PyDataset):
         self._seed, self._epoch = seed, 0
         self._random = np.random.default_rng(seed)
         self._further = np.zeros(len(truth), bool) if further is None else further
+        self._augmented: tuple[int, np.ndarray] | None = None
         self._draw()
         # The same in every epoch, for the tables' own windows: how many of a clip are drawn does not depend on which.
         self._weights = np.ones((2, num_classes), np.float32)
@@ -92,10 +97,21 @@ class Batches(keras.utils.PyDataset):
         answers, weights = self._one_hot[truth], self._weights[self._further[chosen].astype(int), truth]
         if self._augmenter is None:
             return self._data.features(chosen), answers, weights
-        features = self._augmenter(self._data.positions[chosen, -1], (self._seed, self._epoch * len(self) + index))
+        features = self._augmented_batch(index)
         if self._mixup:
             features, answers, weights = self._blended(index, features, answers, weights)
         return features, answers, weights
+
+    def _augmented_batch(self, index: int) -> np.ndarray:
+        assert self._augmenter is not None
+        number, within = divmod(index, _BATCHES_AUGMENTED_AT_ONCE)
+        size = self._settings.batch_size
+        if self._augmented is None or self._augmented[0] != number:
+            start = number * _BATCHES_AUGMENTED_AT_ONCE * size
+            chosen = self._order[start : start + _BATCHES_AUGMENTED_AT_ONCE * size]
+            seed = (self._seed, self._epoch * len(self) + number)
+            self._augmented = number, self._augmenter(self._data.positions[chosen, -1], seed)
+        return self._augmented[1][within * size : (within + 1) * size]
 
     def _blended(self, index: int, *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         random = np.random.default_rng([self._seed, self._epoch, index])
@@ -112,4 +128,5 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Draws the next epoch."""
         self._epoch += 1
+        self._augmented = None
         self._draw()

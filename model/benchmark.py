@@ -14,7 +14,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,8 @@ class Plan:
       min_clips: a class needs so many clips.
       num_folds: of each seed.
       work: where pieces are kept.
+      people: tables of further clips of real people, of whom nobody is tested.
+      rename: pairs of a label in any of these tables and what it is to be called.
     """
 
     tables: str
@@ -61,20 +63,42 @@ class Plan:
     min_clips: int
     num_folds: int
     work: str
+    people: tuple[str, ...] = ()
+    rename: tuple[tuple[str, str], ...] = ()
 
 
-@functools.lru_cache(maxsize=1)
-def clips(plan: Plan) -> crossval.LabelledSet:
-    """What is cross-validated."""
-    return crossval.load(plan.tables, config.Config(), plan.min_clips)
+@functools.lru_cache(maxsize=2)
+def clips(plan: Plan, kind: str = "") -> crossval.LabelledSet:
+    """What is cross-validated, in world landmarks or in one of `coordinates.KINDS`: the same windows."""
+    if kind:
+        from model import coordinates
+
+        return coordinates.of(clips(plan), kind, plan.tables)
+    return crossval.load(plan.tables, config.Config(), plan.min_clips, rename=dict(plan.rename))
 
 
 @functools.lru_cache(maxsize=2)
 def _athletes(plan: Plan, labels: tuple[str, ...]) -> tuple[crossval.LabelledSet, ...]:
     if not plan.athletes:
         raise UserError("this contender learns from drawn athletes; expected their tables as --athletes.")
-    splits = ("train", "validation")
-    return tuple(crossval.load(path, config.Config(), labels=labels, splits=splits) for path in plan.athletes)
+    return tuple(
+        crossval.load(path, config.Config(), labels=labels, splits=("train", "validation"), rename=dict(plan.rename))
+        for path in plan.athletes
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _people(plan: Plan, labels: tuple[str, ...]) -> tuple[crossval.LabelledSet, ...]:
+    if not plan.people:
+        raise UserError("this contender learns from further clips; expected their tables as --people.")
+    found = tuple(crossval.load(path, config.Config(), labels=labels, rename=dict(plan.rename)) for path in plan.people)
+    for path, one in zip(plan.people, found, strict=True):
+        if shared := sorted(one.data.groups() & clips(plan).data.groups()):
+            raise UserError(
+                f"--people {path} has {len(shared)} groups of {plan.tables} (such as '{shared[0]}'); expected other "
+                "people: the same ones would be trained and tested on."
+            )
+    return found
 
 
 @functools.lru_cache(maxsize=1)
@@ -100,18 +124,23 @@ def work(plan: Plan, piece: Piece) -> None:
     """Does one piece and keeps it."""
     _one_thread()
     row = contenders.ROWS[piece.row]
-    found = clips(plan)
+    found = clips(plan, row.coordinates)
     fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
     if row.unknown and NO_EXERCISE not in found.labels:
         found = dataclasses.replace(found, labels=(*found.labels, NO_EXERCISE))
     tested = _tested(plan, piece, found)
-    fits = fit(plan, row, found, (fold >= 0) & (fold != piece.fold), piece.seed)
+    keep = training_windows(row, found, (fold >= 0) & (fold != piece.fold), piece.seed)
+    left_out = left_out_classes(plan, piece, clips(plan).labels)
+    fits = fit(plan, row, found, keep & ~np.isin(found.truth, left_out), piece.seed, left_out)
     kept: dict[str, Any] = {
         "made_by": _made_by(plan, row),
         "windows": tested,
         "logits": _mean_logits(fits, found, tested),
         "minutes": sum(one.minutes for one in fits),
     }
+    if len(left_out):
+        asked = np.flatnonzero(np.isin(found.truth, left_out))
+        kept["left out/windows"], kept["left out/logits"] = asked, _mean_logits(fits, found, asked)
     if row.probed:
         from model import probes
 
@@ -131,6 +160,7 @@ def _made_by(plan: Plan, row: Contender) -> str:
         "tables": dataset.contents(plan.tables),
         "labels": clips(plan).labels,
         "athletes": [*map(dataset.contents, plan.athletes)] if row.athletes != "none" else None,
+        "people": [*map(dataset.contents, plan.people)] if row.people else None,
         "probes": [*map(dataset.contents, filter(None, (plan.native, *plan.athletes[:1])))] if row.probed else None,
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
@@ -141,14 +171,53 @@ def _tested(plan: Plan, piece: Piece, found: crossval.LabelledSet) -> np.ndarray
     fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
     # Who learns from athletes alone has seen none of the clips: one fit answers all of them.
     alone = contenders.ROWS[piece.row].athletes == "alone"
-    return np.flatnonzero(fold >= 0 if alone else fold == piece.fold)
+    left_out = left_out_classes(plan, piece, clips(plan).labels)
+    return np.flatnonzero((fold >= 0 if alone else fold == piece.fold) & ~np.isin(found.truth, left_out))
 
 
-def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarray, seed: int) -> list[crossval.Fitted]:
-    """Fits a contender to some of the clips' windows."""
-    others = _athletes(plan, found.labels) if row.athletes != "none" else ()
+def left_out_classes(plan: Plan, piece: Piece, labels: Sequence[str]) -> np.ndarray:
+    """The classes that a piece's fits never see: by turns all of them, where the contender leaves some out."""
+    if not contenders.ROWS[piece.row].left_out:
+        return np.zeros(0, int)
+    exercises = [index for index, label in enumerate(labels) if label != NO_EXERCISE]
+    return np.array(exercises[piece.fold :: plan.num_folds])
+
+
+def training_windows(row: Contender, found: crossval.LabelledSet, keep: np.ndarray, seed: int) -> np.ndarray:
+    """Those of some windows that a contender trains on, who may see fewer people, or not every window; bool (N,)."""
+    if row.stride > 1:
+        # Its place in its clip: windows are in order.
+        first = np.searchsorted(found.data.clip, found.data.clip)
+        keep = keep & ((np.arange(len(keep)) - first) % row.stride == 0)
+    if row.group_share < 1:
+        groups = np.array([clip.group for clip in found.data.clips])[found.data.clip]
+        chosen = np.zeros_like(keep)
+        rng = np.random.default_rng(seed)
+        for number in range(len(found.labels)):
+            own = keep & (found.truth == number)
+            people = rng.permutation(np.unique(groups[own]))
+            chosen |= own & np.isin(groups, people[: max(1, round(row.group_share * len(people)))])
+        keep = chosen
+    return keep
+
+
+def fit(
+    plan: Plan,
+    row: Contender,
+    found: crossval.LabelledSet,
+    keep: np.ndarray,
+    seed: int,
+    left_out: Sequence[int] | np.ndarray = (),
+) -> list[crossval.Fitted]:
+    """Fits a contender to some of the clips' windows, and to none of the classes `left_out`."""
+
+    def without(sets: tuple[crossval.LabelledSet, ...]) -> list[crossval.LabelledSet]:
+        return [dataclasses.replace(one, truth=np.where(np.isin(one.truth, left_out), -1, one.truth)) for one in sets]
+
+    others = without(_athletes(plan, found.labels)) if row.athletes != "none" else []
+    own = without(_people(plan, found.labels)) if row.people else []
     if row.rival:
-        return [_fit_rival(row.rival, crossval.training_clips(found, keep), seed)]
+        return [_fit_rival(row.rival, crossval.training_clips(found, keep, own=own), seed)]
     fits = []
     for number in range(row.num_networks):
         settings = settings_of(row, seed + 1000 * number)
@@ -164,7 +233,7 @@ def fit(plan: Plan, row: Contender, found: crossval.LabelledSet, keep: np.ndarra
                 continue
             start = first.weights
         mixed = others if row.athletes == "mixed" else ()
-        fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed), settings, start))
+        fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed, own=own), settings, start))
     return fits
 
 
@@ -236,7 +305,16 @@ def run(args: argparse.Namespace) -> None:
     """Does what is missing, and writes results.json and results.md."""
     from model import results
 
-    plan = Plan(args.tables, tuple(args.athletes), args.native or "", args.min_clips, args.folds, args.work)
+    plan = Plan(
+        args.tables,
+        tuple(args.athletes),
+        args.native or "",
+        args.min_clips,
+        args.folds,
+        args.work,
+        tuple(args.people),
+        tuple(args.rename.items()),
+    )
     _check(plan)
     todo = pieces(args.rows, args.splits, args.seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]

@@ -13,6 +13,7 @@ from beam_jobs.windows import WindowRule
 # Every network of this project is fed windows of this many rows.
 WINDOW_LENGTH = 34
 # Named here, where no Keras is imported; a test compares it with networks.NETWORKS.
+SCHEDULES = ("cosine", "constant")
 NETWORKS = ("conv", "conv_transformer", "graph", "tcn")
 
 
@@ -33,6 +34,7 @@ class NetworkConfig:
       dense_units: of the hidden layer before the classes.
       block_dropout: share of a block's channels dropped in training (whole channels over time).
       dropout: share of units dropped before and after the hidden layer, in training.
+      stochastic_depth: share of windows for which a convolution block of `conv` is skipped, in training.
     """
 
     name: str = "conv"
@@ -42,6 +44,7 @@ class NetworkConfig:
     dense_units: int = 128
     block_dropout: float = 0.1
     dropout: float = 0.4
+    stochastic_depth: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dilations", tuple(self.dilations))
@@ -51,7 +54,7 @@ class NetworkConfig:
         _check(
             bool(self.dilations) and all(d >= 1 for d in self.dilations), "dilations", self.dilations, "numbers from 1"
         )
-        for name in ("block_dropout", "dropout"):
+        for name in ("block_dropout", "dropout", "stochastic_depth"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share from 0 to below 1")
 
 
@@ -109,7 +112,8 @@ class TrainingConfig:
     """How a network is trained.
 
     Attributes:
-      epochs: at most; the learning rate falls to a hundredth over them, along a cosine.
+      epochs: at most.
+      schedule: "cosine": the learning rate falls to a hundredth over the epochs, along a cosine; "constant": it stays.
       patience: epochs without a better validation loss after which training stops; the best weights are kept.
       batch_size: windows a step.
       learning_rate: at the start.
@@ -127,6 +131,7 @@ class TrainingConfig:
     """
 
     epochs: int = 30
+    schedule: str = "cosine"
     patience: int = 12
     batch_size: int = 64
     learning_rate: float = 2e-3
@@ -141,6 +146,7 @@ class TrainingConfig:
     temperature: float = 0.0
 
     def __post_init__(self) -> None:
+        _check(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
         for name in ("epochs", "finetune_epochs", "patience", "batch_size"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in ("learning_rate", "finetune_learning_rate"):

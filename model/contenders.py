@@ -20,6 +20,12 @@ class Contender:
       unknown: whether it learns a class for "none of these", from athletes who do none of the exercises.
       probed: whether its fits are also tested on degraded clips and on people who do none of the exercises.
       num_networks: so many networks of successive seeds answer together, by their mean logits.
+      people: whether it learns from the further clips of real people, too.
+      coordinates: one of `coordinates.KINDS`, in place of world landmarks; "" for these.
+      stride: it trains on every so many-th window of a clip.
+      group_share: it trains on so many of each class's groups.
+      left_out: whether in each fold some exercises are left out of training, by turns all of them, and are asked about
+        then: does it know that it does not know?
     """
 
     about: str
@@ -29,6 +35,11 @@ class Contender:
     unknown: bool = False
     probed: bool = False
     num_networks: int = 1
+    people: bool = False
+    coordinates: str = ""
+    stride: int = 1
+    group_share: float = 1.0
+    left_out: bool = False
 
     def __post_init__(self) -> None:
         if self.athletes not in ATHLETES or (self.unknown and self.athletes != "mixed"):
@@ -64,8 +75,12 @@ def _network(about: str, name: str = "conv", changes: Mapping[str, Any] | None =
     return Contender(about, changes=merged({"network": {"name": name}}, changes or {}), **kwargs)
 
 
-def _augmented(about: str, **changes: Any) -> Contender:
-    return _network(about, changes={"augmentation": changes})
+def _augmented(about: str, coordinates: str = "", **changes: Any) -> Contender:
+    return _network(about, changes={"augmentation": changes}, coordinates=coordinates)
+
+
+def _trained(about: str, **changes: Any) -> Contender:
+    return _network(about, changes={"training": changes})
 
 
 RIVALS = {
@@ -93,19 +108,31 @@ NETWORKS = {
     "conv_transformer": _network("convolutions, then a Transformer", "conv_transformer"),
     "graph": _network("a graph network over the skeleton", "graph"),
 }
+# `conv` without athletes, with one thing changed.
 ABLATION = {
+    "conv, image landmarks": _network("landmarks in the picture, not in the world", coordinates="image"),
+    "conv, no depth": _augmented("without z (nor turning)", coordinates="flat", max_yaw_degrees=0.0, tilt_degrees=0.0),
+    "conv, facing": _augmented(
+        "turned to face the camera (no other turning)", coordinates="facing", max_yaw_degrees=0.0
+    ),
     "conv, no augmentation": _augmented("nothing but the features", **NO_AUGMENTATION),
     "conv, no mirroring": _augmented("without mirroring", mirror_probability=0.0),
     "conv, no turning": _augmented("without turning about the vertical axis", max_yaw_degrees=0.0),
     "conv, little turning": _augmented("turned by up to 30 degrees about the vertical axis", max_yaw_degrees=30.0),
+    "conv, no tilt": _augmented("without tilt", tilt_degrees=0.0),
     "conv, no tempo": _augmented("without another tempo", max_stretch=0.0),
-    "conv, no noise": _augmented("without noise, offsets and scale", offset=0.0, jitter=0.0, scale=0.0),
-    "conv, no hidden parts": _augmented("without parts of the body out of view", hidden_probability=0.0),
+    "conv, no scale": _augmented("without other builds", scale=0.0),
+    "conv, no noise": _augmented("without offsets and shaking", offset=0.0, jitter=0.0),
     "conv, no gaps": _augmented("without missing rows", max_drop_share=0.0, lead_probability=0.0),
+    "conv, hidden parts": _augmented("with parts of the body out of view", hidden_probability=0.2),
     "conv, mixup": _augmented("with mixup of 0.2", mixup=0.2),
-    "conv, no smoothing": _network("without label smoothing", changes={"training": {"label_smoothing": 0.0}}),
-    "conv, no averaged weights": _network("the last weights", changes={"training": {"ema_momentum": 0.0}}),
+    "conv, no smoothing": _trained("without label smoothing", label_smoothing=0.0),
+    "conv, no weight decay": _trained("without weight decay", weight_decay=0.0),
+    "conv, constant rate": _trained("a learning rate that stays", schedule="constant"),
+    "conv, no averaged weights": _trained("the last weights", ema_momentum=0.0),
+    "conv, stochastic depth": _network("a tenth of the blocks skipped", changes={"network": {"stochastic_depth": 0.1}}),
     "conv, wide": _network("twice the filters", changes={"network": {"filters": 128}}),
+    "conv, stride 12": _network("every fourth window in training", stride=4),
     "conv, 3 networks": _network("three networks answer together", num_networks=3),
 }
 # Thousands of athletes: a window of each an epoch.
@@ -117,9 +144,36 @@ ATHLETE_ROWS = {
     "default": _network(
         "drawn athletes, idlers among them, and the clips together", athletes="mixed", unknown=True, probed=True
     ),
+    "default, more people": _network(
+        "as default, and further clips of real people",
+        # With more clips, fewer windows of each: an epoch stays about as long.
+        changes={"training": {"max_windows_per_clip": 8}},
+        athletes="mixed",
+        unknown=True,
+        people=True,
+        probed=True,
+    ),
+    "default, exercises left out": _network(
+        "as default; asked about exercises left out", athletes="mixed", unknown=True, left_out=True
+    ),
 }
-ROWS: dict[str, Contender] = {**RIVALS, **NETWORKS, **ABLATION, **ATHLETE_ROWS}
-GROUPS = {"rivals": RIVALS, "networks": NETWORKS, "ablation": ABLATION, "athletes": ATHLETE_ROWS, "all": ROWS}
+# How far more people would carry.
+LEARNING_CURVE = {
+    f"{base}, {share:.0%} of groups": dataclasses.replace(
+        rows[base], about=f"{share:.0%} of each class's people", group_share=share, probed=False
+    )
+    for rows, base in ((NETWORKS, "conv"), (ATHLETE_ROWS, "default"))
+    for share in (0.25, 0.5)
+}
+ROWS: dict[str, Contender] = {**RIVALS, **NETWORKS, **ABLATION, **ATHLETE_ROWS, **LEARNING_CURVE}
+GROUPS = {
+    "rivals": RIVALS,
+    "networks": NETWORKS,
+    "ablation": ABLATION,
+    "athletes": ATHLETE_ROWS,
+    "learning_curve": LEARNING_CURVE,
+    "all": ROWS,
+}
 
 
 def needs_athletes(row: str) -> bool:

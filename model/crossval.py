@@ -6,7 +6,7 @@ tested has no part in it.
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -43,6 +43,7 @@ def load(
     min_clips: int = 1,
     labels: Sequence[str] = (),
     splits: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
 ) -> LabelledSet:
     """Reads the output of a features job.
 
@@ -52,8 +53,9 @@ def load(
       min_clips: a class needs so many clips, with or without a window.
       labels: the classes, in order; by default those that have enough clips, sorted.
       splits: which clips; by default all, whatever their split.
+      rename: labels that are to have other names.
     """
-    data = dataset.load(tables_path, splits, settings.window)
+    data = dataset.renamed(dataset.load(tables_path, splits, settings.window), rename or {})
     if not labels:
         known = [clip.label for clip in data.clips]
         labels = sorted({label for label in known if label is not None and known.count(label) >= min_clips})
@@ -167,6 +169,7 @@ def training_clips(
     keep: np.ndarray,
     others: Sequence[LabelledSet] = (),
     standard: Standard | None = None,
+    own: Sequence[LabelledSet] = (),
 ) -> TrainingClips:
     """The training side of a fold.
 
@@ -175,8 +178,10 @@ def training_clips(
       keep: which of their windows to train on, bool, shape (N,).
       others: further clips, of the same classes, all of whose windows are trained on.
       standard: how to standardise; by default by what is trained on.
+      own: likewise, but these count as the fold's own clips, not as further ones.
     """
-    parts = [(found, keep & (found.truth >= 0)), *((other, other.truth >= 0) for other in others)]
+    whole = ((other, other.truth >= 0) for other in (*own, *others))
+    parts = [(found, keep & (found.truth >= 0)), *whole]
     # The rows of a class that nobody trains on have no part in the mean either.
     if standard is None:
         rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in parts]
@@ -188,7 +193,7 @@ def training_clips(
     data = dataclasses.replace(data.select(keep_all), rows=standard.apply(physical))
     data.rows[0] = 0
     truth = np.concatenate([part.truth for part, _ in parts])[keep_all]
-    further = np.repeat(np.arange(len(parts)) > 0, [int(mask.sum()) for _, mask in parts])
+    further = np.repeat(np.arange(len(parts)) > len(own), [int(mask.sum()) for _, mask in parts])
     return TrainingClips(data, truth, landmarks, found.labels, standard, further)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -108,6 +108,12 @@ def joined_rows(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
 
 
+def renamed(data: Windows, names: Mapping[str, str]) -> Windows:
+    """The same with some labels under other names: tables of several makers do not call everything the same."""
+    clips = tuple(dataclasses.replace(clip, label=names.get(clip.label or "", clip.label)) for clip in data.clips)
+    return dataclasses.replace(data, clips=clips)
+
+
 def clip_labels(clips: Sequence[Clip], classes: Sequence[str]) -> np.ndarray:
     """The index in `classes` of each clip's label, int32; -1 where unknown or none of them."""
     index = {label: position for position, label in enumerate(classes)}
@@ -184,7 +190,7 @@ def load(tables_path: str, splits: Sequence[str] | None, rule: WindowRule) -> Wi
     )
 
 
-def load_landmarks(tables_path: str, data: Windows) -> np.ndarray:
+def load_landmarks(tables_path: str, data: Windows, coordinates: str = "") -> np.ndarray:
     """The landmarks from which the features of `data` were made, as its rows.
 
     Where the landmarks table is not beside the feature tables, it is the normalised ones: the same body, centred and
@@ -193,6 +199,7 @@ def load_landmarks(tables_path: str, data: Windows) -> np.ndarray:
     Args:
       tables_path: where `data` is from.
       data: windows of some clips.
+      coordinates: "world" or "image"; by default those from which the features were made.
 
     Returns:
       float32, shape (1 + R, 33, 3); NaN where nobody is, and in row 0.
@@ -200,7 +207,7 @@ def load_landmarks(tables_path: str, data: Windows) -> np.ndarray:
     Raises:
       UserError: if neither table is there, or a row of `data` is not in it.
     """
-    table, columns = tables.LANDMARKS, tables.landmark_columns(fingerprint(tables_path)["coordinates"])
+    table, columns = tables.LANDMARKS, tables.landmark_columns(coordinates or fingerprint(tables_path)["coordinates"])
     if not storage.table_files(tables_path, table):
         print(
             f"warning: {tables_path} has no landmarks; training augments the normalised ones, whose scale may change "

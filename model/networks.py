@@ -58,13 +58,14 @@ def _pooled(x, valid, config: NetworkConfig, num_classes: int):
     return layers.Dense(num_classes, name=HEAD)(layers.Dropout(config.dropout)(hidden))
 
 
-def _conv_block(x, valid, filters: int, kernel_size: int, dilation: int, dropout: float):
-    """Normalise, widen, look along time channel by channel, narrow; added to what came in."""
+def _conv_block(x, valid, filters: int, kernel_size: int, dilation: int, dropout: float, skipped: float = 0.0):
+    """Normalise, widen, look along time channel by channel, narrow; added to what came in, if it is not skipped."""
     y = layers.LayerNormalization()(x)
     y = layers.Dense(2 * filters, activation="silu")(y) * valid
     y = layers.DepthwiseConv1D(kernel_size, padding="same", dilation_rate=dilation)(y)
     y = layers.SpatialDropout1D(dropout)(layers.Activation("silu")(y))
-    return x + layers.Dense(filters)(y)
+    y = layers.Dense(filters)(y)
+    return x + (layers.Dropout(skipped, noise_shape=(None, 1, 1))(y) if skipped else y)
 
 
 def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
@@ -79,7 +80,8 @@ def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
     x = layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
     x, valid = layers.AveragePooling1D(2)(x * valid), layers.MaxPooling1D(2)(valid)
     for dilation in config.dilations[:3]:
-        x = _conv_block(x, valid, config.filters, config.kernel_size, dilation, config.block_dropout)
+        skipped = config.stochastic_depth
+        x = _conv_block(x, valid, config.filters, config.kernel_size, dilation, config.block_dropout, skipped)
     return keras.Model(windows, _pooled(x, valid, config, num_classes), name="conv")
 
 

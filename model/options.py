@@ -44,8 +44,20 @@ def _parser() -> argparse.ArgumentParser:
         "--network", choices=config.NETWORKS, help="which network (default conv; tcn: the seed project's)"
     )
     train.add_argument(
-        "--also", nargs="+", default=[], metavar="TABLES", help="further tables to train on, such as drawn athletes'"
+        "--also",
+        nargs="+",
+        default=[],
+        metavar="TABLES",
+        help="further tables to train on, drawn athletes' say: training.further_share of each epoch",
     )
+    train.add_argument(
+        "--people",
+        nargs="+",
+        default=[],
+        metavar="TABLES",
+        help="further tables of real people to train on, as if they were of --tables' train split",
+    )
+    _add_rename(train)
     train.add_argument(
         "--everything", action="store_true", help="train on every clip, whatever its split, and for all the epochs"
     )
@@ -71,6 +83,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_benchmark(commands)
     _add_synthesize(commands)
     return parser
+
+
+def _renaming(text: str) -> tuple[str, str]:
+    old, _, new = text.partition("=")
+    if not old or not new:
+        raise argparse.ArgumentTypeError(f"'{text}' is no renaming; expected OLD=NEW, like front_raise=lateral_raise")
+    return old, new
+
+
+def _add_rename(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--rename",
+        nargs="+",
+        type=_renaming,
+        default=[],
+        metavar="OLD=NEW",
+        help="labels that one of the tables has under another name",
+    )
 
 
 def _add_synthesize(commands) -> None:
@@ -129,12 +159,22 @@ def _add_benchmark(commands) -> None:
         help="tables of drawn (and synthesized) athletes, for the rows that learn from them; idlers are tested on "
         "those of the first",
     )
+    command.add_argument(
+        "--people",
+        nargs="+",
+        default=[],
+        metavar="TABLES",
+        help="tables of further clips of real people, for the rows that learn from them; nobody of them is tested",
+    )
+    _add_rename(command)
     command.add_argument("--native", help="tables of the same clips at 30 Hz, for the robustness against frame rates")
     command.add_argument("--processes", type=int, default=os.cpu_count(), help="fits at once (default: all cores)")
 
 
 def _check_benchmark(args: argparse.Namespace) -> None:
-    named = [("--tables", args.tables), *(("--athletes", path) for path in args.athletes), ("--native", args.native)]
+    args.rename = dict(args.rename)
+    named = [("--tables", args.tables), ("--native", args.native)]
+    named += [("--athletes", path) for path in args.athletes] + [("--people", path) for path in args.people]
     for flag, path in named:
         if path:
             dataset.check_folder(path, flag)
@@ -152,6 +192,11 @@ def _check_benchmark(args: argparse.Namespace) -> None:
         rows = [row for row in rows if not contenders.needs_athletes(row)]
         if not rows:
             raise UsageError(f"--rows {args.rows[0]} learn from drawn athletes; expected their tables as --athletes.")
+    if not args.people:
+        asked = [row for row in args.rows if row in contenders.ROWS and contenders.ROWS[row].people]
+        if asked:
+            raise UsageError(f"--rows {asked[0]} learns from further clips; expected their tables as --people.")
+        rows = [row for row in rows if not contenders.ROWS[row].people]
     args.rows = rows
     if "group" not in args.splits:
         raise UsageError("--splits: expected group among them; random is shown beside it.")
@@ -209,8 +254,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         checks[args.command](args)
         return args
     dataset.check_folder(args.tables)
-    for path in args.also if args.command == "train" else ():
-        dataset.check_folder(path, "--also")
+    if args.command == "train":
+        args.rename = dict(args.rename)
+        for flag in ("also", "people"):
+            for path in getattr(args, flag):
+                dataset.check_folder(path, f"--{flag}")
     _check_output(args.output, evaluate.MARKER if args.command == "evaluate" else bundle.MARKER)
     default = config.Config()
     if args.command != "train":

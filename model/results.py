@@ -45,6 +45,8 @@ def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], s
     for row in rows:
         if contenders.ROWS[row].probed and row in results["rows"].get("group", {}):
             results["probes"] = probes(plan, row, seeds)
+    strangers = {row: left_out(plan, row, seeds) for row in rows if contenders.ROWS[row].left_out}
+    results["left_out"] = {row: figures for row, figures in strangers.items() if figures}
     os.makedirs(output, exist_ok=True)
     storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
     storage.write_text(os.path.join(output, "results.md"), markdown(results))
@@ -77,6 +79,14 @@ def markdown(results: dict[str, Any]) -> str:
         cells.append(f"{twin['mean']['window_accuracy']:.1%}, {twin['mean']['window_nll']:.2f}" if twin else "–")
         cells.append(f"{one['mean']['minutes']:.1f}")
         lines.append("| " + " | ".join(cells) + " |")
+    for row, one in results["left_out"].items():
+        lines += [
+            "",
+            f"**{row}** told exercises that it was never trained on from those that it was, each exercise left out "
+            f"once in {results['num_folds']} folds (score: the probability of the likeliest exercise; means over "
+            f"folds): AUROC {one['auroc']:.3f}, {one['false_accept_rate_at_95_recall']:.1%} of their windows accepted "
+            "at 95 % recall.",
+        ]
     if "probes" in results:
         lines += _probe_lines(results["probes"])
     return "\n".join(lines) + "\n"
@@ -151,6 +161,28 @@ def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
         "degraded": {name: _mean(of_seeds) for name, of_seeds in degraded.items()},
         "unknown": {name: {"num_windows": num_unknown[name], **_mean(of)} for name, of in unknown.items()},
     }
+
+
+def left_out(plan: Plan, row: str, seeds: int) -> dict[str, float]:
+    """How well exercises that a fold left out are told from the others, means over folds and seeds; {} if not done."""
+    found = benchmark.clips(plan)
+    figures = []
+    for seed in range(seeds):
+        for number in range(plan.num_folds):
+            file = os.path.join(plan.work, benchmark.Piece(row, "group", seed, number).file)
+            if not os.path.exists(file):
+                continue
+            with np.load(file) as piece:
+                known, strange = (
+                    knownness(crossval.softmax(piece[name]), found.labels) for name in ("logits", "left out/logits")
+                )
+            figures.append(
+                {
+                    "auroc": metrics.auroc(known, strange),
+                    "false_accept_rate_at_95_recall": metrics.false_accept_rate(known, strange),
+                }
+            )
+    return _mean(figures) if figures else {}
 
 
 def knownness(probabilities: np.ndarray, labels: Sequence[str]) -> np.ndarray:

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -61,21 +61,35 @@ class Material:
     further: np.ndarray | None = None
 
 
-def read(tables_path: str, settings: config.Config, also: Sequence[str] = (), everything: bool = False) -> Material:
+def read(
+    tables_path: str,
+    settings: config.Config,
+    also: Sequence[str] = (),
+    everything: bool = False,
+    people: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+) -> Material:
     """The windows to train on and to stop by.
 
     Args:
       tables_path: feature tables; their train and validation splits.
       settings: its `window` cuts windows.
-      also: further feature tables, made by the same transform graph; all of their clips are trained on.
+      also: further feature tables, made by the same transform graph; all of their clips are trained on, as further
+        ones (`training.further_share`).
       everything: train on every clip of `tables_path`, whatever its split.
+      people: likewise, but their clips count as those of `tables_path`.
+      rename: labels that are to have other names.
 
     Raises:
       UserError: where a split is empty, or further tables were made by another transform graph or have groups of the
         validation split.
     """
+
+    def load(path: str, splits: Sequence[str] | None) -> dataset.Windows:
+        return dataset.renamed(dataset.load(path, splits, settings.window), rename or {})
+
     if everything:
-        train, validation = dataset.load(tables_path, None, settings.window), None
+        train, validation = load(tables_path, None), None
         _check_labelled(tables_path, "whole", train, settings)
     else:
         if lost := dataset.without_split(tables_path):
@@ -84,28 +98,28 @@ def read(tables_path: str, settings: config.Config, also: Sequence[str] = (), ev
                 f"'{lost[0]}'): not used. Set the split column of labels.csv.",
                 file=sys.stderr,
             )
-        train, validation = (dataset.load(tables_path, [split], settings.window) for split in ("train", "validation"))
+        train, validation = (load(tables_path, [split]) for split in ("train", "validation"))
         _check_labelled(tables_path, "train split", train, settings)
         _check_labelled(tables_path, "validation split", validation, settings)
     parts, landmarks = [train], [dataset.load_landmarks(tables_path, train)]
     ours = transform_graph.sha256(transform_graph.beside(tables_path))
-    for path in also:
+    for flag, path in (*(("--people", path) for path in people), *(("--also", path) for path in also)):
         theirs = transform_graph.sha256(transform_graph.beside(path))
         if theirs != ours:
             raise UserError(
-                f"--also {path} was made by another transform graph (sha256 {theirs[:12]}…) than {tables_path} "
+                f"{flag} {path} was made by another transform graph (sha256 {theirs[:12]}…) than {tables_path} "
                 f"({ours[:12]}…). Make it with that one: python -m beam_jobs features --input LANDMARKS --output "
                 f"{path} --transform_fn {tables_path}"
             )
-        parts.append(dataset.load(path, None, settings.window))
+        parts.append(load(path, None))
         _check_labelled(path, "whole", parts[-1], settings)
         if shared := sorted(validation.groups() & parts[-1].groups() if validation is not None else ()):
             raise UserError(
-                f"--also {path} has {len(shared)} groups of the validation split of {tables_path} (such as "
+                f"{flag} {path} has {len(shared)} groups of the validation split of {tables_path} (such as "
                 f"'{shared[0]}'); expected other people: the same ones would be trained on and stopped by."
             )
         landmarks.append(dataset.load_landmarks(path, parts[-1]))
-    further = np.repeat(np.arange(len(parts)) > 0, [len(part) for part in parts])
+    further = np.repeat(np.arange(len(parts)) > len(people), [len(part) for part in parts])
     return Material(dataset.joined(parts), dataset.joined_rows(landmarks), validation, further)
 
 
@@ -147,17 +161,17 @@ def seed_everything(seed: int) -> None:
 
 
 def compiled(network: keras.Model, training: config.TrainingConfig, learning_rate: float, steps: int) -> keras.Model:
-    """A model of the network's layers, to be fitted in `steps` steps from a learning rate that falls along a cosine.
+    """A model of the network's layers, to be fitted in `steps` steps from a learning rate, by `training.schedule`.
 
     Not the network itself, whose saved weights would hold the optimizer's, too.
     """
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
+    falling = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
     # No more of the start in the average than of an average over a tenth of the steps.
     momentum = min(training.ema_momentum, max(0.0, 1 - 10 / steps))
     model = keras.Model(network.inputs, network.outputs)
     model.compile(
         optimizer=keras.optimizers.AdamW(
-            schedule,
+            falling if training.schedule == "cosine" else learning_rate,
             weight_decay=training.weight_decay,
             clipnorm=1.0,
             use_ema=bool(training.ema_momentum),
@@ -397,6 +411,8 @@ def train(
     log_dir: str | None = None,
     also: Sequence[str] = (),
     everything: bool = False,
+    people: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Trains a network on the train split and writes a bundle.
 
@@ -407,6 +423,8 @@ def train(
       log_dir: where TensorBoard's logs go while it trains; by default they are in the bundle when it is done.
       also: further tables to train on; see `read`.
       everything: train on every clip, for all the epochs: the last bundle, when the figures are known by others.
+      people: further tables, too; see `read`.
+      rename: labels that are to have other names.
 
     Returns:
       The figures of the validation split; none with `everything`.
@@ -421,7 +439,7 @@ def train(
             "network's own. Set training.temperature in --config to one that other groups gave.",
             file=sys.stderr,
         )
-    data = read(tables_path, settings, also, everything)
+    data = read(tables_path, settings, also, everything, people, rename)
     labels = classes(data.train)
     if len(labels) < 2:
         raise UserError(

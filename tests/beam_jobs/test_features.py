@@ -81,7 +81,9 @@ def write_landmarks(folder, clips, fingerprint=FINGERPRINT) -> str:
 
 
 def run(source, output, transform_fn=None) -> None:
-    args = argparse.Namespace(input=str(source), output=str(output), transform_fn=transform_fn and str(transform_fn))
+    args = argparse.Namespace(
+        input=str(source), output=str(output), transform_fn=transform_fn and str(transform_fn), other_landmarks=False
+    )
     assert features.run(args, IN_MEMORY) == 0
 
 
@@ -333,7 +335,9 @@ def test_a_distributed_job_that_ends_badly_leaves_nothing(fitted, landmarks_fold
 
 
 def test_dataflow_needs_shared_folders(landmarks_folder, tmp_path):
-    args = argparse.Namespace(input=landmarks_folder, output=str(tmp_path / "output"), transform_fn=None)
+    args = argparse.Namespace(
+        input=landmarks_folder, output=str(tmp_path / "output"), transform_fn=None, other_landmarks=False
+    )
     with pytest.raises(UsageError, match=r"--input .* gs://"):
         features.run(args, ["--runner=DataflowRunner"])
 
@@ -402,6 +406,13 @@ def test_a_graph_for_other_landmarks_is_refused(fitted, landmarks_folder, tmp_pa
     other = {**FINGERPRINT, "mediapipe": "9.9.9"}
     with pytest.raises(UserError, match=r"1\.2\.2.*9\.9\.9"):
         transform_graph.find(str(fitted), other)
+    # Another estimator may pass where that is asked for; another kind of coordinates or rate never does.
+    assert transform_graph.find(str(fitted), other, other_landmarks=True) == transform_graph.find(
+        str(fitted), FINGERPRINT
+    )
+    for never in ({"coordinates": "image"}, {"frame_rate_hz": 10.0}):
+        with pytest.raises(UserError, match="was made for fingerprint"):
+            transform_graph.find(str(fitted), {**other, **never}, other_landmarks=True)
     with pytest.raises(UserError, match="holds no transform graph"):
         run(landmarks_folder, tmp_path / "output", landmarks_folder)
     assert not (tmp_path / "output").exists()

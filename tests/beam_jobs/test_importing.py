@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from beam_jobs import importing, labels, landmark_rows, storage, tables
+from beam_jobs import importing, labels, landmark_rows, restoring, storage, tables
 from beam_jobs.errors import UserError
 
 COORDINATES = [f"{axis}_{index}" for index in range(33) for axis in "xyz"]
@@ -38,6 +38,7 @@ def run(tmp_path, table: pa.Table, csv: str = "video_id,label\nb,squat\n", **fla
         "output": str(tmp_path / "output"),
         "frame_rate_hz": 30.0,
         "sample_rate_hz": 15.0,
+        "proportions": "auto",
         **flags,
     }
     assert importing.run(argparse.Namespace(**args), []) == 0
@@ -182,11 +183,50 @@ def test_features_of_real_imported_landmarks(shared_data, tmp_path):
     output = run(tmp_path, first, (folder / "labels.csv").read_text())
     videos = landmark_rows.read_videos(output)
     assert sorted(ids) == [video.video_id for video in videos]
-    assert landmark_rows.common_fingerprint(videos) == importing.fingerprint(15.0)
-    rows = list(landmark_rows.read_rows(videos, "image"))
+    assert landmark_rows.common_fingerprint(videos) == importing.fingerprint(15.0, restored=True)
+    rows = list(landmark_rows.read_rows(videos, "world"))
     total = sum(len(part.landmarks) for part in rows)
     assert total == pytest.approx(first.num_rows / 2, abs=len(ids))
     now = np.concatenate([part.landmarks[:, -1] for part in rows])
     detected = np.concatenate([part.keys["detected"].to_numpy() for part in rows])
     assert np.isfinite(now[detected]).all()
     assert np.isnan(now[~detected]).all()
+
+
+def unit_cubes(seed: int) -> np.ndarray:
+    clip = clip_of(seed)
+    there = (clip != 0).any(axis=(1, 2))
+    low, high = (pick(clip[there], axis=1, keepdims=True) for pick in (np.min, np.max))
+    clip[there] = (clip[there] - low) / (high - low)
+    return clip
+
+
+def world_of(table: pa.Table) -> np.ndarray:
+    names = [name for name in table.schema.names if "_world_" in name]
+    return np.stack([table[name].to_numpy() for name in names], axis=1).reshape(-1, 33, 3)
+
+
+def test_axes_scaled_to_0_1_in_each_frame_become_world_landmarks(tmp_path, capsys):
+    clips = {"a": unit_cubes(1), "b": unit_cubes(2)}
+    output = run(tmp_path, source_table(clips))
+    assert "proportions were restored" in capsys.readouterr().out
+    rows = read(output, "b")
+    image = clips["b"][::2].copy()
+    image[5:7] = np.nan
+    np.testing.assert_array_equal(image_of(rows), image)
+    # The rows come in batches; rows near the edge of one know fewer neighbours.
+    np.testing.assert_allclose(world_of(rows), restoring.restore_scale(image), atol=0.02)
+    made_by = storage.fingerprint(storage.landmarks_file(output, "b"))
+    assert made_by == importing.fingerprint(15.0, restored=True)
+    assert made_by["coordinates"] == "world"
+
+    with pytest.raises(UserError, match="made by"):
+        run(tmp_path, source_table(clips), proportions="as_they_are")
+    kept = run(tmp_path, source_table(clips), proportions="as_they_are", output=str(tmp_path / "kept"))
+    assert np.isnan(world_of(read(kept, "b"))).all()
+    assert storage.fingerprint(storage.landmarks_file(kept, "b")) == importing.fingerprint(15.0)
+
+
+def test_a_table_of_two_scales_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"video 'b' are not all scaled to 0-1 .*--proportions as_they_are"):
+        run(tmp_path, source_table({"a": unit_cubes(1), "b": clip_of(2)}))
