@@ -170,6 +170,7 @@ def test_pieces_of_other_folds_are_not_taken_for_these(output, real_tables, caps
         (["--rows", "nearest_poses", "default"], "--rows default learns from drawn athletes; expected their tables"),
         (["--athletes", "{none}"], "--athletes: {none} does not exist"),
         (["--native", "{none}"], "--native: {none} does not exist"),
+        (["--people", "{none}"], "--people: {none} does not exist"),
         (["--tables", "{none}"], "--tables: {none} does not exist"),
         (["--folds", "1"], "--folds: 1; expected 2 or more"),
         (["--seeds", "0"], "--seeds: 0; expected 1 or more"),
@@ -214,8 +215,14 @@ def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path):
     flags = ["benchmark", "--tables", real_tables, "--output", str(tmp_path)]
     without = options.parse(flags).rows
     # The rows of the README's table that train on the clips alone.
-    assert without == [*contenders.RIVALS, *contenders.NETWORKS, *contenders.ABLATION]
-    assert options.parse([*flags, "--athletes", real_tables]).rows == [*without, *contenders.ATHLETE_ROWS]
+    curve = ["conv, 25% of groups", "conv, 50% of groups"]
+    assert without == [*contenders.RIVALS, *contenders.NETWORKS, *contenders.ABLATION, *curve]
+    # Nor are there further people for the row that learns from them.
+    athletes = [row for row in contenders.ATHLETE_ROWS if row != "default, more people"]
+    found = options.parse([*flags, "--athletes", real_tables]).rows
+    assert found == [*without[:-2], *athletes, *contenders.LEARNING_CURVE]
+    everything = options.parse([*flags, "--athletes", real_tables, "--people", real_tables]).rows
+    assert everything == [*contenders.ROWS]
     # A row that stands in two of the groups that are named comes once.
     assert options.parse([*flags, "--rows", "extra_trees", "rivals"]).rows == [
         "extra_trees",
@@ -319,7 +326,7 @@ def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypat
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
     clips = benchmark.clips(plan)
     known = dataclasses.replace(clips, data=clips.data.select(clips.truth >= 0), truth=clips.truth[clips.truth >= 0])
-    monkeypatch.setattr(benchmark, "clips", lambda plan: known)
+    monkeypatch.setattr(benchmark, "clips", lambda plan, kind="": known)
     monkeypatch.setattr(benchmark, "probe_sets", lambda plan: {"unknown exercises": known, "unchanged": known})
     for piece in benchmark.pieces(["tiny"], ["group"], 1, FOLDS):
         benchmark.work(plan, piece)
@@ -416,3 +423,76 @@ def test_contenders_that_make_no_sense(athletes, unknown):
 def test_athletes_that_are_missing_are_named(plan, in_process):
     with pytest.raises(UserError, match="expected their tables as --athletes"):
         benchmark.work(dataclasses.replace(plan, athletes=()), benchmark.Piece("athletes alone", "group", 0, 0))
+
+
+def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, monkeypatch):
+    row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True, left_out=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
+    clips = benchmark.clips(plan)
+    fold = crossval.folds(clips, FOLDS, 0, "group")
+    scores = []
+    for number, names in enumerate([("bend", "squat"), ("raise",)]):
+        benchmark.work(plan, benchmark.Piece("tiny", "group", 0, number))
+        train = fits[-1][0]
+        assert {train.labels[index] for index in train.truth} == {*LABELS, "none"} - {*names}
+        with np.load(pathlib.Path(plan.work) / f"tiny/group_0_{number}.npz") as kept:
+            of_names = np.isin(clips.truth, [LABELS.index(name) for name in names])
+            assert kept["left out/windows"].tolist() == np.flatnonzero(of_names).tolist()
+            assert kept["windows"].tolist() == np.flatnonzero((fold == number) & ~of_names).tolist()
+            known, strange = (crossval.softmax(kept[name])[:, :3].max(axis=1) for name in ("logits", "left out/logits"))
+            # How often a known window scores above one of an exercise left out, counted.
+            scores.append((known[:, None] > strange).mean() + (known[:, None] == strange).mean() / 2)
+    output = pathlib.Path(plan.work).parent / "results"
+    results.write(plan, str(output), ["tiny"], ["group"], 1)
+    found = json.loads((output / "results.json").read_text())["left_out"]["tiny"]
+    assert found["auroc"] == pytest.approx(np.mean(scores))
+    assert f"AUROC {np.mean(scores):.3f}" in (output / "results.md").read_text()
+
+
+def test_fewer_people_and_fewer_windows(plan):
+    clips = benchmark.clips(plan)
+    keep = crossval.folds(clips, FOLDS, 0, "group") == 0
+
+    def people(chosen: np.ndarray) -> dict[int, set[str]]:
+        return {number: clips.data.groups(np.flatnonzero(chosen & (clips.truth == number))) for number in range(3)}
+
+    half = benchmark.training_windows(contenders.Contender("half", group_share=0.5), clips, keep, 0)
+    for number, whole in people(keep).items():
+        assert len(people(half)[number]) == max(1, round(len(whole) / 2)) < len(whole)
+        # Those who are left have all their windows.
+        groups = np.array([clip.group for clip in clips.data.clips])[clips.data.clip]
+        own = keep & (clips.truth == number) & np.isin(groups, [*people(half)[number]])
+        assert (half & (clips.truth == number)).sum() == own.sum()
+    third = benchmark.training_windows(contenders.Contender("third", stride=3), clips, keep, 0)
+    for clip in np.unique(clips.data.clip[keep]):
+        of_clip = clips.data.clip == clip
+        assert np.flatnonzero(third & of_clip).tolist() == np.flatnonzero(keep & of_clip)[::3].tolist()
+    assert not (third & ~keep).any() and not (half & ~keep).any()
+
+
+def test_further_people_count_as_own_and_are_nobody_who_is_tested(plan, in_process, fits, monkeypatch):
+    row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", people=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
+    piece = benchmark.Piece("tiny", "group", 0, 0)
+    with pytest.raises(UserError, match="expected their tables as --people"):
+        benchmark.work(plan, piece)
+    with_people = dataclasses.replace(plan, people=(plan.tables,), rename=(("wave", "bend"),))
+    with pytest.raises(UserError, match=r"--people .* groups of .*; expected other people"):
+        benchmark.work(with_people, piece)
+
+    clips = benchmark.clips(with_people)
+    # Whoever waves is said to bend: the renaming is of all tables.
+    waver = [clip.label for clip in clips.data.clips if clip.group == "waver"]
+    assert waver == ["bend"]
+    others = dataclasses.replace(
+        clips,
+        data=dataclasses.replace(clips.data, clips=tuple(dataclasses.replace(c, group="x") for c in clips.data.clips)),
+    )
+    monkeypatch.setattr(benchmark, "_people", lambda plan, labels: (others,))
+    benchmark.work(with_people, piece)
+    train = fits[-1][0]
+    kept = int((crossval.folds(clips, FOLDS, 0, "group") == 1).sum())
+    num = int((clips.truth >= 0).sum())
+    # Those of the fold, those of the further people, and the athletes, who alone are further ones.
+    drawn = len(train.truth) - kept - num
+    assert drawn > 0 and train.further.tolist() == [False] * (kept + num) + [True] * drawn

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -40,6 +41,31 @@ def test_batches_draw_few_windows_of_each_clip_anew_each_epoch(made_tables):
     np.testing.assert_array_equal(again[0][0], windows[:7])
     whole = batches.Batches(data, truth, 3, config.TrainingConfig(max_windows_per_clip=0), seed=1)
     assert sum(len(whole[index][0]) for index in range(len(whole))) == len(data)
+
+
+def test_batches_are_augmented_several_at_once_and_each_gets_its_own(made_tables):
+    data = dataset.load(made_tables, ["train"], config.Config().window)
+    truth = data.labels(("lunge", "push_up", "squat"))
+    asked = []
+
+    def augmenter(last, seed):
+        asked.append((len(last), seed))
+        return last[:, None, None].astype(np.float32)
+
+    settings = config.TrainingConfig(max_windows_per_clip=0, batch_size=4)
+    drawn = batches.Batches(data, truth, 3, settings, 1, augmenter)
+    assert len(drawn) > 16
+    for epoch in range(2):
+        found = np.concatenate([drawn[index][0][:, 0, 0] for index in range(len(drawn))])
+        assert found.tolist() == data.positions[drawn._order, -1].tolist()
+        # Whatever was asked for before.
+        assert drawn[9][0][:, 0, 0].tolist() == found[36:40].tolist()
+        assert drawn[0][0][:, 0, 0].tolist() == found[:4].tolist()
+        drawn.on_epoch_end()
+        assert drawn._epoch == epoch + 1
+    assert max(num for num, _ in asked) == 32 and sum(num for num, _ in asked) >= 2 * len(data)
+    # No two pieces of two epochs have the same random numbers.
+    assert len({seed for _, seed in asked}) == 2 * -(-len(drawn) // 8)
 
 
 def test_further_tables_have_their_share_of_an_epoch(made_tables):
@@ -275,6 +301,23 @@ def test_further_tables_are_trained_on(made, made_tables, further_clips, tmp_pat
     assert len(metadata["validation_groups"]) == 6 and not hashes & set(metadata["validation_groups"])
     # Their classes are the bundle's, too.
     assert metadata["labels"] == ["lunge", "none", "push_up", "squat"]
+
+
+def test_further_people_are_as_ones_own(made, made_tables, further_clips, tmp_path):
+    graph = f"{made_tables}/transform_fn/transform_fn"
+    further = made.tables(tmp_path / "further", further_clips, transform_fn=graph)
+    drawn = made.tables(
+        tmp_path / "drawn", [dataclasses.replace(clip, group=f"{clip.group}_2") for clip in further_clips], 1.0, graph
+    )
+    material = train.read(made_tables, config.Config(), [drawn], people=[further], rename={"none": "lunge"})
+    of_further = {material.train.clips[clip].group for clip in material.train.clip[material.further]}
+    # Three clips of the drawn ones; the further people are not among them, and all are trained on.
+    assert of_further == {f"drawn_{label}_2" for label in ("lunge", "squat", "none")}
+    assert {f"drawn_{label}" for label in ("lunge", "squat", "none")} < material.train.groups()
+    assert train.classes(material.train) == ("lunge", "push_up", "squat")
+    other = made.tables(tmp_path / "other", further_clips, scale=2.0)
+    with pytest.raises(UserError, match=r"--people .* was made by another transform graph"):
+        train.read(made_tables, config.Config(), people=[other])
 
 
 def test_material_of_several_tables_goes_together(made, made_tables, further_clips, tmp_path):

@@ -1,0 +1,61 @@
+"""Bodies in other coordinates, against what trigonometry says."""
+
+import numpy as np
+import pytest
+from moving_bodies import LABELS, Body, labelled_set
+
+from beam_jobs import landmarks
+from model import coordinates
+
+
+def body(seed: int, num_rows: int = 20) -> np.ndarray:
+    rows = np.random.default_rng(seed).normal(0, 0.2, (1, 33, 3)).repeat(num_rows, axis=0).astype(np.float32)
+    # Facing the camera: left is at the right of the picture, as far from it as right is.
+    for left, sign in ((landmarks.LEFT_HIP, 1), (landmarks.LEFT_SHOULDER, 1)):
+        rows[:, left, 0], rows[:, left + 1, 0] = 0.2 * sign, -0.2 * sign
+        rows[:, left, 2] = rows[:, left + 1, 2] = 0
+    return rows
+
+
+@pytest.mark.parametrize("degrees", [0, 40, 170, -90])
+def test_whoever_stands_sideways_is_turned_to_the_camera(degrees):
+    rows = body(1)
+    angle = np.radians(degrees)
+    x, z = rows[..., 0].copy(), rows[..., 2].copy()
+    turned = rows.copy()
+    turned[..., 0], turned[..., 2] = x * np.cos(angle) + z * np.sin(angle), z * np.cos(angle) - x * np.sin(angle)
+    np.testing.assert_allclose(coordinates.facing(turned), rows, atol=1e-5)
+
+
+def test_rows_without_a_person_stay_so():
+    rows = body(2)
+    rows[[0, 7]] = np.nan
+    found = coordinates.facing(rows)
+    assert np.isnan(found[[0, 7]]).all()
+    np.testing.assert_allclose(np.delete(found, [0, 7], axis=0), np.delete(rows, [0, 7], axis=0), atol=1e-6)
+
+
+def test_windows_stay_the_same_and_features_do_not():
+    found = labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS)
+    for kind in ("flat", "facing"):
+        other = coordinates.of(found, kind, "")
+        np.testing.assert_array_equal(other.data.positions, found.data.positions)
+        np.testing.assert_array_equal(other.truth, found.truth)
+        assert other.physical.shape == found.physical.shape
+    flat = coordinates.of(found, "flat", "")
+    there = np.isfinite(flat.landmarks).all(axis=(1, 2))
+    assert there.any() and (flat.landmarks[there][..., 2] == 0).all()
+    np.testing.assert_array_equal(flat.landmarks[there][..., :2], found.landmarks[there][..., :2])
+    # z of the first 99 features, whose origin is between the hips.
+    assert (flat.physical[there][:, 2:99:3] == 0).all()
+
+
+def test_landmarks_in_the_picture_are_pixels(real_tables):
+    from model import config, crossval
+
+    found = crossval.load(real_tables, config.Config(), 4)
+    image = coordinates.of(found, "image", real_tables)
+    # An import knows no picture's size, and these tables are of image landmarks already.
+    np.testing.assert_allclose(image.landmarks, found.landmarks, rtol=1e-6)
+    close = np.isclose(image.physical, found.physical, rtol=1e-3, atol=1e-3, equal_nan=True)
+    assert close.mean() > 0.999
