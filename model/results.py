@@ -33,6 +33,9 @@ def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], s
     """
     found = benchmark.clips(plan)
     groups = {found.data.clips[index].group for index in np.unique(found.data.clip[found.truth >= 0])}
+    # Those have not answered every clip: figures of their own.
+    strangers = {row: left_out(plan, row, seeds) for row in rows if contenders.ROWS[row].left_out}
+    rows = [row for row in rows if row not in strangers]
     results: dict[str, Any] = {
         "num_windows": int((found.truth >= 0).sum()),
         "num_clips": len(np.unique(found.data.clip[found.truth >= 0])),
@@ -45,7 +48,6 @@ def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], s
     for row in rows:
         if contenders.ROWS[row].probed and row in results["rows"].get("group", {}):
             results["probes"] = probes(plan, row, seeds)
-    strangers = {row: left_out(plan, row, seeds) for row in rows if contenders.ROWS[row].left_out}
     results["left_out"] = {row: figures for row, figures in strangers.items() if figures}
     os.makedirs(output, exist_ok=True)
     storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
