@@ -159,6 +159,7 @@ def _made_by(plan: Plan, row: Contender) -> str:
         "config": config.to_dict(settings_of(row, 0)) if not row.rival else None,
         "tables": dataset.contents(plan.tables),
         "labels": clips(plan).labels,
+        "rename": plan.rename,
         "athletes": [*map(dataset.contents, plan.athletes)] if row.athletes != "none" else None,
         "people": [*map(dataset.contents, plan.people)] if row.people else None,
         "probes": [*map(dataset.contents, filter(None, (plan.native, *plan.athletes[:1])))] if row.probed else None,
