@@ -47,7 +47,8 @@ bench: .venv/installed
 
 # Hours, with all rows and seeds: the contenders of `python -m model benchmark` on videos of your own, e.g.
 #   make bench-model VIDEOS=clips LABELS=clips/labels.csv ROWS='default extra_trees' SEEDS=1
-# PEOPLE: tables of further clips of real people, made by `import` say, for the row "default, more people".
+# PEOPLE: tables of further clips of real people, made by `import` say, for the row "default, more people"; RENAME: labels that
+# these have under other names, like front_raise=front_lateral_raise.
 # Goes on where it was stopped. --native: the same clips at 30 Hz, for the robustness against frame rates.
 VIDEOS = demo/videos
 LABELS = $(VIDEOS)/labels.csv
@@ -55,6 +56,7 @@ BENCH = bench
 ROWS = all
 SEEDS = 3
 PEOPLE =
+RENAME =
 EXERCISES = squat,push_up,sit_up,lunge,jumping_jack,bicep_curl,shoulder_press,deadlift,bench_press,front_lateral_raise,plank,pull_up,russian_twist,none
 bench-model: .venv/installed
 	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/clips --max_failed_share 0.2
@@ -67,7 +69,7 @@ bench-model: .venv/installed
 	$(RUN) -m model synthesize --drawn $(BENCH)/athletes/videos --tables $(BENCH)/athletes --output $(BENCH)/synthesized
 	$(RUN) -m beam_jobs features --input $(BENCH)/synthesized --output $(BENCH)/synthesized
 	$(RUN) -m model benchmark --tables $(BENCH)/clips --native $(BENCH)/native --athletes $(BENCH)/athletes $(BENCH)/synthesized \
-	  $(if $(PEOPLE),--people $(PEOPLE)) --rows $(ROWS) --seeds $(SEEDS) --output $(BENCH)/results
+	  $(if $(PEOPLE),--people $(PEOPLE)) $(if $(RENAME),--rename $(RENAME)) --rows $(ROWS) --seeds $(SEEDS) --output $(BENCH)/results
 
 # Compiles requirements.txt from setup.py. The override: tfx-bsl and tensorflow-transform declare absl-py<2, mediapipe
 # absl-py~=2.3; the first is stale (2.x works), but no resolver can know. So `pip check` complains of absl-py alone.

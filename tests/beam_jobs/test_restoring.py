@@ -1,18 +1,8 @@
 import numpy as np
 import pytest
+from reference_features import ANGLES
 
 from beam_jobs import casting, restoring, skeleton_landmarks
-
-ANGLES = (
-    (11, 13, 15),
-    (12, 14, 16),
-    (13, 11, 23),
-    (14, 12, 24),
-    (11, 23, 25),
-    (12, 24, 26),
-    (23, 25, 27),
-    (24, 26, 28),
-)
 
 
 def scaled(world: np.ndarray) -> np.ndarray:
