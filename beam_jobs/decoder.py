@@ -7,6 +7,9 @@ second). Decoding also runs beside pose estimation that way: the next frame wait
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import os
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -46,12 +49,6 @@ class Stream:
         try:
             connection = self._decoder.request(self._request)
             while True:
-                if not connection.poll(self._decoder.timeout_s):
-                    raise VideoError(
-                        "decoder_hung",
-                        f"{self._request[0]}: the decoder yielded nothing for {self._decoder.timeout_s:g} s; expected "
-                        "a frame. Convert the video anew, or raise --decode_timeout_s.",
-                    )
                 kind, payload, state = connection.recv()
                 self.info, self.num_frames_decoded, self.last_timestamp_ms, self.decoding_ms = state
                 if kind == "frame":
@@ -63,6 +60,12 @@ class Stream:
                 if kind == "error":
                     raise VideoError(*payload)
                 return
+        except BlockingIOError:
+            raise VideoError(
+                "decoder_hung",
+                f"{self._request[0]}: the decoder yielded nothing for {self._decoder.timeout_s:g} s; expected a frame. "
+                "Convert the video anew, or raise --decode_timeout_s.",
+            ) from None
         except (EOFError, OSError):  # OSError: it died in the middle of a message
             raise VideoError(
                 "decoder_crashed",
@@ -90,6 +93,7 @@ class Decoder:
         if self._connection is None or self._process is None or self._process.poll() is not None:
             self.close()
             self._connection, theirs = multiprocessing.Pipe()
+            limit_reading(self._connection, self.timeout_s)
             # Not multiprocessing.Process: its child would import the parent's __main__, here Beam's worker, first.
             command = [sys.executable, "-m", __name__, str(theirs.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL)
@@ -107,6 +111,17 @@ class Decoder:
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.close()
+
+
+def limit_reading(connection: multiprocessing.connection.Connection, timeout_s: float) -> None:
+    """Lets every read of a `multiprocessing.Pipe()` end with BlockingIOError after a time without a byte.
+
+    `poll` cannot do that: it says that a message begins, and reading waits for its end, for ever if the writer is
+    stopped in the middle of a frame.
+    """
+    with socket.socket(fileno=os.dup(connection.fileno())) as same:
+        seconds, share = divmod(timeout_s, 1)
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(seconds), int(share * 1e6)))
 
 
 def serve(connection: multiprocessing.connection.Connection) -> None:

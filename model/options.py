@@ -145,7 +145,7 @@ def _add_benchmark(commands) -> None:
     command.add_argument("--work", help="a local folder for finished fits (default: pieces, in --output)")
     names = [*contenders.GROUPS, *contenders.ROWS]
     command.add_argument(
-        "--rows", nargs="+", default=["all"], metavar="ROW", help=f"which contenders: {', '.join(names)} (default all)"
+        "--rows", nargs="+", default=["all"], metavar="ROW", help=f"which contenders: {'; '.join(names).replace('%', '%%')} (default all)"
     )
     command.add_argument("--splits", nargs="+", choices=("group", "random"), default=["group", "random"])
     command.add_argument("--folds", type=int, default=5, help="folds of each seed (default 5)")

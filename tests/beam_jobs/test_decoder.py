@@ -69,16 +69,21 @@ def test_a_caller_that_stops_early_disturbs_nobody(reader, clip):
     assert len(list(reader.read(clip, 15))) == 30
 
 
-def test_a_death_in_the_middle_of_a_message_is_a_crash_too(reader, clip):
-    frames = iter(reader.read(clip, 15))
+@pytest.mark.parametrize(("dies", "reason"), [(True, "decoder_crashed"), (False, "decoder_hung")])
+def test_a_death_or_hang_in_the_middle_of_a_message_is_one_too(clip, dies, reason):
+    isolated = decoder.Decoder(timeout_s=4)
+    frames = iter(isolated.read(clip, 15))
     next(frames)
-    real = reader._connection
+    real = isolated._connection
     half, other = multiprocessing.Pipe()
+    decoder.limit_reading(other, 0.5)
     # The length of a message, and then only some of it.
     os.write(half.fileno(), struct.pack("!i", 100) + b"some of it")
-    half.close()
+    if dies:
+        half.close()
     os.dup2(other.fileno(), real.fileno())
     with pytest.raises(VideoError) as raised:
         list(frames)
-    assert raised.value.reason == "decoder_crashed"
-    assert len(list(reader.read(clip, 15))) == 30
+    assert raised.value.reason == reason
+    assert len(list(isolated.read(clip, 15))) == 30
+    isolated.close()

@@ -13,7 +13,7 @@ from model.__main__ import main
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["finetune"], ["evaluate"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["finetune"], ["evaluate"], ["benchmark"], ["synthesize"]])
 def test_help_has_an_example(command):
     done = subprocess.run(
         [sys.executable, "-m", "model", *command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=False
