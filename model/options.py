@@ -143,9 +143,10 @@ def _add_benchmark(commands) -> None:
     command.add_argument("--tables", required=True, help="the output folder of `python -m beam_jobs features`")
     command.add_argument("--output", required=True, help="a local folder for results.json and results.md")
     command.add_argument("--work", help="a local folder for finished fits (default: pieces, in --output)")
-    names = [*contenders.GROUPS, *contenders.ROWS]
+    # argparse formats the text, as `%` does.
+    names = "; ".join([*contenders.GROUPS, *contenders.ROWS]).replace("%", "%%")
     command.add_argument(
-        "--rows", nargs="+", default=["all"], metavar="ROW", help=f"which contenders: {'; '.join(names).replace('%', '%%')} (default all)"
+        "--rows", nargs="+", default=["all"], metavar="ROW", help=f"which contenders: {names} (default all)"
     )
     command.add_argument("--splits", nargs="+", choices=("group", "random"), default=["group", "random"])
     command.add_argument("--folds", type=int, default=5, help="folds of each seed (default 5)")
