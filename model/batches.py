@@ -14,7 +14,7 @@ def class_weights(counts: np.ndarray) -> np.ndarray:
     Over the classes that are there: a class without windows has 0, and the mean weight of a window is 1.
     """
     there = counts > 0
-    return np.where(there, counts.sum() / (there.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
+    return np.where(there, counts.sum() / (max(there.sum(), 1) * np.maximum(counts, 1)), 0).astype(np.float32)
 
 
 # So many batches are augmented at once: half the time a window of one after the other.

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from beam_jobs import storage
 from beam_jobs.errors import UserError
 from beam_jobs.labels import NO_EXERCISE
-from model import config, contenders, crossval, dataset, metrics
+from model import config, contenders, crossval, dataset, metrics, rests
 from model.contenders import Contender
 
 
@@ -217,6 +217,11 @@ def fit(
 
     others = without(_athletes(plan, found.labels)) if row.athletes != "none" else []
     own = without(_people(plan, found.labels)) if row.people else []
+    if row.unknown and settings_of(row, seed).training.rests_as_none:
+        found, *own = (
+            dataclasses.replace(one, truth=rests.as_none(one.truth, one.labels, one.landmarks, one.data.positions))
+            for one in (found, *own)
+        )
     if row.rival:
         return [_fit_rival(row.rival, crossval.training_clips(found, keep, own=own), seed)]
     fits = []

@@ -127,6 +127,8 @@ class TrainingConfig:
         of them; fewer where there are not so many. 0: as many as the other rules leave.
       temperature: divides the logits, so that probabilities say how often they are right; 0 takes the one that suits
         the validation split (every clip counts the same).
+      rests_as_none: whether windows of real clips in which somebody stands still (rests.standing_still) are taught as
+        `none`, where that is a class, and not as the clip's exercise.
       ema_momentum: the weights that are kept are an exponential average over steps with this momentum; 0: the last.
     """
 
@@ -144,6 +146,7 @@ class TrainingConfig:
     ema_momentum: float = 0.99
     further_share: float = 0.65
     temperature: float = 0.0
+    rests_as_none: bool = True
 
     def __post_init__(self) -> None:
         _check(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
@@ -235,7 +238,7 @@ def from_dict(values: Mapping[str, Any], default: Config | None = None) -> Confi
 
 # What a configuration of 0.1.0 leaves out, it did without.
 _BEFORE = Config(
-    training=TrainingConfig(ema_momentum=0.0, temperature=1.0, further_share=0.0),
+    training=TrainingConfig(ema_momentum=0.0, temperature=1.0, further_share=0.0, rests_as_none=False),
     augmentation=AugmentationConfig(
         mirror_probability=0.0,
         max_yaw_degrees=0.0,

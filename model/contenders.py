@@ -144,6 +144,13 @@ ATHLETE_ROWS = {
     "default": _network(
         "drawn athletes, idlers among them, and the clips together", athletes="mixed", unknown=True, probed=True
     ),
+    "default, rests as they are": _network(
+        "as default, and who rests is taught as doing the clip's exercise",
+        changes={"training": {"rests_as_none": False}},
+        athletes="mixed",
+        unknown=True,
+        probed=True,
+    ),
     "default, more people": _network(
         "as default, and further clips of real people",
         # With more clips, fewer windows of each: an epoch stays about as long.

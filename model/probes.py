@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from beam_jobs import windows
-from model import config, crossval, dataset, degradation
+from model import config, crossval, dataset, degradation, rests
 
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -97,7 +97,7 @@ def all_of(
     found = {name: changed(clips, change, rule) for name, change in CHANGES.items()}
     if native is not None:
         found |= {f"source {rate} fps": at_rate(native, rate, rule) for rate in RATES_HZ}
-    found["unknown exercises"] = clips
+    found["unknown exercises"] = found["rests in clips"] = clips
     if idle is not None:
         found["drawn idlers"] = idle
     return found
@@ -107,6 +107,8 @@ def chosen(
     name: str, probe: crossval.LabelledSet, clips: crossval.LabelledSet, fold: np.ndarray, number: int
 ) -> np.ndarray:
     """Which of a probe's windows the fits of a fold are asked about: those of clips tested there, and all unknown ones.
+
+    Rests are those windows of clips tested there in which somebody stands still.
 
     Args:
       name: of the probe.
@@ -118,6 +120,9 @@ def chosen(
     if name == "unknown exercises":
         labelled = np.array([clip.label is not None for clip in probe.data.clips])
         return np.flatnonzero((probe.truth < 0) & labelled[probe.data.clip])
+    if name == "rests in clips":
+        tested_there = np.flatnonzero((fold == number) & (probe.truth >= 0))
+        return tested_there[rests.standing_still(probe.landmarks, probe.data.positions[tested_there])]
     if name == "drawn idlers":
         return np.arange(len(probe.truth))
     tested = {clips.data.clips[index].video_id for index in np.unique(clips.data.clip[fold == number])}

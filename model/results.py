@@ -9,9 +9,11 @@ import numpy as np
 
 from beam_jobs import storage
 from beam_jobs.labels import NO_EXERCISE
-from model import benchmark, contenders, crossval, metrics
+from model import benchmark, contenders, crossval, metrics, rests
 from model.benchmark import Plan
 
+# Probes that ask about people who do none of the exercises.
+_OTHERS = ("unknown exercises", "rests in clips", "drawn idlers")
 _COLUMNS = {
     "window_accuracy": ("window accuracy", "{:.1%}"),
     "clip_accuracy": ("clip accuracy", "{:.1%}"),
@@ -45,9 +47,8 @@ def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], s
         "num_seeds": seeds,
         "rows": {split: benchmark.summarize(plan, rows, split, seeds) for split in splits},
     }
-    for row in rows:
-        if contenders.ROWS[row].probed and row in results["rows"].get("group", {}):
-            results["probes"] = probes(plan, row, seeds)
+    probed = [row for row in rows if contenders.ROWS[row].probed and row in results["rows"].get("group", {})]
+    results["probes"] = {row: probes(plan, row, seeds) for row in probed}
     results["left_out"] = {row: figures for row, figures in strangers.items() if figures}
     os.makedirs(output, exist_ok=True)
     storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
@@ -89,8 +90,8 @@ def markdown(results: dict[str, Any]) -> str:
             f"folds): AUROC {one['auroc']:.3f}, {one['false_accept_rate_at_95_recall']:.1%} of their windows accepted "
             "at 95 % recall.",
         ]
-    if "probes" in results:
-        lines += _probe_lines(results["probes"])
+    for row, one in results["probes"].items():
+        lines += _probe_lines(row, one)
     return "\n".join(lines) + "\n"
 
 
@@ -98,8 +99,8 @@ def _fewer(row: dict[str, Any], seeds: int) -> str:
     return "" if len(row["seeds"]) == seeds else f" ({len(row['seeds'])} seed)"
 
 
-def _probe_lines(found: dict[str, Any]) -> list[str]:
-    lines = ["", f"Contender **{found['row']}**, tested on clips as live meets them:", ""]
+def _probe_lines(row: str, found: dict[str, Any]) -> list[str]:
+    lines = ["", f"Contender **{row}**, tested on clips as live meets them:", ""]
     lines += ["| clips | window accuracy | clip accuracy |", "| --- | --- | --- |"]
     for name, one in found["degraded"].items():
         lines.append(f"| {name} | {one['window_accuracy']:.1%} | {one['clip_accuracy']:.1%} |")
@@ -124,6 +125,8 @@ def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
     degraded: dict[str, list[dict[str, float]]] = {}
     unknown: dict[str, list[dict[str, float]]] = {}
     num_unknown = {}
+    exercising = np.array([index >= 0 and found.labels[index] != NO_EXERCISE for index in found.truth])
+    exercising &= ~rests.standing_still(found.landmarks, found.data.positions)
     for seed in range(seeds):
         try:
             logits, fold, _ = benchmark.read(plan, found, row, "group", seed)
@@ -139,27 +142,30 @@ def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
         for name, probe in sets.items():
             if f"{name}/logits" not in pieces[0]:
                 continue
-            if (probe.truth >= 0).any() and name not in ("unknown exercises", "drawn idlers"):
+            if (probe.truth >= 0).any() and name not in _OTHERS:
                 answers = np.full((len(probe.truth), logits.shape[1]), np.nan)
                 for piece in pieces:
                     answers[piece[f"{name}/windows"]] = crossval.softmax(piece[f"{name}/logits"])
                 degraded.setdefault(name, []).append(_accuracies(probe, answers))
                 continue
-            if not len(pieces[0][f"{name}/windows"]):
+            if not any(len(piece[f"{name}/windows"]) for piece in pieces):
                 continue  # nobody is there to be told from those who do the exercises
+            pairs = []
             for number, piece in enumerate(pieces):
-                exercising = [found.labels[index] != NO_EXERCISE for index in found.truth]
-                known = knownness(whole[(fold == number) & np.array(exercising)], found.labels)
-                strange = knownness(crossval.softmax(piece[f"{name}/logits"]), found.labels)
-                num_unknown[name] = len(strange)
-                unknown.setdefault(name, []).append(
-                    {
-                        "auroc": metrics.auroc(known, strange),
-                        "false_accept_rate_at_95_recall": metrics.false_accept_rate(known, strange),
-                    }
-                )
+                known = knownness(whole[(fold == number) & exercising], found.labels)
+                pairs.append((known, knownness(crossval.softmax(piece[f"{name}/logits"]), found.labels)))
+            if name == "rests in clips":
+                # Each fold has some of them, and few: all together, then.
+                pairs = [(np.concatenate([one for one, _ in pairs]), np.concatenate([one for _, one in pairs]))]
+            num_unknown[name] = len(pairs[0][1])
+            unknown.setdefault(name, []).extend(
+                {
+                    "auroc": metrics.auroc(known, strange),
+                    "false_accept_rate_at_95_recall": metrics.false_accept_rate(known, strange),
+                }
+                for known, strange in pairs
+            )
     return {
-        "row": row,
         "degraded": {name: _mean(of_seeds) for name, of_seeds in degraded.items()},
         "unknown": {name: {"num_windows": num_unknown[name], **_mean(of)} for name, of in unknown.items()},
     }

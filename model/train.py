@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from beam_jobs import storage, tables
 from beam_jobs.errors import UserError
-from model import augmentation, bundle, config, dataset, end_to_end, evaluate, metrics, networks, transform_graph
+from model import augmentation, bundle, config, dataset, end_to_end, evaluate, metrics, networks, rests, transform_graph
 from model.batches import Batches
 from model.callbacks import Checkpoint, Progress
 
@@ -36,6 +36,14 @@ def _labelled(data: dataset.Windows, labels: tuple[str, ...], further: np.ndarra
     truth = data.labels(labels)
     known = truth >= 0
     return _Split(data.select(known), truth[known], None if further is None else further[known])
+
+
+def _resting_as_none(train: _Split, labels: tuple[str, ...], landmarks: np.ndarray) -> _Split:
+    """Teaches rests in real clips as `none`; what further tables show was drawn, and is what they say."""
+    truth = rests.as_none(train.truth, labels, landmarks, train.data.positions)
+    return dataclasses.replace(
+        train, truth=truth if train.further is None else np.where(train.further, train.truth, truth)
+    )
 
 
 def classes(data: dataset.Windows) -> tuple[str, ...]:
@@ -318,6 +326,8 @@ def make(
       The figures of the validation split; none where everything is learned from.
     """
     train = _labelled(data.train, labels, data.further)
+    if settings.training.rests_as_none:
+        train = _resting_as_none(train, labels, data.landmarks)
     validation = None if data.validation is None else _labelled(data.validation, labels)
     if data.validation is not None:
         _warn_of_classes(labels, classes(data.train), classes(data.validation))

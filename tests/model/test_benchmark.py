@@ -9,7 +9,7 @@ import pytest
 from moving_bodies import LABELS, Body, labelled_set
 
 from beam_jobs.errors import UserError
-from model import benchmark, contenders, crossval, results
+from model import benchmark, contenders, crossval, metrics, rests, results
 from model.__main__ import main
 
 SEEDS, FOLDS = 2, 2
@@ -293,8 +293,9 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
         # Three exercises, and none of them.
         assert piece["logits"].shape == (len(piece["windows"]), 4)
         assert np.isfinite(piece["logits"]).all() and piece["logits"].std() > 0
-    probed = found["probes"]
-    assert probed["row"] == "tiny" and "legs hang" in probed["degraded"] and "missing 40%" in probed["degraded"]
+    assert list(found["probes"]) == ["tiny"]
+    probed = found["probes"]["tiny"]
+    assert "legs hang" in probed["degraded"] and "missing 40%" in probed["degraded"]
     windows = np.concatenate([piece["windows"] for piece in pieces])
     answers = np.concatenate([piece["logits"] for piece in pieces]).argmax(axis=1)
     as_they_are = probed["degraded"]["as they are"]
@@ -332,7 +333,7 @@ def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypat
         benchmark.work(plan, piece)
     output = pathlib.Path(plan.work).parent / "results"
     results.write(plan, str(output), ["tiny"], ["group"], 1)
-    found = json.loads((output / "results.json").read_text())["probes"]
+    found = json.loads((output / "results.json").read_text())["probes"]["tiny"]
     assert found["unknown"] == {} and set(found["degraded"]) == {"as they are", "unchanged"}
     # Asked about the same clips unchanged, it answers the same.
     assert found["degraded"]["unchanged"] == found["degraded"]["as they are"]
@@ -412,6 +413,43 @@ def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch
     assert idlers == {"idler_1"}
     drawn = int((clips.truth >= 0).sum())
     assert (train.truth < 3).sum() == kept + drawn and (train.truth == 3).sum() == 12
+
+
+def test_who_rests_in_a_clip_is_taught_as_none(plan, in_process, fits, monkeypatch):
+    rows = {
+        "tiny": contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True),
+        "as they are": contenders.Contender(
+            "tiny", changes={**QUICK, "training": {"rests_as_none": False}}, athletes="mixed", unknown=True
+        ),
+    }
+    monkeypatch.setattr(contenders, "ROWS", rows)
+    # Every other row ends a rest, whoever is in it: of clips and of the athletes, who are what they were drawn as.
+    monkeypatch.setattr(rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
+    clips = benchmark.clips(plan)
+    for row in rows:
+        benchmark.work(plan, benchmark.Piece(row, "group", 0, 0))
+    taught, before = (train for train, _, _ in fits)
+    own = np.arange(len(before.truth)) < (crossval.folds(clips, FOLDS, 0, "group") == 1).sum()
+    resting = own & (before.data.positions[:, -1] % 2 == 0)
+    assert resting.any() and (before.truth[resting] < 3).all() and (taught.truth[resting] == 3).all()
+    np.testing.assert_array_equal(taught.truth[~resting], before.truth[~resting])
+
+
+def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, monkeypatch):
+    """A few windows of each clip are rests: pooled over folds, and no exercises to tell them from."""
+    row = contenders.Contender("tiny", rival="nearest_poses", probed=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
+    monkeypatch.setattr(rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
+    clips = benchmark.clips(plan)
+    monkeypatch.setattr(benchmark, "probe_sets", lambda plan: {"rests in clips": clips})
+    for piece in benchmark.pieces(["tiny"], ["group"], 1, FOLDS):
+        benchmark.work(plan, piece)
+    logits, _, _ = benchmark.read(plan, clips, "tiny", "group", 0)
+    score = crossval.softmax(logits).max(axis=1)
+    resting, known = clips.data.positions[:, -1] % 2 == 0, clips.truth >= 0
+    expected = metrics.auroc(score[known & ~resting], score[known & resting])
+    found = results.probes(plan, "tiny", 1)["unknown"]["rests in clips"]
+    assert found["num_windows"] == (known & resting).sum() and found["auroc"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("athletes", "unknown"), [("some", False), ("none", True), ("alone", True)])

@@ -98,13 +98,22 @@ def test_every_folds_fits_are_asked_about_all_that_is_unknown(found):
     assert len(probes.chosen("drawn idlers", idle, found, fold, 0)) == len(idle.data) == len(unknown)
 
 
+def test_rests_are_asked_about_where_their_clip_is_tested(found, monkeypatch):
+    monkeypatch.setattr(probes.rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
+    fold = crossval.folds(found, 2, 0, "group")
+    asked = [probes.chosen("rests in clips", found, found, fold, number) for number in range(2)]
+    resting = (found.data.positions[:, -1] % 2 == 0) & (found.truth >= 0)
+    for number, chosen in enumerate(asked):
+        assert chosen.tolist() == np.flatnonzero(resting & (fold == number)).tolist() != []
+
+
 def test_rates_are_probed_where_there_is_a_table_of_30_hz(monkeypatch):
     monkeypatch.setattr(probes, "CHANGES", {"mirrored": probes.CHANGES["mirrored"]})
     bodies = (Body("squat", "a"), Body("wave", "b"))
     clips, native = labelled_set(bodies, LABELS), labelled_set(bodies, LABELS, num_rows=60, rate_hz=30)
-    assert list(probes.all_of(clips, None, None)) == ["mirrored", "unknown exercises"]
+    assert list(probes.all_of(clips, None, None)) == ["mirrored", "unknown exercises", "rests in clips"]
     found = probes.all_of(clips, native, clips)
-    assert list(found)[1:] == [*(f"source {rate} fps" for rate in (10, 15, 24, 30, 60)), *list(found)[-2:]]
-    assert list(found)[-2:] == ["unknown exercises", "drawn idlers"]
+    assert list(found)[1:] == [*(f"source {rate} fps" for rate in (10, 15, 24, 30, 60)), *list(found)[-3:]]
+    assert list(found)[-3:] == ["unknown exercises", "rests in clips", "drawn idlers"]
     # 2 s of 10 frames each second; faster sources than the grid's rate give as many rows as the grid has cells.
     assert [found[f"source {rate} fps"].data.clips[0].num_rows for rate in (10, 15, 30, 60)] == [20, 30, 30, 30]

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs.errors import UserError
-from model import batches, bundle, config, dataset, evaluate, finetune, train
+from model import batches, bundle, config, dataset, evaluate, finetune, rests, train
 
 
 def test_class_weights_let_each_class_weigh_the_same():
@@ -428,3 +428,18 @@ def test_the_temperature_suits_the_validation_split(made, tmp_path, quick_config
     np.testing.assert_allclose(loaded.probabilities(windows), softmax(logits / temperature), atol=1e-5)
     nll = -np.log(softmax(logits / temperature)[np.arange(len(truth)), truth]).mean()
     assert figures["windows"]["nll"] == pytest.approx(nll, abs=1e-4)
+
+
+def test_rests_in_real_clips_are_taught_as_none_and_what_was_drawn_is_not(made_tables, monkeypatch):
+    material = train.read(made_tables, config.Config(), everything=True)
+    monkeypatch.setattr(rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
+    labels = (*train.classes(material.train), "none")
+    further = np.arange(len(material.train)) % 5 < 2
+    split = train._labelled(material.train, labels, further)
+    taught = train._resting_as_none(split, labels, material.landmarks)
+    even = split.data.positions[:, -1] % 2 == 0
+    resting = ~split.further & even
+    assert resting.any()
+    np.testing.assert_array_equal(taught.truth, np.where(resting, len(labels) - 1, split.truth))
+    alone = train._resting_as_none(dataclasses.replace(split, further=None), labels, material.landmarks)
+    np.testing.assert_array_equal(alone.truth == len(labels) - 1, even)

@@ -1,0 +1,72 @@
+"""Rests: windows in which somebody stands still, whatever exercise the clip is of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from beam_jobs import landmarks as names
+from beam_jobs.labels import NO_EXERCISE
+
+_LIMBS = np.array(
+    [
+        *(names.LEFT_SHOULDER, names.RIGHT_SHOULDER, names.LEFT_ELBOW, names.RIGHT_ELBOW),
+        *(names.LEFT_WRIST, names.RIGHT_WRIST, names.LEFT_HIP, names.RIGHT_HIP),
+        *(names.LEFT_KNEE, names.RIGHT_KNEE, names.LEFT_ANKLE, names.RIGHT_ANKLE),
+    ]
+)
+# Their places in _LIMBS.
+_SHOULDERS, _WRISTS, _HIPS, _KNEES, _ANKLES = (slice(first, first + 2) for first in (0, 4, 6, 8, 10))
+# Between a window's lowest and highest twentieth, in torso lengths. Of 120 real clips, windows that move less are of
+# people who wait, and those of the smallest movement that is an exercise (a curl seen from the front) move more.
+_STILL_TORSO_LENGTHS = 0.2
+# Of trunk, thighs and shanks from the vertical.
+_UPRIGHT_DEGREES = 30.0
+_WINDOWS_AT_ONCE = 4096
+
+
+def standing_still(landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Which windows show somebody who stands upright, arms down or at the shoulders, and hardly moves.
+
+    Who lies, kneels, hangs or holds a position still is not resting for sure: a plank looks like that, too.
+
+    Args:
+      landmarks: of rows, float32, shape (1 + R, 33, 3), y down; NaN where nobody was found.
+      positions: the rows of each window, int32, shape (N, 34); 0 where a row is missing.
+
+    Returns:
+      bool, shape (N,).
+    """
+    starts = range(0, len(positions), _WINDOWS_AT_ONCE)
+    limbs = landmarks[:, _LIMBS]
+    parts = [_still(limbs, positions[start : start + _WINDOWS_AT_ONCE]) for start in starts]
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def as_none(truth: np.ndarray, labels: Sequence[str], landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Classes of windows, with rests as `none`; unchanged where that is no class, or the window's was unknown."""
+    if NO_EXERCISE not in labels:
+        return truth
+    resting = (truth >= 0) & standing_still(landmarks, positions)
+    return np.where(resting, labels.index(NO_EXERCISE), truth).astype(truth.dtype)
+
+
+def _still(limbs: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    rows = np.where((positions > 0)[..., None, None], limbs[positions], np.nan).astype(np.float64)
+    hips = rows[:, :, _HIPS].mean(axis=2)
+    relative = rows - hips[:, :, None]
+    low, middle, high = np.nanpercentile(relative, (5, 50, 95), axis=1)
+    shoulders, knees, ankles, wrists = (middle[:, part] for part in (_SHOULDERS, _KNEES, _ANKLES, _WRISTS))
+    torso = np.linalg.norm(shoulders.mean(axis=1), axis=1)
+    # Not over depth: an estimate's depth shakes.
+    still = (high - low)[..., :2].max(axis=(1, 2)) < _STILL_TORSO_LENGTHS * torso
+    upright = _tilt_degrees(-shoulders.mean(axis=1)) < _UPRIGHT_DEGREES
+    for side in (0, 1):
+        upright &= _tilt_degrees(knees[:, side] - middle[:, _HIPS][:, side]) < _UPRIGHT_DEGREES
+        upright &= _tilt_degrees(ankles[:, side] - knees[:, side]) < _UPRIGHT_DEGREES
+    arms_down = (wrists[..., 1] > shoulders[..., 1]).all(axis=1)
+    return still & upright & arms_down
+
+
+def _tilt_degrees(down: np.ndarray) -> np.ndarray:
+    """How far vectors point from straight down, shape (N, 3) to (N,)."""
+    return np.degrees(np.arctan2(np.hypot(down[:, 0], down[:, 2]), down[:, 1]))
