@@ -266,6 +266,27 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+# How many of a clip's latest windows answer together: 1 is the latest alone; a window comes every 0.2 s.
+AVERAGED = (1, 3, 5, 10, 20)
+
+
+def averaged_accuracy(found: LabelledSet, probabilities: np.ndarray, num: int) -> float:
+    """The share of windows at which the mean of a clip's latest windows is right, as live averages its answers.
+
+    Args:
+      found: the clips; windows in order.
+      probabilities: of all windows, shape (N, C); NaN where not tested.
+      num: of so many windows, or as many as have been.
+    """
+    tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
+    total = np.cumsum(np.concatenate([np.zeros((1, probabilities.shape[1])), probabilities[tested]]), axis=0)
+    clip = found.data.clip[tested]
+    first = np.searchsorted(clip, clip)
+    end = np.arange(len(clip)) + 1
+    mean = total[end] - total[np.maximum(first, end - num)]
+    return float((mean.argmax(axis=1) == found.truth[tested]).mean())
+
+
 def figures(found: LabelledSet, probabilities: np.ndarray) -> dict:
     """Window and clip figures of a whole cross-validation, `probabilities` of all windows, NaN where not tested."""
     tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
@@ -275,4 +296,5 @@ def figures(found: LabelledSet, probabilities: np.ndarray) -> dict:
     return {
         "windows": metrics.window_figures(probabilities[tested], found.truth[tested]),
         "clips": metrics.clip_figures(whole, truth[clips]),
+        "averaged": {str(num): averaged_accuracy(found, probabilities, num) for num in AVERAGED},
     }

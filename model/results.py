@@ -82,6 +82,17 @@ def markdown(results: dict[str, Any]) -> str:
         cells.append(f"{twin['mean']['window_accuracy']:.1%}, {twin['mean']['window_nll']:.2f}" if twin else "–")
         cells.append(f"{one['mean']['minutes']:.1f}")
         lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "Averaging over a clip's latest windows, as live does (a window comes every 0.2 s): how often their mean is "
+        "right.",
+        "",
+        "| contender | " + " | ".join(f"{num} windows" if num > 1 else "1 window" for num in crossval.AVERAGED) + " |",
+        "| --- " * (len(crossval.AVERAGED) + 1) + "|",
+    ]
+    for row, one in results["rows"]["group"].items():
+        means = (np.mean([seed["averaged"][str(num)] for seed in one["seeds"]]) for num in crossval.AVERAGED)
+        lines.append(f"| {row} | " + " | ".join(f"{mean:.1%}" for mean in means) + " |")
     for row, one in results["left_out"].items():
         lines += [
             "",

@@ -72,8 +72,10 @@ def test_pieces_and_results_are_files(output):
     random = found["rows"]["random"]["nearest_poses"]["mean"]
     assert f"| {mean['window_accuracy']:.1%} ± " in rows[0]
     assert f"| {random['window_accuracy']:.1%}, {random['window_nll']:.2f} |" in rows[0]
-    # Every line of the table has as many cells.
-    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+    # Every line of a table has as many cells: of contenders, and of windows averaged.
+    assert [line.count("|") for line in lines if line.startswith("|")] == [9] * 3 + [7] * 3
+    averaged = found["rows"]["group"]["nearest_poses"]["seeds"][0]
+    assert averaged["averaged"]["1"] == averaged["windows"]["accuracy"]
 
 
 def test_figures_are_those_of_the_pieces(output, real_tables):

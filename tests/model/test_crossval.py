@@ -198,3 +198,18 @@ def test_loading_takes_classes_with_enough_clips(real_tables):
     alone = crossval.only(idle, "none")
     assert len(alone.data) == len(idle.data) > 0 and set(alone.truth) == {1}
     assert not len(crossval.only(idle, "squat").data)
+
+
+def test_the_mean_of_the_latest_windows_is_of_one_clip(found):
+    chosen = found.truth >= 0
+    random = np.random.default_rng(3)
+    probabilities = random.dirichlet(np.ones(len(found.labels)), len(found.truth))
+    probabilities[~chosen] = np.nan
+    for num in (1, 2, 5, 1000):
+        right = []
+        for index in np.flatnonzero(chosen):
+            latest = [
+                w for w in range(max(0, index - num + 1), index + 1) if found.data.clip[w] == found.data.clip[index]
+            ]
+            right.append(probabilities[latest].mean(axis=0).argmax() == found.truth[index])
+        assert crossval.averaged_accuracy(found, probabilities, num) == pytest.approx(np.mean(right))
