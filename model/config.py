@@ -14,7 +14,7 @@ from beam_jobs.windows import WindowRule
 WINDOW_LENGTH = 34
 # Named here, where no Keras is imported; a test compares it with networks.NETWORKS.
 SCHEDULES = ("cosine", "constant")
-NETWORKS = ("conv", "conv_transformer", "graph", "tcn")
+NETWORKS = ("conv", "conv_transformer", "ensemble", "graph", "tcn")
 
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:

@@ -107,6 +107,7 @@ NETWORKS = {
     "conv": _network("a TCN of today"),
     "conv_transformer": _network("convolutions, then a Transformer", "conv_transformer"),
     "graph": _network("a graph network over the skeleton", "graph"),
+    "ensemble": _network("conv_transformer and graph, together", "ensemble"),
 }
 # `conv` without athletes, with one thing changed.
 ABLATION = {
@@ -154,6 +155,15 @@ ATHLETE_ROWS = {
     "default, more people": _network(
         "as default, and further clips of real people",
         # With more clips, fewer windows of each: an epoch stays about as long.
+        changes={"training": {"max_windows_per_clip": 8}},
+        athletes="mixed",
+        unknown=True,
+        people=True,
+        probed=True,
+    ),
+    "default bundle": _network(
+        "as that, and conv_transformer and graph together in place of conv",
+        "ensemble",
         changes={"training": {"max_windows_per_clip": 8}},
         athletes="mixed",
         unknown=True,

@@ -57,8 +57,16 @@ def finetune(
 def _with_more_classes(network: keras.Model, settings: config.NetworkConfig, num_classes: int) -> keras.Model:
     """The same network with more outputs: what it knew is copied, what is new starts afresh."""
     wider = networks.build(settings, num_classes)
+    _copy(network, wider)
+    return wider
+
+
+def _copy(network: keras.Model, wider: keras.Model) -> None:
     # By position: the names of nameless layers count on from network to network.
     for layer, old_layer in zip(wider.layers, network.layers, strict=True):
+        if isinstance(layer, keras.Model):
+            _copy(old_layer, layer)
+            continue
         known = old_layer.get_weights()
         if layer.name == networks.HEAD:
             merged = layer.get_weights()
@@ -66,4 +74,3 @@ def _with_more_classes(network: keras.Model, settings: config.NetworkConfig, num
                 new[..., : old.shape[-1]] = old
             known = merged
         layer.set_weights(known)
-    return wider

@@ -187,11 +187,31 @@ def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
     return keras.Model(windows, _pooled(x, valid, config, num_classes), name="graph")
 
 
+# Who answers together: the two that did best alone, and differ most in how they look.
+MEMBERS = (conv_transformer, graph)
+
+
+def ensemble(config: NetworkConfig, num_classes: int) -> keras.Model:
+    """`conv_transformer` and `graph` answer together, by their mean logits.
+
+    In training each learns by itself, from the same windows (see `train.compiled`), so that each errs in its own way.
+    """
+    windows = _input()
+    answers = [member(config, num_classes)(windows) for member in MEMBERS]
+    return keras.Model(windows, layers.Average(name="mean")(answers), name="ensemble")
+
+
+def members(network: keras.Model) -> list[keras.Model]:
+    """The networks that answer together in an ensemble; none in any other network."""
+    return [layer for layer in network.layers if isinstance(layer, keras.Model)]
+
+
 NETWORKS: dict[str, Callable[[NetworkConfig, int], keras.Model]] = {
     "tcn": seed_tcn,
     "conv": conv,
     "conv_transformer": conv_transformer,
     "graph": graph,
+    "ensemble": ensemble,
 }
 
 

@@ -171,22 +171,40 @@ def seed_everything(seed: int) -> None:
 def compiled(network: keras.Model, training: config.TrainingConfig, learning_rate: float, steps: int) -> keras.Model:
     """A model of the network's layers, to be fitted in `steps` steps from a learning rate, by `training.schedule`.
 
-    Not the network itself, whose saved weights would hold the optimizer's, too.
+    Not the network itself, whose saved weights would hold the optimizer's, too. Members of an ensemble are fitted each
+    by itself, on the same windows; figures are of their mean.
     """
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
     # No more of the start in the average than of an average over a tenth of the steps.
     momentum = min(training.ema_momentum, max(0.0, 1 - 10 / steps))
-    model = keras.Model(network.inputs, network.outputs)
+    members = networks.members(network) or [network]
+    stacked = keras.ops.stack([member(network.inputs[0]) for member in members], axis=1)
+
+    def loss(truth, logits):
+        smoothing = training.label_smoothing
+        return sum(
+            keras.losses.categorical_crossentropy(truth, logits[:, number], from_logits=True, label_smoothing=smoothing)
+            for number in range(len(members))
+        )
+
+    def nll(truth, logits):
+        return keras.losses.categorical_crossentropy(truth, keras.ops.mean(logits, axis=1), from_logits=True)
+
+    def accuracy(truth, logits):
+        return keras.metrics.categorical_accuracy(truth, keras.ops.mean(logits, axis=1))
+
+    model = keras.Model(network.inputs, stacked)
     model.compile(
         optimizer=keras.optimizers.AdamW(
             falling if training.schedule == "cosine" else learning_rate,
             weight_decay=training.weight_decay,
+            # Of each variable's gradient, so that one member's do not shorten another's.
             clipnorm=1.0,
             use_ema=bool(training.ema_momentum),
             ema_momentum=momentum,
         ),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
-        metrics=["accuracy", keras.metrics.CategoricalCrossentropy(from_logits=True, name="nll")],
+        loss=loss,
+        metrics=[keras.metrics.MeanMetricWrapper(figure, name=figure.__name__) for figure in (accuracy, nll)],
         # XLA takes longer to compile these than they take to train on a CPU, and then runs them slower.
         jit_compile=False,
     )

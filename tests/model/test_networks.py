@@ -42,7 +42,7 @@ def test_conv_does_not_depend_on_where_zero_rows_end():
     np.testing.assert_allclose(model.predict(late, verbose=0), model.predict(early, verbose=0), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["conv_transformer", "graph", "conv"])
+@pytest.mark.parametrize("name", ["conv_transformer", "graph", "ensemble", "conv"])
 def test_what_a_missing_row_holds_does_not_matter(name):
     """Rows of zeros are missing: a window with a gap is answered by what is there."""
     model = networks.build(config.NetworkConfig(name=name), 4)
@@ -52,6 +52,15 @@ def test_what_a_missing_row_holds_does_not_matter(name):
     whole, gap = model.predict(rows[None], verbose=0)[0], model.predict(windows, verbose=0)
     np.testing.assert_allclose(gap[0], gap[1], atol=1e-6)
     assert not np.allclose(whole, gap[0], atol=1e-3)
+
+
+def test_an_ensemble_is_the_mean_of_its_members():
+    model = networks.build(config.NetworkConfig(name="ensemble"), 5)
+    windows = np.random.default_rng(0).normal(size=(3, 34, 189)).astype(np.float32)
+    answers = [member.predict(windows, verbose=0) for member in networks.members(model)]
+    assert len(answers) == 2 and not np.allclose(*answers, atol=0.1)
+    np.testing.assert_allclose(model.predict(windows, verbose=0), np.mean(answers, axis=0), atol=1e-5)
+    assert networks.members(networks.build(config.NetworkConfig(name="conv"), 5)) == []
 
 
 def test_the_skeleton_of_the_graph():

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs.errors import UserError
-from model import batches, bundle, config, dataset, evaluate, finetune, rests, train
+from model import batches, bundle, config, dataset, evaluate, finetune, networks, rests, train
 
 
 def test_class_weights_let_each_class_weigh_the_same():
@@ -184,12 +184,19 @@ def test_finetuning_that_does_not_help_changes_nothing(made, made_bundle, tmp_pa
 
 def test_finetuning_to_a_new_class_keeps_the_body_and_the_known_outputs(made, made_bundle, quick_config):
     from beam_jobs import storage
-    from model import networks
 
     network = networks.build(quick_config.network, 3)
     with storage.local_copy(f"{made_bundle}/{bundle.WEIGHTS}") as weights:
         network.load_weights(weights)
     wider = finetune._with_more_classes(network, quick_config.network, 4)
+    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
+    np.testing.assert_allclose(wider.predict(windows, verbose=0)[:, :3], network.predict(windows, verbose=0), atol=1e-5)
+
+
+def test_every_member_of_an_ensemble_gets_outputs_for_new_classes():
+    settings = config.NetworkConfig(name="ensemble", filters=8, dense_units=8)
+    network = networks.build(settings, 3)
+    wider = finetune._with_more_classes(network, settings, 4)
     windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
     np.testing.assert_allclose(wider.predict(windows, verbose=0)[:, :3], network.predict(windows, verbose=0), atol=1e-5)
 
@@ -375,7 +382,6 @@ def test_everything_is_trained_on_and_nothing_stops_it(made_tables, tmp_path, qu
 def logits_of(folder: str, settings: config.Config, num_classes: int, windows: np.ndarray) -> np.ndarray:
     """What the bundle's network says, before any temperature."""
     from beam_jobs import storage
-    from model import networks
 
     network = networks.build(settings.network, num_classes)
     with storage.local_copy(f"{folder}/{bundle.WEIGHTS}") as weights:
@@ -443,3 +449,33 @@ def test_rests_in_real_clips_are_taught_as_none_and_what_was_drawn_is_not(made_t
     np.testing.assert_array_equal(taught.truth, np.where(resting, len(labels) - 1, split.truth))
     alone = train._resting_as_none(dataclasses.replace(split, further=None), labels, material.landmarks)
     np.testing.assert_array_equal(alone.truth == len(labels) - 1, even)
+
+
+def test_members_of_an_ensemble_learn_each_by_itself():
+    """After some steps a member has the weights that it gets when it is trained alone on the same windows."""
+    settings = config.NetworkConfig(name="ensemble", filters=8, dense_units=8, block_dropout=0.0, dropout=0.0)
+    plan = config.TrainingConfig()
+    random = np.random.default_rng(0)
+    windows = random.normal(size=(96, 34, 189)).astype(np.float32)
+    truth = np.eye(3, dtype=np.float32)[random.integers(0, 3, 96)]
+    weights = random.uniform(0.5, 2, 96)
+    train.seed_everything(3)
+    together = networks.build(settings, 3)
+    alone = [networks.build(dataclasses.replace(settings, name=name), 3) for name in ("conv_transformer", "graph")]
+    for member, copy in zip(networks.members(together), alone, strict=True):
+        copy.set_weights(member.get_weights())
+    before = [member.get_weights() for member in networks.members(together)]
+    for network in (together, *alone):
+        model = train.compiled(network, plan, 1e-2, 6)
+        history = model.fit(windows, truth, 32, epochs=2, shuffle=False, sample_weight=weights, verbose=0).history
+        logits = network.predict(windows, verbose=0)
+        found = model.evaluate(windows, truth, 96, verbose=0, return_dict=True)
+        assert found["accuracy"] == pytest.approx((logits.argmax(1) == truth.argmax(1)).mean())
+        powers = np.exp(logits.astype(float))
+        nll = -np.log((powers / powers.sum(1, keepdims=True))[truth > 0]).mean()
+        assert found["nll"] == pytest.approx(nll, rel=1e-4) and len(history["nll"]) == 2
+    for member, copy, start in zip(networks.members(together), alone, before, strict=True):
+        for ours, theirs in zip(member.get_weights(), copy.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-3)
+        changed = [np.abs(ours - first).max() for ours, first in zip(member.get_weights(), start, strict=True)]
+        assert max(changed) > 1e-2
