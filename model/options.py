@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
 
     train = add("train", "tables -> a bundle", "train --tables tables --output bundle")
     train.add_argument(
-        "--network", choices=config.NETWORKS, help="which network (default conv; tcn: the seed project's)"
+        "--network",
+        choices=config.NETWORKS,
+        help="which network (default conv, quick to train; ensemble: the most accurate; tcn: the seed project's)",
     )
     train.add_argument(
         "--also",
