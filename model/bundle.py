@@ -298,4 +298,6 @@ def _save_classifier(network: Any, num_classes: int, rule: WindowRule, temperatu
     # The variables alone, not the Keras objects: what is written needs no Keras to be read.
     module.weights = [variable.value for variable in network.variables]
     module.serve = serve
-    tf.saved_model.save(module, folder, signatures={"serving_default": serve.get_concrete_function()})
+    # No gradients, which nobody takes of it: with them the graph would be larger by a tenth.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures={"serving_default": serve}, options=options)

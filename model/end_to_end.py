@@ -37,7 +37,9 @@ def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> N
         return module.classifier.serve(features)
 
     module.serve = serve
-    tf.saved_model.save(module, folder, signatures={"serving_default": serve.get_concrete_function()})
+    # As the classifier's: without gradients.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures={"serving_default": serve}, options=options)
 
 
 def window_features(rows, timestamps_ms, transform: Callable):
