@@ -120,6 +120,9 @@ def limit_reading(connection: multiprocessing.connection.Connection, timeout_s: 
     stopped in the middle of a frame.
     """
     with socket.socket(fileno=os.dup(connection.fileno())) as same:
+        # Where socket.setdefaulttimeout() was called, as Beam does when it looks for Google's credentials, a new socket
+        # object makes its pipe one that never waits.
+        same.setblocking(True)
         seconds, share = divmod(timeout_s, 1)
         same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(seconds), int(share * 1e6)))
 

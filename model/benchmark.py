@@ -133,7 +133,7 @@ def work(plan: Plan, piece: Piece) -> None:
     left_out = left_out_classes(plan, piece, clips(plan).labels)
     fits = fit(plan, row, found, keep & ~np.isin(found.truth, left_out), piece.seed, left_out)
     kept: dict[str, Any] = {
-        "made_by": _made_by(plan, row),
+        "made_by": made_by(plan, row),
         "windows": tested,
         "logits": _mean_logits(fits, found, tested),
         "minutes": sum(one.minutes for one in fits),
@@ -152,7 +152,7 @@ def work(plan: Plan, piece: Piece) -> None:
         np.savez_compressed(opened, **kept)
 
 
-def _made_by(plan: Plan, row: Contender) -> str:
+def made_by(plan: Plan, row: Contender) -> str:
     """What a piece depends on beside its fold: the contender's configuration, the tables, the athletes, the probes."""
     everything = {
         "row": dataclasses.asdict(row),
@@ -272,12 +272,12 @@ def _one_thread() -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def pieces(rows: Iterable[str], splits: Iterable[str], seeds: int, num_folds: int) -> list[Piece]:
+def pieces(rows: Iterable[str], splits: Iterable[str], seeds: Iterable[int], num_folds: int) -> list[Piece]:
     """Every piece, the first seed of all rows before the second."""
     splits, rows = list(splits), list(rows)
     return [
         Piece(row, split, seed, fold)
-        for seed in range(seeds)
+        for seed in seeds
         for split in splits
         for row in rows
         for fold in range(_num_folds(row, num_folds))
@@ -322,7 +322,9 @@ def run(args: argparse.Namespace) -> None:
         tuple(args.rename.items()),
     )
     _check(plan)
-    todo = pieces(args.rows, args.splits, args.seeds, args.folds)
+    results.earlier(plan, args.output)
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
+    todo = pieces(args.rows, args.splits, seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
     for row in {piece.row for piece in todo if piece not in missing}:
         # Before an hour of fits, rather than after it.
@@ -354,14 +356,14 @@ def run(args: argparse.Namespace) -> None:
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
-    results.write(plan, args.output, args.rows, args.splits, args.seeds)
+    results.write(plan, args.output, args.rows, args.splits, seeds)
 
 
 def _read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[str, np.ndarray]:
     file = os.path.join(plan.work, piece.file)
     with np.load(file) as kept:
         arrays = {name: kept[name] for name in ("made_by", "windows", "logits", "minutes")}
-    ours = str(arrays["made_by"]) == _made_by(plan, contenders.ROWS[piece.row])
+    ours = str(arrays["made_by"]) == made_by(plan, contenders.ROWS[piece.row])
     if not ours or not np.array_equal(arrays["windows"], _tested(plan, piece, found)):
         raise UserError(
             f"{file} is of other tables, classes (--min_clips), --folds, athletes or settings; expected a piece of "
@@ -413,13 +415,13 @@ def calibrated(logits: np.ndarray, fold: np.ndarray, found: crossval.LabelledSet
     return probabilities, found_temperatures
 
 
-def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: int) -> dict[str, Any]:
+def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int]) -> dict[str, Any]:
     """Figures of each row: of every seed, calibrated and not, their mean and standard deviation over seeds."""
     found = clips(plan)
     summary = {}
     for row in rows:
         of_seeds = []
-        for seed in range(seeds if split == "group" else 1):
+        for seed in seeds if split == "group" else (0,):
             try:
                 logits, fold, minutes = read(plan, found, row, split, seed)
             except FileNotFoundError:
@@ -430,6 +432,8 @@ def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: int) -> dict[s
             probabilities, temperatures = calibrated(logits, fold, found)
             of_seeds.append(
                 {
+                    "seed": seed,
+                    "made_by": made_by(plan, contenders.ROWS[row]),
                     **crossval.figures(found, probabilities),
                     "uncalibrated": crossval.figures(found, raw),
                     "temperatures": [round(value, 3) for value in temperatures],
@@ -437,7 +441,7 @@ def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: int) -> dict[s
                 }
             )
         if of_seeds:
-            summary[row] = {"seeds": of_seeds, **_spread(of_seeds)}
+            summary[row] = over_seeds(of_seeds)
     return summary
 
 
@@ -450,10 +454,12 @@ HEADLINE = {
 }
 
 
-def _spread(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
+def over_seeds(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row's figures of every seed, and the mean and standard deviation of what matters."""
     values = {name: [one[kind][key] for one in of_seeds] for name, (kind, key) in HEADLINE.items()}
     values["minutes"] = [one["minutes"] for one in of_seeds]
     return {
+        "seeds": of_seeds,
         "mean": {name: float(np.mean(value)) for name, value in values.items()},
         "standard_deviation": {name: float(np.std(value)) for name, value in values.items()},
     }

@@ -162,7 +162,7 @@ ATHLETE_ROWS = {
         probed=True,
     ),
     "default bundle": _network(
-        "as that, and conv_transformer and graph together in place of conv",
+        "as default, more people, with the ensemble: so is the bundle made that comes with live",
         "ensemble",
         changes={"training": {"max_windows_per_clip": 8}},
         athletes="mixed",

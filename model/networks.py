@@ -48,22 +48,31 @@ class ValidRows(layers.Layer):
         return keras.ops.cast(keras.ops.any(keras.ops.not_equal(windows, 0), axis=-1, keepdims=True), windows.dtype)
 
 
+@keras.saving.register_keras_serializable(package="exercise")
+def silu(x):
+    """The sigmoid linear unit, x * sigmoid(x) (Elfwing et al., 2017).
+
+    TensorFlow's own has a gradient of its own, which a SavedModel keeps, a tenth of its size, or is warned of.
+    """
+    return x * keras.ops.sigmoid(x)
+
+
 def _pooled(x, valid, config: NetworkConfig, num_classes: int):
     """Mean and maximum over the rows that are there, a hidden layer, the classes."""
     x = layers.LayerNormalization()(x)
     mean = keras.ops.sum(x * valid, axis=1) / keras.ops.maximum(keras.ops.sum(valid, axis=1), 1.0)
     highest = keras.ops.max(x * valid - 1e3 * (1 - valid), axis=1)
     pooled = layers.Dropout(config.dropout)(layers.Concatenate()([mean, highest]))
-    hidden = layers.Dense(config.dense_units, activation="silu", name="hidden")(pooled)
+    hidden = layers.Dense(config.dense_units, activation=silu, name="hidden")(pooled)
     return layers.Dense(num_classes, name=HEAD)(layers.Dropout(config.dropout)(hidden))
 
 
 def _conv_block(x, valid, filters: int, kernel_size: int, dilation: int, dropout: float, skipped: float = 0.0):
     """Normalise, widen, look along time channel by channel, narrow; added to what came in, if it is not skipped."""
     y = layers.LayerNormalization()(x)
-    y = layers.Dense(2 * filters, activation="silu")(y) * valid
+    y = layers.Dense(2 * filters, activation=silu)(y) * valid
     y = layers.DepthwiseConv1D(kernel_size, padding="same", dilation_rate=dilation)(y)
-    y = layers.SpatialDropout1D(dropout)(layers.Activation("silu")(y))
+    y = layers.SpatialDropout1D(dropout)(layers.Activation(silu)(y))
     y = layers.Dense(filters)(y)
     return x + (layers.Dropout(skipped, noise_shape=(None, 1, 1))(y) if skipped else y)
 
@@ -102,7 +111,7 @@ def conv_transformer(config: NetworkConfig, num_classes: int) -> keras.Model:
         # An attention mask takes no gradient of what is missing; (B, 1, T) stands for every row that looks.
         y = layers.MultiHeadAttention(4, config.filters // 4, dropout=config.block_dropout)(y, y, attention_mask=seen)
         x = x + layers.Dropout(config.block_dropout)(y)
-        y = layers.Dense(2 * config.filters, activation="silu")(layers.LayerNormalization()(x))
+        y = layers.Dense(2 * config.filters, activation=silu)(layers.LayerNormalization()(x))
         x = x + layers.Dropout(config.block_dropout)(layers.Dense(config.filters)(y))
     return keras.Model(windows, _pooled(x, valid, config, num_classes), name="conv_transformer")
 

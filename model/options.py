@@ -153,6 +153,9 @@ def _add_benchmark(commands) -> None:
     command.add_argument("--splits", nargs="+", choices=("group", "random"), default=["group", "random"])
     command.add_argument("--folds", type=int, default=5, help="folds of each seed (default 5)")
     command.add_argument("--seeds", type=int, default=3, help="how often the folds are drawn (default 3; random: 1)")
+    command.add_argument(
+        "--first_seed", type=int, default=0, help="the first of them (default 0); seeds that stand in --output are kept"
+    )
     command.add_argument("--min_clips", type=int, default=4, help="a class needs so many clips (default 4)")
     command.add_argument(
         "--athletes",
@@ -203,7 +206,7 @@ def _check_benchmark(args: argparse.Namespace) -> None:
     args.rows = rows
     if "group" not in args.splits:
         raise UsageError("--splits: expected group among them; random is shown beside it.")
-    for name, least in (("folds", 2), ("seeds", 1), ("min_clips", 2), ("processes", 1)):
+    for name, least in (("folds", 2), ("seeds", 1), ("first_seed", 0), ("min_clips", 2), ("processes", 1)):
         if getattr(args, name) < least:
             raise UsageError(f"--{name}: {getattr(args, name)}; expected {least} or more.")
     args.work = args.work or os.path.join(args.output, "pieces")

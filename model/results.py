@@ -2,18 +2,20 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from beam_jobs import storage
+from beam_jobs.errors import UserError
 from beam_jobs.labels import NO_EXERCISE
 from model import benchmark, contenders, crossval, metrics, rests
 from model.benchmark import Plan
 
 # Probes that ask about people who do none of the exercises.
 _OTHERS = ("unknown exercises", "rests in clips", "drawn idlers")
+_NO_SEEDS: dict[str, list[dict[str, Any]]] = {"seeds": []}
 _COLUMNS = {
     "window_accuracy": ("window accuracy", "{:.1%}"),
     "clip_accuracy": ("clip accuracy", "{:.1%}"),
@@ -23,46 +25,111 @@ _COLUMNS = {
 }
 
 
-def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], seeds: int) -> None:
-    """Writes results.json and results.md from the pieces that are there.
+def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], seeds: Sequence[int]) -> None:
+    """Writes results.json and results.md from the pieces that are there, and from the rows that stand there already.
 
     Args:
       plan: what was cross-validated.
-      output: a local folder.
+      output: a local folder. Other rows, and other seeds of the same row, that an earlier run wrote there are kept.
       rows: the contenders, in the table's order.
       splits: "group" and, beside it, "random".
-      seeds: how many of the group splits.
+      seeds: of the group splits.
+
+    Raises:
+      UserError: if what stands there is of other clips.
     """
-    found = benchmark.clips(plan)
-    groups = {found.data.clips[index].group for index in np.unique(found.data.clip[found.truth >= 0])}
+    before = earlier(plan, output)
     # Those have not answered every clip: figures of their own.
     strangers = {row: left_out(plan, row, seeds) for row in rows if contenders.ROWS[row].left_out}
     rows = [row for row in rows if row not in strangers]
     results: dict[str, Any] = {
-        "num_windows": int((found.truth >= 0).sum()),
-        "num_clips": len(np.unique(found.data.clip[found.truth >= 0])),
-        "num_groups": len(groups),
-        "labels": list(found.labels),
-        "num_folds": plan.num_folds,
-        "num_seeds": seeds,
+        **_tested(plan),
         "rows": {split: benchmark.summarize(plan, rows, split, seeds) for split in splits},
     }
     probed = [row for row in rows if contenders.ROWS[row].probed and row in results["rows"].get("group", {})]
     results["probes"] = {row: probes(plan, row, seeds) for row in probed}
     results["left_out"] = {row: figures for row, figures in strangers.items() if figures}
+    results = _joined(before, results)
     os.makedirs(output, exist_ok=True)
     storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
     storage.write_text(os.path.join(output, "results.md"), markdown(results))
 
 
+def _tested(plan: Plan) -> dict[str, Any]:
+    """What tells one benchmark's figures from another's."""
+    found = benchmark.clips(plan)
+    clips = np.unique(found.data.clip[found.truth >= 0])
+    return {
+        "num_windows": int((found.truth >= 0).sum()),
+        "num_clips": len(clips),
+        "num_groups": len({found.data.clips[index].group for index in clips}),
+        "labels": list(found.labels),
+        "num_folds": plan.num_folds,
+    }
+
+
+def earlier(plan: Plan, output: str) -> dict[str, Any]:
+    """The figures that stand in a folder; {} where none do.
+
+    Raises:
+      UserError: if they are of other clips, which are not to be mixed with these.
+    """
+    file = os.path.join(output, "results.json")
+    if not os.path.exists(file):
+        return {}
+    try:
+        with open(file, encoding="utf-8") as opened:
+            before = json.load(opened)
+        theirs = {name: before[name] for name in _tested(plan)}
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{file} is no result of this benchmark; expected one, or none. Choose another --output, or remove it."
+        ) from None
+    for name, ours in _tested(plan).items():
+        if theirs[name] != ours:
+            raise UserError(
+                f"{file} is of other clips ({name} {theirs[name]}); expected {name} {ours}, as its rows and new ones "
+                "stand in one table. Choose another --output, or remove it."
+            )
+    return before
+
+
+def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """New figures with those earlier ones that they do not replace, rows in the order of `contenders.ROWS`."""
+    rows: dict[str, dict[str, Any]] = {}
+    for split in (*before.get("rows", {}), *now["rows"]):
+        old, new = before.get("rows", {}).get(split, {}), now["rows"].get(split, {})
+        rows[split] = {}
+        for row in _in_order([*old, *new]):
+            of_seeds = {one["seed"]: one for one in new.get(row, _NO_SEEDS)["seeds"]}
+            made_by = {one["made_by"] for one in of_seeds.values()}
+            for one in old.get(row, _NO_SEEDS)["seeds"]:
+                # Of other tables or settings it is another row, which these replace.
+                if not made_by or one.get("made_by", "") in ("", *made_by):
+                    of_seeds.setdefault(one["seed"], one)
+            rows[split][row] = benchmark.over_seeds([of_seeds[seed] for seed in sorted(of_seeds)])
+    parts = {part: {**before.get(part, {}), **now[part]} for part in ("probes", "left_out")}
+    return {
+        **now,
+        "rows": rows,
+        **{part: {row: figures[row] for row in _in_order(figures)} for part, figures in parts.items()},
+    }
+
+
+def _in_order(rows: Iterable[str]) -> list[str]:
+    known = list(contenders.ROWS)
+    return sorted(set(rows), key=lambda row: (known.index(row) if row in known else len(known), row))
+
+
 def markdown(results: dict[str, Any]) -> str:
     """The table of contenders, and of degraded clips where a contender was asked about them."""
+    num_seeds = max((len(one["seeds"]) for one in results["rows"]["group"].values()), default=0)
     lines = [
         f"{results['num_windows']} windows, {results['num_clips']} clips, {results['num_groups']} groups; "
-        f"{results['num_folds']} folds by group, mean ± standard deviation over {results['num_seeds']} seeds (fewer "
-        "where a row says so). NLL and ECE with the temperature that suits the other folds; in brackets without. "
-        "Random: the same on windows split whoever they show, one seed, which flatters. Minutes: of all folds of a "
-        "seed, on one core.",
+        f"{results['num_folds']} folds by group, mean ± standard deviation over {num_seeds} "
+        f"seed{'' if num_seeds == 1 else 's'} (fewer where a row says so). NLL and ECE with the temperature "
+        "that suits the other folds; in brackets without. Random: the same on windows split whoever they show, one "
+        "seed, which flatters. Minutes: of all folds of a seed, on one core.",
         "",
         "| contender | "
         + " | ".join(title for title, _ in _COLUMNS.values())
@@ -70,9 +137,12 @@ def markdown(results: dict[str, Any]) -> str:
         "| --- " * (len(_COLUMNS) + 3) + "|",
     ]
     for row, one in results["rows"]["group"].items():
-        cells = [f"**{row}**: {contenders.ROWS[row].about}" + _fewer(one, results["num_seeds"])]
+        about = contenders.ROWS[row].about if row in contenders.ROWS else "of an earlier version"
+        cells = [f"**{row}**: {about}" + _fewer(one, num_seeds)]
         for name, (_, form) in _COLUMNS.items():
-            cell = f"{form.format(one['mean'][name])} ± {form.format(one['standard_deviation'][name])}"
+            cell = form.format(one["mean"][name])
+            if len(one["seeds"]) > 1:
+                cell += f" ± {form.format(one['standard_deviation'][name])}"
             if name in ("window_nll", "window_ece"):
                 key = name.removeprefix("window_")
                 raw = np.mean([seed["uncalibrated"]["windows"][key] for seed in one["seeds"]])
@@ -107,7 +177,8 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def _fewer(row: dict[str, Any], seeds: int) -> str:
-    return "" if len(row["seeds"]) == seeds else f" ({len(row['seeds'])} seed)"
+    num = len(row["seeds"])
+    return "" if num == seeds else f" ({num} seed{'s' if num > 1 else ''})"
 
 
 def _probe_lines(row: str, found: dict[str, Any]) -> list[str]:
@@ -130,7 +201,7 @@ def _probe_lines(row: str, found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
+def probes(plan: Plan, row: str, seeds: Sequence[int]) -> dict[str, Any]:
     """Figures of a contender's fits on degraded clips and on the unknown, means over seeds."""
     found, sets = benchmark.clips(plan), benchmark.probe_sets(plan)
     degraded: dict[str, list[dict[str, float]]] = {}
@@ -138,7 +209,7 @@ def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
     num_unknown = {}
     exercising = np.array([index >= 0 and found.labels[index] != NO_EXERCISE for index in found.truth])
     exercising &= ~rests.standing_still(found.landmarks, found.data.positions)
-    for seed in range(seeds):
+    for seed in seeds:
         try:
             logits, fold, _ = benchmark.read(plan, found, row, "group", seed)
         except FileNotFoundError:
@@ -177,16 +248,17 @@ def probes(plan: Plan, row: str, seeds: int) -> dict[str, Any]:
                 for known, strange in pairs
             )
     return {
+        "num_seeds": len(degraded.get("as they are", [])),
         "degraded": {name: _mean(of_seeds) for name, of_seeds in degraded.items()},
         "unknown": {name: {"num_windows": num_unknown[name], **_mean(of)} for name, of in unknown.items()},
     }
 
 
-def left_out(plan: Plan, row: str, seeds: int) -> dict[str, float]:
+def left_out(plan: Plan, row: str, seeds: Sequence[int]) -> dict[str, float]:
     """How well exercises that a fold left out are told from the others, means over folds and seeds; {} if not done."""
     found = benchmark.clips(plan)
     figures = []
-    for seed in range(seeds):
+    for seed in seeds:
         for number in range(plan.num_folds):
             file = os.path.join(plan.work, benchmark.Piece(row, "group", seed, number).file)
             if not os.path.exists(file):

@@ -149,9 +149,58 @@ def test_what_is_done_is_not_done_again_and_what_is_missing_is(output, real_tabl
     assert without_minutes((output / "results.json").read_text()) == without_minutes(first)
 
 
-def test_pieces_of_other_folds_are_not_taken_for_these(output, real_tables, capsys):
+def test_rows_and_seeds_that_stand_in_a_table_are_kept(output, real_tables, tmp_path):
+    """Long grids are run in parts, on one machine or several."""
+    main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "group"))
+    main(command(real_tables, tmp_path, "--seeds", "1", "--rows", "extra_trees", "--splits", "group"))
+    before = json.loads((tmp_path / "results.json").read_text())
+    # As another machine would, which has none of these pieces.
+    work = ["--work", str(tmp_path / "others")]
+    assert main(command(real_tables, tmp_path, "--seeds", "1", "--first_seed", "1", *work)) == 0
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert list(found["rows"]["group"]) == ["extra_trees", "nearest_poses"]
+    assert found["rows"]["group"]["extra_trees"] == before["rows"]["group"]["extra_trees"]
+    both = json.loads((output / "results.json").read_text())["rows"]["group"]["nearest_poses"]
+    row = found["rows"]["group"]["nearest_poses"]
+    assert [one["seed"] for one in row["seeds"]] == [0, 1]
+    assert [one["windows"] for one in row["seeds"]] == [one["windows"] for one in both["seeds"]]
+    assert row["mean"]["clip_macro_f1"] == both["mean"]["clip_macro_f1"]
+    assert row["standard_deviation"]["window_nll"] == both["standard_deviation"]["window_nll"]
+    assert not list((tmp_path / "others").glob("*/*_0_*"))
+    assert "**extra_trees**: extra trees on statistics of a window (1 seed)" in (tmp_path / "results.md").read_text()
+
+
+def test_a_seed_of_other_settings_is_not_kept_beside_a_new_one(output, real_tables, tmp_path):
+    found = json.loads((output / "results.json").read_text())
+    for one in found["rows"]["group"]["nearest_poses"]["seeds"]:
+        one["made_by"] = "something else"
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    assert main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "group")) == 0
+    row = json.loads((tmp_path / "results.json").read_text())["rows"]["group"]["nearest_poses"]
+    assert [one["seed"] for one in row["seeds"]] == [0] and row["seeds"][0]["made_by"] != "something else"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda found: found | {"num_folds": 5}, "is of other clips (num_folds 5); expected num_folds 2"),
+        (lambda found: found | {"labels": ["a"]}, "is of other clips (labels ['a']); expected labels"),
+        (lambda found: [], "is no result of this benchmark"),
+    ],
+)
+def test_a_table_of_other_clips_is_left_alone(output, real_tables, tmp_path, capsys, change, said):
+    """Before a fit is begun."""
+    text = json.dumps(change(json.loads((output / "results.json").read_text())))
+    (tmp_path / "results.json").write_text(text)
+    assert main(command(real_tables, tmp_path)) == 1
+    told = capsys.readouterr().err
+    assert said in told and "Choose another --output" in told and "Traceback" not in told
+    assert (tmp_path / "results.json").read_text() == text and not (tmp_path / "pieces").exists()
+
+
+def test_pieces_of_other_folds_are_not_taken_for_these(output, real_tables, tmp_path, capsys):
     """Two of two folds are no two of three: together they would answer some windows twice and some never."""
-    arguments = command(real_tables, output, "--splits", "group")
+    arguments = command(real_tables, tmp_path, "--splits", "group")
     arguments[arguments.index("--folds") + 1] = "3"
     arguments += ["--work", str(output.parent / "copy")]
     folder = output.parent / "copy" / "nearest_poses"
@@ -176,6 +225,7 @@ def test_pieces_of_other_folds_are_not_taken_for_these(output, real_tables, caps
         (["--tables", "{none}"], "--tables: {none} does not exist"),
         (["--folds", "1"], "--folds: 1; expected 2 or more"),
         (["--seeds", "0"], "--seeds: 0; expected 1 or more"),
+        (["--first_seed", "-1"], "--first_seed: -1; expected 0 or more"),
         (["--min_clips", "1"], "--min_clips: 1; expected 2 or more"),
         (["--processes", "0"], "--processes: 0; expected 1 or more"),
         (["--output", "gs://bucket/results"], "--output: gs://bucket/results is remote"),
@@ -219,8 +269,8 @@ def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path):
     # The rows of the README's table that train on the clips alone.
     curve = ["conv, 25% of groups", "conv, 50% of groups"]
     assert without == [*contenders.RIVALS, *contenders.NETWORKS, *contenders.ABLATION, *curve]
-    # Nor are there further people for the row that learns from them.
-    athletes = [row for row in contenders.ATHLETE_ROWS if row != "default, more people"]
+    # Nor are there further people for the rows that learn from them.
+    athletes = [row for row in contenders.ATHLETE_ROWS if row not in ("default, more people", "default bundle")]
     found = options.parse([*flags, "--athletes", real_tables]).rows
     assert found == [*without[:-2], *athletes, *contenders.LEARNING_CURVE]
     everything = options.parse([*flags, "--athletes", real_tables, "--people", real_tables]).rows
@@ -233,13 +283,13 @@ def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path):
 
 
 def test_pieces_are_counted():
-    named = [(p.row, p.split, p.seed, p.fold) for p in benchmark.pieces(["tcn"], ["group", "random"], 2, 2)]
+    named = [(p.row, p.split, p.seed, p.fold) for p in benchmark.pieces(["tcn"], ["group", "random"], range(2), 2)]
     assert named == [
         *(("tcn", "group", 0, 0), ("tcn", "group", 0, 1), ("tcn", "random", 0, 0), ("tcn", "random", 0, 1)),
         *(("tcn", "group", 1, 0), ("tcn", "group", 1, 1)),
     ]
     # Who learns from athletes alone has seen none of the clips: one fit a seed answers all, and no split is random.
-    alone = benchmark.pieces(["athletes alone"], ["group", "random"], 2, 5)
+    alone = benchmark.pieces(["athletes alone"], ["group", "random"], range(2), 5)
     assert [(p.split, p.seed, p.fold) for p in alone] == [("group", 0, 0), ("group", 1, 0)]
 
 
@@ -284,10 +334,10 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
     """The project's own row in small: a class for none of the exercises, learned from who does none."""
     row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True, probed=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
-    for piece in benchmark.pieces(["tiny"], ["group"], 1, FOLDS):
+    for piece in benchmark.pieces(["tiny"], ["group"], range(1), FOLDS):
         benchmark.work(plan, piece)
     output = pathlib.Path(plan.work).parent / "results"
-    results.write(plan, str(output), ["tiny"], ["group"], 1)
+    results.write(plan, str(output), ["tiny"], ["group"], range(1))
     found = json.loads((output / "results.json").read_text())
     clips = benchmark.clips(plan)
     pieces = [np.load(pathlib.Path(plan.work) / f"tiny/group_0_{fold}.npz") for fold in range(FOLDS)]
@@ -331,10 +381,10 @@ def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypat
     known = dataclasses.replace(clips, data=clips.data.select(clips.truth >= 0), truth=clips.truth[clips.truth >= 0])
     monkeypatch.setattr(benchmark, "clips", lambda plan, kind="": known)
     monkeypatch.setattr(benchmark, "probe_sets", lambda plan: {"unknown exercises": known, "unchanged": known})
-    for piece in benchmark.pieces(["tiny"], ["group"], 1, FOLDS):
+    for piece in benchmark.pieces(["tiny"], ["group"], range(1), FOLDS):
         benchmark.work(plan, piece)
     output = pathlib.Path(plan.work).parent / "results"
-    results.write(plan, str(output), ["tiny"], ["group"], 1)
+    results.write(plan, str(output), ["tiny"], ["group"], range(1))
     found = json.loads((output / "results.json").read_text())["probes"]["tiny"]
     assert found["unknown"] == {} and set(found["degraded"]) == {"as they are", "unchanged"}
     # Asked about the same clips unchanged, it answers the same.
@@ -444,13 +494,13 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
     monkeypatch.setattr(rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
     clips = benchmark.clips(plan)
     monkeypatch.setattr(benchmark, "probe_sets", lambda plan: {"rests in clips": clips})
-    for piece in benchmark.pieces(["tiny"], ["group"], 1, FOLDS):
+    for piece in benchmark.pieces(["tiny"], ["group"], range(1), FOLDS):
         benchmark.work(plan, piece)
     logits, _, _ = benchmark.read(plan, clips, "tiny", "group", 0)
     score = crossval.softmax(logits).max(axis=1)
     resting, known = clips.data.positions[:, -1] % 2 == 0, clips.truth >= 0
     expected = metrics.auroc(score[known & ~resting], score[known & resting])
-    found = results.probes(plan, "tiny", 1)["unknown"]["rests in clips"]
+    found = results.probes(plan, "tiny", range(1))["unknown"]["rests in clips"]
     assert found["num_windows"] == (known & resting).sum() and found["auroc"] == pytest.approx(expected)
 
 
@@ -483,7 +533,7 @@ def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, 
             # How often a known window scores above one of an exercise left out, counted.
             scores.append((known[:, None] > strange).mean() + (known[:, None] == strange).mean() / 2)
     output = pathlib.Path(plan.work).parent / "results"
-    results.write(plan, str(output), ["tiny"], ["group"], 1)
+    results.write(plan, str(output), ["tiny"], ["group"], range(1))
     written = json.loads((output / "results.json").read_text())
     # Not in the table of those who have answered every clip.
     assert written["rows"]["group"] == {}
