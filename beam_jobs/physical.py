@@ -11,6 +11,22 @@ from beam_jobs import geometry, tables
 _NUM_MOTION_ROWS = 3
 
 
+def window_torso_lengths(rows, history_length):
+    """The torso's length by which `physical_window_features` divides, in the landmarks' unit.
+
+    Args:
+      rows: as there, float32, shape (B, H - 1 + T, 33, 3).
+      history_length: H.
+
+    Returns:
+      float32, shape (B, T): of each row's history, as `geometry.torso_length`.
+    """
+    positions = tf.range(rows.shape[1] - history_length + 1)[:, None] + tf.range(history_length)
+    # From two points a row.
+    ends = tf.stack([geometry.mid_hip(rows), geometry.mid_shoulder(rows)], axis=2)
+    return geometry.median_length(tf.gather(ends, positions, axis=1))
+
+
 def physical_window_features(rows, timestamps_ms, history_length):
     """What `physical_features` gives for each row of a window, three times quicker than row by row.
 
@@ -27,10 +43,7 @@ def physical_window_features(rows, timestamps_ms, history_length):
     """
     num_rows = rows.shape[1] - history_length + 1
     centred = rows - geometry.mid_hip(rows)[:, :, None]
-    positions = tf.range(num_rows)[:, None] + tf.range(history_length)
-    # The torso's length over each row's history, from two points a row.
-    ends = tf.stack([geometry.mid_hip(rows), geometry.mid_shoulder(rows)], axis=2)
-    scale = geometry.median_length(tf.gather(ends, positions, axis=1))
+    scale = window_torso_lengths(rows, history_length)
     own = centred[:, -num_rows:]
     normalized = own / scale[..., None, None]
     angles = geometry.joint_angles_degrees(own)

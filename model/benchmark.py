@@ -435,6 +435,7 @@ def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int])
                     "seed": seed,
                     "made_by": made_by(plan, contenders.ROWS[row]),
                     **crossval.figures(found, probabilities),
+                    "called": crossval.called(crossval.clip_answers(found, probabilities)),
                     "uncalibrated": crossval.figures(found, raw),
                     "temperatures": [round(value, 3) for value in temperatures],
                     "minutes": minutes,

@@ -21,7 +21,7 @@ class Contender:
       probed: whether its fits are also tested on degraded clips and on people who do none of the exercises.
       num_networks: so many networks of successive seeds answer together, by their mean logits.
       people: whether it learns from the further clips of real people, too.
-      coordinates: one of `coordinates.KINDS`, in place of world landmarks; "" for these.
+      coordinates: one of `coordinates.KINDS`, in place of world landmarks in torso lengths; "" for these.
       stride: it trains on every so many-th window of a clip.
       group_share: it trains on so many of each class's groups.
       left_out: whether in each fold some exercises are left out of training, by turns all of them, and are asked about
@@ -116,6 +116,7 @@ ABLATION = {
     "conv, facing": _augmented(
         "turned to face the camera (no other turning)", coordinates="facing", max_yaw_degrees=0.0
     ),
+    "conv, metres": _network("lengths in metres, not in torso lengths", coordinates="metres"),
     "conv, no augmentation": _augmented("nothing but the features", **NO_AUGMENTATION),
     "conv, no mirroring": _augmented("without mirroring", mirror_probability=0.0),
     "conv, no turning": _augmented("without turning about the vertical axis", max_yaw_degrees=0.0),

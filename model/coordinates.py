@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from beam_jobs import landmarks, storage, tables
+from beam_jobs import landmarks, storage, tables, windows
 from model import config, crossval, dataset, probes
 
 # What a row of the benchmark may look at in place of world landmarks.
-KINDS = ("image", "flat", "facing")
+KINDS = ("image", "flat", "facing", "metres")
 # How much of the direction in which a body faces is the newest row's.
 _NEWEST_SHARE = 0.2
 
@@ -20,9 +20,12 @@ def of(found: crossval.LabelledSet, kind: str, tables_path: str) -> crossval.Lab
     Args:
       found: clips in world landmarks.
       kind: "image": landmarks in the picture, in pixels (depth in those of the width); "flat": without depth; "facing":
-        each row turned about the vertical axis so that the body faces the camera.
+        each row turned about the vertical axis so that the body faces the camera; "metres": the same landmarks, with
+        features that are not divided by the torso's length.
       tables_path: where `found` is from.
     """
+    if kind == "metres":
+        return in_metres(found)
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {"flat": flat, "facing": facing}
     if kind == "image":
         pixels = dataset.load_landmarks(tables_path, found.data, "image") * _sizes(tables_path, found)[:, None]
@@ -40,6 +43,21 @@ def _sizes(tables_path: str, found: crossval.LabelledSet) -> np.ndarray:
         width, height = known[clip.video_id]
         sizes[clip.first_row : clip.first_row + clip.num_rows] = width, height, width
     return sizes
+
+
+def in_metres(found: crossval.LabelledSet) -> crossval.LabelledSet:
+    """The same clips, with lengths, speeds and accelerations as large as the landmarks say, whoever is how tall."""
+    import tensorflow as tf
+
+    from beam_jobs import geometry
+
+    torso = np.full((len(found.landmarks), 1), np.nan, np.float32)
+    for clip in found.data.clips:
+        own = slice(clip.first_row, clip.first_row + clip.num_rows)
+        history, _ = windows.histories(found.landmarks[own], found.data.timestamp_ms[own])
+        torso[own, 0] = geometry.torso_length(tf.constant(history)).numpy()
+    scale = np.where(crossval.IN_TORSO_LENGTHS, torso, np.float32(1))
+    return dataclasses.replace(found, physical=found.physical * scale, metres=True)
 
 
 def flat(rows: np.ndarray) -> np.ndarray:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from beam_jobs import windows
+from beam_jobs import tables, windows
+from beam_jobs.labels import NO_EXERCISE
 from model import config, dataset, metrics
 
 SPLITS = ("group", "random")
+# Which of the 189 features are lengths, or lengths over time.
+IN_TORSO_LENGTHS = np.array(["torso" in column.unit for table in tables.PHYSICAL for column in table.columns])
 # As in beam_jobs.preprocessing: a column that varies less is rounding noise round a constant.
 _CONSTANT_BELOW = 1e-5
 
@@ -28,6 +31,7 @@ class LabelledSet:
       landmarks: float32, shape (1 + R, 33, 3).
       labels: the classes.
       truth: of each window, int32, shape (N,); -1 where its label is none of the classes.
+      metres: whether lengths in `physical` are in the landmarks' unit, not in torso lengths.
     """
 
     data: dataset.Windows
@@ -35,6 +39,7 @@ class LabelledSet:
     landmarks: np.ndarray
     labels: tuple[str, ...]
     truth: np.ndarray
+    metres: bool = False
 
 
 def load(
@@ -105,11 +110,15 @@ def folds(found: LabelledSet, num_folds: int, seed: int, split: str) -> np.ndarr
 
 @dataclasses.dataclass(frozen=True)
 class Standard:
-    """Mean and deviation of each feature over training rows; what `preprocessing.standardized` does, in NumPy."""
+    """Mean and deviation of each feature over training rows; what `preprocessing.standardized` does, in NumPy.
+
+    With `metres`, of features whose lengths are in the landmarks' unit (see `LabelledSet`).
+    """
 
     mean: np.ndarray
     deviation: np.ndarray
     usable: np.ndarray
+    metres: bool = False
 
     @classmethod
     def of(cls, physical: np.ndarray) -> "Standard":
@@ -131,12 +140,16 @@ class Standard:
         """From landmarks to windows of z-scores, in TensorFlow; as `end_to_end.window_features` with a graph."""
         import tensorflow as tf
 
-        from beam_jobs.physical import physical_window_features
+        from beam_jobs.physical import physical_window_features, window_torso_lengths
 
         mean, deviation = (tf.constant(value, tf.float32) for value in (self.mean, self.deviation))
 
         def featurize(rows, times):
-            scores = (physical_window_features(rows, times, windows.HISTORY_LENGTH) - mean) / deviation
+            features = physical_window_features(rows, times, windows.HISTORY_LENGTH)
+            if self.metres:
+                torso = window_torso_lengths(rows, windows.HISTORY_LENGTH)[..., None]
+                features *= tf.where(IN_TORSO_LENGTHS, torso, 1.0)
+            scores = (features - mean) / deviation
             detected = tf.reduce_any(tf.math.is_finite(rows[:, windows.HISTORY_LENGTH - 1 :]), axis=[2, 3])
             return tf.where(tf.math.is_finite(scores) & self.usable & detected[..., None], scores, 0.0)
 
@@ -185,7 +198,7 @@ def training_clips(
     # The rows of a class that nobody trains on have no part in the mean either.
     if standard is None:
         rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in parts]
-        standard = Standard.of(np.concatenate(rows))
+        standard = dataclasses.replace(Standard.of(np.concatenate(rows)), metres=found.metres)
     data = dataset.joined([part.data for part, _ in parts])
     landmarks = dataset.joined_rows([part.landmarks for part, _ in parts])
     keep_all = np.concatenate([mask for _, mask in parts])
@@ -287,12 +300,63 @@ def averaged_accuracy(found: LabelledSet, probabilities: np.ndarray, num: int) -
     return float((mean.argmax(axis=1) == found.truth[tested]).mean())
 
 
+def of_clips(found: LabelledSet, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The clips of known classes as indices, and the mean of each one's tested windows' probabilities (NaN: none)."""
+    tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
+    clips = np.flatnonzero(dataset.clip_labels(found.data.clips, found.labels) >= 0)
+    return clips, metrics.clip_probabilities(probabilities[tested], found.data.clip[tested], len(found.data.clips))[
+        clips
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a clip was called.
+
+    Attributes:
+      clip: who it is.
+      answer: a label, or "" where the clip has no window.
+      probability: of the answer, the mean over the clip's windows; NaN where there is none.
+      of_truth: of the clip's own label, likewise.
+    """
+
+    clip: dataset.Clip
+    answer: str
+    probability: float
+    of_truth: float
+
+
+def clip_answers(found: LabelledSet, probabilities: np.ndarray) -> list[Answer]:
+    """What the clips of known classes were called.
+
+    Args:
+      found: the clips.
+      probabilities: of all windows, shape (N, C), NaN where not tested; of a class beyond `found.labels`, `none`.
+    """
+    clips, whole = of_clips(found, probabilities)
+    names = ["", *[*found.labels, NO_EXERCISE][: probabilities.shape[1]]]
+    return [
+        Answer(clip, names[answer + 1], float(of[answer]), float(of[found.labels.index(str(clip.label))]))
+        for clip, of, answer in zip(
+            (found.data.clips[index] for index in clips), whole, metrics.clip_answers(whole), strict=True
+        )
+    ]
+
+
+def called(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
+    """What the clips of each class were called, and how often; "" stands for no answer."""
+    counts: dict[str, dict[str, int]] = {}
+    for one in sorted(answers, key=lambda one: (str(one.clip.label), one.answer)):
+        own = counts.setdefault(str(one.clip.label), {})
+        own[one.answer] = own.get(one.answer, 0) + 1
+    return counts
+
+
 def figures(found: LabelledSet, probabilities: np.ndarray) -> dict:
     """Window and clip figures of a whole cross-validation, `probabilities` of all windows, NaN where not tested."""
     tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
     truth = dataset.clip_labels(found.data.clips, found.labels)
-    clips = np.flatnonzero(truth >= 0)
-    whole = metrics.clip_probabilities(probabilities[tested], found.data.clip[tested], len(found.data.clips))[clips]
+    clips, whole = of_clips(found, probabilities)
     return {
         "windows": metrics.window_figures(probabilities[tested], found.truth[tested]),
         "clips": metrics.clip_figures(whole, truth[clips]),

@@ -67,6 +67,13 @@ def _pooled(x, valid, config: NetworkConfig, num_classes: int):
     return layers.Dense(num_classes, name=HEAD)(layers.Dropout(config.dropout)(hidden))
 
 
+def _embedded_by_two(windows, config: NetworkConfig):
+    """All features of each two rows as one, and which of these are there: half the rows, half the time."""
+    valid = ValidRows(name="valid")(windows)
+    x = layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
+    return layers.AveragePooling1D(2)(x * valid), layers.MaxPooling1D(2)(valid)
+
+
 def _conv_block(x, valid, filters: int, kernel_size: int, dilation: int, dropout: float, skipped: float = 0.0):
     """Normalise, widen, look along time channel by channel, narrow; added to what came in, if it is not skipped."""
     y = layers.LayerNormalization()(x)
@@ -85,9 +92,7 @@ def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
     that are there, not the last one.
     """
     windows = _input()
-    valid = ValidRows(name="valid")(windows)
-    x = layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
-    x, valid = layers.AveragePooling1D(2)(x * valid), layers.MaxPooling1D(2)(valid)
+    x, valid = _embedded_by_two(windows, config)
     for dilation in config.dilations[:3]:
         skipped = config.stochastic_depth
         x = _conv_block(x, valid, config.filters, config.kernel_size, dilation, config.block_dropout, skipped)
@@ -101,9 +106,8 @@ def conv_transformer(config: NetworkConfig, num_classes: int) -> keras.Model:
     blocks, a Transformer block, twice.
     """
     windows = _input()
-    valid = ValidRows(name="valid")(windows)
-    x = layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
-    seen = keras.ops.reshape(valid, (-1, 1, WINDOW_LENGTH)) > 0
+    x, valid = _embedded_by_two(windows, config)
+    seen = keras.ops.reshape(valid, (-1, 1, WINDOW_LENGTH // 2)) > 0
     for _ in range(2):
         for dilation in config.dilations[:2]:
             x = _conv_block(x, valid, config.filters, config.kernel_size, dilation, config.block_dropout)
@@ -171,17 +175,23 @@ def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
       2019.
     """
     windows = _input()
-    valid = ValidRows(name="valid")(windows)
+    features, valid = _embedded_by_two(windows, config)
     coordinates = [3 * index + axis for index in GRAPH_LANDMARKS for axis in range(3)]
     num = len(GRAPH_LANDMARKS)
     body = keras.ops.reshape(keras.ops.take(windows, coordinates, axis=2), (-1, WINDOW_LENGTH, num, 3))
     earlier = keras.ops.pad(body[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
-    step = (body - earlier) * keras.ops.expand_dims(valid, -1)
+    there = ValidRows(name="there")(windows)
+    step = (body - earlier) * keras.ops.expand_dims(there, -1)
     motion = [
         keras.ops.expand_dims(keras.ops.take(windows, [start + index for index in GRAPH_LANDMARKS], axis=2), -1)
         for start in (123, 156)
     ]
     x = keras.ops.concatenate([body, step, *motion], axis=-1)
+    # Two rows side by side, as one row of twice the channels.
+    num_rows = WINDOW_LENGTH // 2
+    x = keras.ops.reshape(
+        keras.ops.transpose(keras.ops.reshape(x, (-1, num_rows, 2, num, 8)), (0, 1, 3, 2, 4)), (-1, num_rows, num, 16)
+    )
     filters = config.filters // 2
     for index, dilation in enumerate(config.dilations[:3]):
         y = GraphMixing(filters)(x if index == 0 else layers.LayerNormalization()(x))
@@ -189,9 +199,8 @@ def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
         y = layers.DepthwiseConv2D((config.kernel_size, 1), padding="same", dilation_rate=(dilation, 1))(y)
         y = layers.SpatialDropout2D(config.block_dropout)(layers.Dense(filters)(layers.Activation("gelu")(y)))
         x = y if index == 0 else x + y
-    nodes = keras.ops.reshape(x, (-1, WINDOW_LENGTH, num * filters))
-    nodes = layers.Dense(config.filters)(layers.LayerNormalization()(nodes))
-    x = nodes + layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
+    nodes = keras.ops.reshape(x, (-1, num_rows, num * filters))
+    x = features + layers.Dense(config.filters)(layers.LayerNormalization()(nodes))
     x = _conv_block(x, valid, config.filters, config.kernel_size, config.dilations[0], config.block_dropout)
     return keras.Model(windows, _pooled(x, valid, config, num_classes), name="graph")
 

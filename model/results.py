@@ -1,5 +1,8 @@
 """The benchmark's pieces as results.json and one Markdown page."""
 
+import collections
+import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -50,9 +53,28 @@ def write(plan: Plan, output: str, rows: Sequence[str], splits: Sequence[str], s
     results["probes"] = {row: probes(plan, row, seeds) for row in probed}
     results["left_out"] = {row: figures for row, figures in strangers.items() if figures}
     results = _joined(before, results)
+    _write_clips(plan, rows, seeds)
     os.makedirs(output, exist_ok=True)
     storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
     storage.write_text(os.path.join(output, "results.md"), markdown(results))
+
+
+def _write_clips(plan: Plan, rows: Iterable[str], seeds: Iterable[int]) -> None:
+    """Writes what each clip was called, by row and seed, beside the pieces: to look at those that were got wrong."""
+    found = benchmark.clips(plan)
+    text = io.StringIO()
+    kept = csv.writer(text, lineterminator="\n")
+    kept.writerow(("row", "seed", "video", "label", "answer", "probability", "of_label"))
+    for row in rows:
+        for seed in seeds:
+            try:
+                logits, fold, _ = benchmark.read(plan, found, row, "group", seed)
+            except FileNotFoundError:
+                break
+            for one in crossval.clip_answers(found, benchmark.calibrated(logits, fold, found)[0]):
+                figures = f"{one.probability:.3f}", f"{one.of_truth:.3f}"
+                kept.writerow((row, seed, one.clip.name, one.clip.label, one.answer, *figures))
+    storage.write_text(os.path.join(plan.work, "clips.csv"), text.getvalue())
 
 
 def _tested(plan: Plan) -> dict[str, Any]:
@@ -163,6 +185,8 @@ def markdown(results: dict[str, Any]) -> str:
     for row, one in results["rows"]["group"].items():
         means = (np.mean([seed["averaged"][str(num)] for seed in one["seeds"]]) for num in crossval.AVERAGED)
         lines.append(f"| {row} | " + " | ".join(f"{mean:.1%}" for mean in means) + " |")
+    for row in results["probes"]:
+        lines += _called_lines(row, results["rows"]["group"].get(row, _NO_SEEDS)["seeds"])
     for row, one in results["left_out"].items():
         lines += [
             "",
@@ -179,6 +203,22 @@ def markdown(results: dict[str, Any]) -> str:
 def _fewer(row: dict[str, Any], seeds: int) -> str:
     num = len(row["seeds"])
     return "" if num == seeds else f" ({num} seed{'s' if num > 1 else ''})"
+
+
+def _called_lines(row: str, of_seeds: list[dict[str, Any]]) -> list[str]:
+    of_seeds = [one for one in of_seeds if "called" in one]
+    if not of_seeds:
+        return []
+    seeds = f"{len(of_seeds)} seed{'' if len(of_seeds) == 1 else 's'}"
+    lines = ["", f"What clips were called by **{row}**, {seeds}:", "", "| exercise | clips right | called |"]
+    lines.append("| --- | --- | --- |")
+    for label in of_seeds[0]["called"]:
+        counts: collections.Counter[str] = collections.Counter()
+        for one in of_seeds:
+            counts.update(one["called"][label])
+        wrong = [f"{answer or 'no answer'} {num}" for answer, num in counts.most_common() if answer != label]
+        lines.append(f"| {label} | {counts[label]} of {counts.total()} | {', '.join(wrong)} |")
+    return lines
 
 
 def _probe_lines(row: str, found: dict[str, Any]) -> list[str]:

@@ -1,5 +1,7 @@
 """A benchmark of few clips, from the command line to its table; figures computed again from the pieces."""
 
+import collections
+import csv
 import dataclasses
 import json
 import pathlib
@@ -76,6 +78,16 @@ def test_pieces_and_results_are_files(output):
     assert [line.count("|") for line in lines if line.startswith("|")] == [9] * 3 + [7] * 3
     averaged = found["rows"]["group"]["nearest_poses"]["seeds"][0]
     assert averaged["averaged"]["1"] == averaged["windows"]["accuracy"]
+    # What each clip was called, in the figures by class and, clip by clip, beside the pieces.
+    with open(output / "pieces" / "clips.csv", newline="") as file:
+        of_clips = [clip for clip in csv.DictReader(file) if clip["seed"] == "0"]
+    assert len(of_clips) == 15 and {clip["row"] for clip in of_clips} == {"nearest_poses"}
+    for label, names in averaged["called"].items():
+        assert sum(names.values()) == 5
+        assert names == collections.Counter(clip["answer"] for clip in of_clips if clip["label"] == label)
+    right = [clip for clip in of_clips if clip["answer"] == clip["label"]]
+    assert len(right) / 15 == pytest.approx(averaged["clips"]["accuracy"])
+    assert all((clip["probability"] == clip["of_label"]) == (clip in right) for clip in of_clips)
 
 
 def test_figures_are_those_of_the_pieces(output, real_tables):
@@ -370,6 +382,8 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
         aurocs.append(above)
     assert probed["unknown"]["unknown exercises"]["auroc"] == pytest.approx(np.mean(aurocs))
     text = (output / "results.md").read_text()
+    called = found["rows"]["group"]["tiny"]["seeds"][0]["called"][LABELS[0]]
+    assert f"| {LABELS[0]} | {called.get(LABELS[0], 0)} of 5 |" in text
     assert "| **tiny**: tiny |" in text and "| mirrored |" in text and "| drawn idlers | 12 |" in text
 
 

@@ -50,6 +50,41 @@ def test_windows_stay_the_same_and_features_do_not():
     assert (flat.physical[there][:, 2:99:3] == 0).all()
 
 
+def test_lengths_in_metres_grow_with_the_body_and_angles_do_not():
+    """The augmenter's graph gives the same, so that who is trained on sees what is tested."""
+    import tensorflow as tf
+
+    from beam_jobs import tables, windows
+    from model import crossval, probes
+
+    found, twice = (
+        probes.changed(
+            labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS),
+            lambda rows, times, _, factor=factor: (factor * rows, times),
+            windows.WindowRule(34),
+        )
+        for factor in (1, 2)
+    )
+    ours, theirs = (coordinates.in_metres(one).physical for one in (found, twice))
+    there = np.isfinite(ours) & np.isfinite(theirs)
+    assert there.mean() > 0.8
+    names = [column.name for table in tables.PHYSICAL for column in table.columns]
+    same = np.array(["degrees" in name or "angle" in name for name in names]) | ~crossval.IN_TORSO_LENGTHS
+    np.testing.assert_allclose(np.where(there, theirs, 0)[:, same], np.where(there, ours, 0)[:, same], atol=0.1)
+    lengths = np.where(there, theirs, 0)[:, ~same], np.where(there, 2 * ours, 0)[:, ~same]
+    np.testing.assert_allclose(*lengths, atol=1e-3, rtol=1e-3)
+    # 99 coordinates, 4 mirrored distances, 8 distances, 33 speeds and 33 accelerations.
+    assert (~same).sum() == 177
+    clip = found.data.clips[0]
+    rows = found.landmarks[None, clip.first_row : clip.first_row + 41]
+    times = found.data.timestamp_ms[None, clip.first_row : clip.first_row + 41].astype(np.int64)
+    train = crossval.training_clips(coordinates.in_metres(found), np.ones(len(found.truth), bool))
+    assert train.standard.metres
+    in_graph = tf.function(train.standard.featurize())(tf.constant(rows), tf.constant(times - times[:, :1]))[0]
+    expected = train.data.rows[clip.first_row + 7 : clip.first_row + 41]
+    np.testing.assert_allclose(in_graph, expected, atol=5e-3, rtol=5e-3)
+
+
 def test_landmarks_in_the_picture_are_pixels(real_tables):
     from model import config, crossval
 
