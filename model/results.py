@@ -183,6 +183,8 @@ def markdown(results: dict[str, Any]) -> str:
         "| --- " * (len(crossval.AVERAGED) + 1) + "|",
     ]
     for row, one in results["rows"]["group"].items():
+        if not all("averaged" in seed for seed in one["seeds"]):
+            continue  # an earlier version did not note it
         means = (np.mean([seed["averaged"][str(num)] for seed in one["seeds"]]) for num in crossval.AVERAGED)
         lines.append(f"| {row} | " + " | ".join(f"{mean:.1%}" for mean in means) + " |")
     for row in results["probes"]:
