@@ -163,9 +163,12 @@ ATHLETE_ROWS = {
         probed=True,
     ),
     "default bundle": _network(
-        "as default, more people, with the ensemble: so is the bundle made that comes with live",
+        "the ensemble on all of that, with parts of the body out of view: so is the bundle made that comes with live",
         "ensemble",
-        changes={"training": {"max_windows_per_clip": 8}},
+        changes={
+            "training": {"max_windows_per_clip": 8, "epochs": 20},
+            "augmentation": {"hidden_probability": 0.2},
+        },
         athletes="mixed",
         unknown=True,
         people=True,

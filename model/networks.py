@@ -188,10 +188,9 @@ def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
     ]
     x = keras.ops.concatenate([body, step, *motion], axis=-1)
     # Two rows side by side, as one row of twice the channels.
-    num_rows = WINDOW_LENGTH // 2
-    x = keras.ops.reshape(
-        keras.ops.transpose(keras.ops.reshape(x, (-1, num_rows, 2, num, 8)), (0, 1, 3, 2, 4)), (-1, num_rows, num, 16)
-    )
+    num_rows, channels = WINDOW_LENGTH // 2, x.shape[-1]
+    pairs = keras.ops.reshape(x, (-1, num_rows, 2, num, channels))
+    x = keras.ops.reshape(keras.ops.transpose(pairs, (0, 1, 3, 2, 4)), (-1, num_rows, num, 2 * channels))
     filters = config.filters // 2
     for index, dilation in enumerate(config.dilations[:3]):
         y = GraphMixing(filters)(x if index == 0 else layers.LayerNormalization()(x))
