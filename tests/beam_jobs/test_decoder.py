@@ -51,7 +51,7 @@ def test_one_process_reads_one_video_after_the_other(reader, clip, tmp_path):
     ("signal_sent", "reason"), [(signal.SIGSEGV, "decoder_crashed"), (signal.SIGSTOP, "decoder_hung")]
 )
 def test_a_crash_or_hang_ends_one_video_and_the_next_is_read(clip, signal_sent, reason):
-    isolated = decoder.Decoder(timeout_s=4)
+    isolated = decoder.Decoder(timeout_s=8)
     frames = iter(isolated.read(clip, 15))
     kept = [next(frames) for _ in range(3)]
     os.kill(isolated._process.pid, signal_sent)
