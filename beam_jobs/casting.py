@@ -2,10 +2,7 @@
 
 import itertools
 import math
-import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Sequence
 
 import cv2
@@ -15,6 +12,7 @@ from beam_jobs import tables
 from beam_jobs.errors import UsageError
 from beam_jobs.exercises import EXERCISES, OTHER_MOTIONS
 from beam_jobs.labels import NO_EXERCISE
+from beam_jobs.processes import leave_with_launcher
 from beam_jobs.scenes import Clip
 
 PARAMETERS_FILE = "athletes.json"
@@ -71,11 +69,4 @@ def start_worker() -> None:
     """One core a process; a clip begun is finished on Ctrl-C; nobody is left behind when the launcher is killed."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    launcher = multiprocessing.parent_process()
-    if launcher is not None:
-
-        def leave_with_launcher() -> None:
-            launcher.join()
-            os._exit(1)
-
-        threading.Thread(target=leave_with_launcher, daemon=True).start()
+    leave_with_launcher()

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from beam_jobs import storage
 from beam_jobs.errors import UserError
 from beam_jobs.labels import NO_EXERCISE
+from beam_jobs.processes import leave_with_launcher
 from model import config, contenders, crossval, dataset, metrics, rests
 from model.contenders import Contender
 
@@ -332,7 +333,9 @@ def run(args: argparse.Namespace) -> None:
         _read_piece(plan, clips(plan), kept)
     context = multiprocessing.get_context("spawn")
     with (
-        concurrent.futures.ProcessPoolExecutor(args.processes, mp_context=context) as pool,
+        concurrent.futures.ProcessPoolExecutor(
+            args.processes, mp_context=context, initializer=leave_with_launcher
+        ) as pool,
         tqdm(
             total=len(todo),
             initial=len(todo) - len(missing),
