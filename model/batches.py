@@ -109,7 +109,7 @@ class Batches(keras.utils.PyDataset):
         if self._augmented is None or self._augmented[0] != number:
             start = number * _BATCHES_AUGMENTED_AT_ONCE * size
             chosen = self._order[start : start + _BATCHES_AUGMENTED_AT_ONCE * size]
-            seed = (self._seed, self._epoch * len(self) + number)
+            seed = (self._seed % 2**31, self._epoch * len(self) + number)
             self._augmented = number, self._augmenter(self._data.positions[chosen, -1], seed)
         return self._augmented[1][within * size : (within + 1) * size]
 

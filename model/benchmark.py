@@ -27,6 +27,9 @@ from beam_jobs.processes import leave_with_launcher
 from model import config, contenders, crossval, dataset, metrics, rests
 from model.contenders import Contender
 
+# Raised where a change of this project's code changes what comes of a fit: earlier pieces and figures are others, then.
+VERSION = 2
+
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
@@ -68,9 +71,13 @@ class Plan:
     rename: tuple[tuple[str, str], ...] = ()
 
 
-@functools.lru_cache(maxsize=2)
 def clips(plan: Plan, kind: str = "") -> crossval.LabelledSet:
     """What is cross-validated, in world landmarks or in one of `coordinates.KINDS`: the same windows."""
+    return _clips(plan, kind)
+
+
+@functools.lru_cache(maxsize=2)
+def _clips(plan: Plan, kind: str) -> crossval.LabelledSet:
     if kind:
         from model import coordinates
 
@@ -134,7 +141,7 @@ def work(plan: Plan, piece: Piece) -> None:
     left_out = left_out_classes(plan, piece, clips(plan).labels)
     fits = fit(plan, row, found, keep & ~np.isin(found.truth, left_out), piece.seed, left_out)
     kept: dict[str, Any] = {
-        "made_by": made_by(plan, row),
+        "made_by": made_by(plan, piece.row),
         "windows": tested,
         "logits": _mean_logits(fits, found, tested),
         "minutes": sum(one.minutes for one in fits),
@@ -153,17 +160,22 @@ def work(plan: Plan, piece: Piece) -> None:
         np.savez_compressed(opened, **kept)
 
 
-def made_by(plan: Plan, row: Contender) -> str:
-    """What a piece depends on beside its fold: the contender's configuration, the tables, the athletes, the probes."""
+def made_by(plan: Plan, name: str) -> str:
+    """What a fit depends on beside its fold: the contender's recipe, the tables, the athletes, further people."""
+    row = contenders.ROWS[name]
+    recipe = dataclasses.asdict(row)
+    # How it is called, and what it is asked beside, change no fit.
+    del recipe["about"], recipe["probed"]
     everything = {
-        "row": dataclasses.asdict(row),
+        "version": VERSION,
+        "row": recipe,
         "config": config.to_dict(settings_of(row, 0)) if not row.rival else None,
+        "first": contenders.ATHLETES_FIRST if row.athletes in ("alone", "pretrain") else None,
         "tables": dataset.contents(plan.tables),
         "labels": clips(plan).labels,
         "rename": plan.rename,
         "athletes": [*map(dataset.contents, plan.athletes)] if row.athletes != "none" else None,
         "people": [*map(dataset.contents, plan.people)] if row.people else None,
-        "probes": [*map(dataset.contents, filter(None, (plan.native, *plan.athletes[:1])))] if row.probed else None,
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
@@ -282,8 +294,13 @@ def pieces(rows: Iterable[str], splits: Iterable[str], seeds: Iterable[int], num
         for split in splits
         for row in rows
         for fold in range(_num_folds(row, num_folds))
-        if not (split == "random" and (seed or contenders.ROWS[row].athletes == "alone"))
+        if not (split == "random" and (seed or _has_no_twin(contenders.ROWS[row])))
     ]
+
+
+def _has_no_twin(row: Contender) -> bool:
+    """Whether it makes no difference to a contender, or to its figures, how windows are split."""
+    return row.athletes == "alone" or row.left_out
 
 
 def _num_folds(row: str, num_folds: int) -> int:
@@ -366,7 +383,7 @@ def _read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[s
     file = os.path.join(plan.work, piece.file)
     with np.load(file) as kept:
         arrays = {name: kept[name] for name in ("made_by", "windows", "logits", "minutes")}
-    ours = str(arrays["made_by"]) == made_by(plan, contenders.ROWS[piece.row])
+    ours = str(arrays["made_by"]) == made_by(plan, piece.row)
     if not ours or not np.array_equal(arrays["windows"], _tested(plan, piece, found)):
         raise UserError(
             f"{file} is of other tables, classes (--min_clips), --folds, athletes or settings; expected a piece of "
@@ -424,7 +441,7 @@ def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int])
     summary = {}
     for row in rows:
         of_seeds = []
-        for seed in seeds if split == "group" else (0,):
+        for seed in seeds if split == "group" else [seed for seed in seeds if not seed]:
             try:
                 logits, fold, minutes = read(plan, found, row, split, seed)
             except FileNotFoundError:
@@ -436,7 +453,7 @@ def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int])
             of_seeds.append(
                 {
                     "seed": seed,
-                    "made_by": made_by(plan, contenders.ROWS[row]),
+                    "made_by": made_by(plan, row),
                     **crossval.figures(found, probabilities),
                     "called": crossval.called(crossval.clip_answers(found, probabilities)),
                     "uncalibrated": crossval.figures(found, raw),

@@ -166,7 +166,7 @@ ATHLETE_ROWS = {
         "the ensemble on all of that, with parts of the body out of view: so is the bundle made that comes with live",
         "ensemble",
         changes={
-            "training": {"max_windows_per_clip": 8, "epochs": 20},
+            "training": {"max_windows_per_clip": 8, "epochs": 16},
             "augmentation": {"hidden_probability": 0.2},
         },
         athletes="mixed",

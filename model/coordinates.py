@@ -31,7 +31,8 @@ def of(found: crossval.LabelledSet, kind: str, tables_path: str) -> crossval.Lab
         pixels = dataset.load_landmarks(tables_path, found.data, "image") * _sizes(tables_path, found)[:, None]
         found = dataclasses.replace(found, landmarks=pixels)
     change = changes.get(kind, lambda rows: rows)
-    return probes.changed(found, lambda rows, times, _: (change(rows), times), config.Config().window)
+    other = probes.changed(found, lambda rows, times, _: (change(rows), times), config.Config().window)
+    return dataclasses.replace(other, kind=kind)
 
 
 def _sizes(tables_path: str, found: crossval.LabelledSet) -> np.ndarray:
@@ -57,7 +58,7 @@ def in_metres(found: crossval.LabelledSet) -> crossval.LabelledSet:
         history, _ = windows.histories(found.landmarks[own], found.data.timestamp_ms[own])
         torso[own, 0] = geometry.torso_length(tf.constant(history)).numpy()
     scale = np.where(crossval.IN_TORSO_LENGTHS, torso, np.float32(1))
-    return dataclasses.replace(found, physical=found.physical * scale, metres=True)
+    return dataclasses.replace(found, physical=found.physical * scale, kind="metres")
 
 
 def flat(rows: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ class LabelledSet:
       landmarks: float32, shape (1 + R, 33, 3).
       labels: the classes.
       truth: of each window, int32, shape (N,); -1 where its label is none of the classes.
-      metres: whether lengths in `physical` are in the landmarks' unit, not in torso lengths.
+      kind: one of `coordinates.KINDS`, in whose way `physical` was computed; "" for as everywhere.
     """
 
     data: dataset.Windows
@@ -39,7 +39,7 @@ class LabelledSet:
     landmarks: np.ndarray
     labels: tuple[str, ...]
     truth: np.ndarray
-    metres: bool = False
+    kind: str = ""
 
 
 def load(
@@ -112,13 +112,13 @@ def folds(found: LabelledSet, num_folds: int, seed: int, split: str) -> np.ndarr
 class Standard:
     """Mean and deviation of each feature over training rows; what `preprocessing.standardized` does, in NumPy.
 
-    With `metres`, of features whose lengths are in the landmarks' unit (see `LabelledSet`).
+    `kind` as in `LabelledSet`: of which features it is.
     """
 
     mean: np.ndarray
     deviation: np.ndarray
     usable: np.ndarray
-    metres: bool = False
+    kind: str = ""
 
     @classmethod
     def of(cls, physical: np.ndarray) -> "Standard":
@@ -145,8 +145,11 @@ class Standard:
         mean, deviation = (tf.constant(value, tf.float32) for value in (self.mean, self.deviation))
 
         def featurize(rows, times):
+            if self.kind == "flat":
+                # Depth that augmentation has made, too.
+                rows *= tf.constant([1.0, 1.0, 0.0])
             features = physical_window_features(rows, times, windows.HISTORY_LENGTH)
-            if self.metres:
+            if self.kind == "metres":
                 torso = window_torso_lengths(rows, windows.HISTORY_LENGTH)[..., None]
                 features *= tf.where(IN_TORSO_LENGTHS, torso, 1.0)
             scores = (features - mean) / deviation
@@ -190,15 +193,17 @@ def training_clips(
       found: the clips.
       keep: which of their windows to train on, bool, shape (N,).
       others: further clips, of the same classes, all of whose windows are trained on.
-      standard: how to standardise; by default by what is trained on.
+      standard: how to standardise; by default by the windows of `found` that are trained on, as a bundle does by its
+        tables' train split, or where these are none, by all that is trained on.
       own: likewise, but these count as the fold's own clips, not as further ones.
     """
     whole = ((other, other.truth >= 0) for other in (*own, *others))
     parts = [(found, keep & (found.truth >= 0)), *whole]
     # The rows of a class that nobody trains on have no part in the mean either.
     if standard is None:
-        rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in parts]
-        standard = dataclasses.replace(Standard.of(np.concatenate(rows)), metres=found.metres)
+        measured = parts[:1] if parts[0][1].any() else parts
+        rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in measured]
+        standard = dataclasses.replace(Standard.of(np.concatenate(rows)), kind=found.kind)
     data = dataset.joined([part.data for part, _ in parts])
     landmarks = dataset.joined_rows([part.landmarks for part, _ in parts])
     keep_all = np.concatenate([mask for _, mask in parts])

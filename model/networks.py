@@ -68,7 +68,10 @@ def _pooled(x, valid, config: NetworkConfig, num_classes: int):
 
 
 def _embedded_by_two(windows, config: NetworkConfig):
-    """All features of each two rows as one, and which of these are there: half the rows, half the time."""
+    """All features of each two rows as one, and which of these are there: half the rows, half the time.
+
+    Where one of the two is missing, the other one counts half.
+    """
     valid = ValidRows(name="valid")(windows)
     x = layers.Dense(config.filters, name="embed")(layers.Dropout(config.block_dropout)(windows))
     return layers.AveragePooling1D(2)(x * valid), layers.MaxPooling1D(2)(valid)
@@ -120,6 +123,10 @@ def conv_transformer(config: NetworkConfig, num_classes: int) -> keras.Model:
     return keras.Model(windows, _pooled(x, valid, config, num_classes), name="conv_transformer")
 
 
+# Where the features of a landmark's speed and acceleration begin.
+_MOTION_STARTS = tuple(
+    tables.FEATURE_NAMES.index(table.column_names[0]) for table in (tables.VELOCITY, tables.ACCELERATION)
+)
 # The landmarks that a graph network looks at: face, hands and feet have one or two each, for all 33 say little more.
 GRAPH_LANDMARKS = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 31, 32)
 
@@ -179,12 +186,13 @@ def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
     coordinates = [3 * index + axis for index in GRAPH_LANDMARKS for axis in range(3)]
     num = len(GRAPH_LANDMARKS)
     body = keras.ops.reshape(keras.ops.take(windows, coordinates, axis=2), (-1, WINDOW_LENGTH, num, 3))
-    earlier = keras.ops.pad(body[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
-    there = ValidRows(name="there")(windows)
-    step = (body - earlier) * keras.ops.expand_dims(there, -1)
+    there = keras.ops.expand_dims(ValidRows(name="there")(windows), -1)
+    # From one row to the next where both are there, else none.
+    step = (body[:, 1:] - body[:, :-1]) * there[:, 1:] * there[:, :-1]
+    step = keras.ops.pad(step, ((0, 0), (1, 0), (0, 0), (0, 0)))
     motion = [
         keras.ops.expand_dims(keras.ops.take(windows, [start + index for index in GRAPH_LANDMARKS], axis=2), -1)
-        for start in (123, 156)
+        for start in _MOTION_STARTS
     ]
     x = keras.ops.concatenate([body, step, *motion], axis=-1)
     # Two rows side by side, as one row of twice the channels.

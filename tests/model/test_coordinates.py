@@ -79,10 +79,28 @@ def test_lengths_in_metres_grow_with_the_body_and_angles_do_not():
     rows = found.landmarks[None, clip.first_row : clip.first_row + 41]
     times = found.data.timestamp_ms[None, clip.first_row : clip.first_row + 41].astype(np.int64)
     train = crossval.training_clips(coordinates.in_metres(found), np.ones(len(found.truth), bool))
-    assert train.standard.metres
+    assert train.standard.kind == "metres"
     in_graph = tf.function(train.standard.featurize())(tf.constant(rows), tf.constant(times - times[:, :1]))[0]
     expected = train.data.rows[clip.first_row + 7 : clip.first_row + 41]
     np.testing.assert_allclose(in_graph, expected, atol=5e-3, rtol=5e-3)
+
+
+def test_without_depth_there_is_none_in_training_either():
+    """Augmentation shakes landmarks along z, too."""
+    import tensorflow as tf
+
+    from model import crossval
+
+    found = coordinates.of(labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS), "flat", "")
+    train = crossval.training_clips(found, np.ones(len(found.truth), bool))
+    clip = found.data.clips[0]
+    rows = found.landmarks[None, clip.first_row : clip.first_row + 41]
+    times = found.data.timestamp_ms[None, clip.first_row : clip.first_row + 41].astype(np.int64)
+    featurize = tf.function(train.standard.featurize())
+    shaken = rows + np.random.default_rng(0).normal(0, 0.1, rows.shape).astype(np.float32) * [0, 0, 1]
+    there, shaken_there = (featurize(tf.constant(one.astype(np.float32)), tf.constant(times)) for one in (rows, shaken))
+    np.testing.assert_allclose(there, shaken_there, atol=1e-5)
+    assert np.abs(there).max() > 1
 
 
 def test_landmarks_in_the_picture_are_pixels(real_tables):
