@@ -29,6 +29,8 @@ from model.contenders import Contender
 
 # Raised where a change of this project's code changes what comes of a fit: earlier pieces and figures are others, then.
 VERSION = 2
+# At which clips are sampled to see them as cameras of other rates would have.
+NATIVE_RATE_HZ = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -308,7 +310,22 @@ def _num_folds(row: str, num_folds: int) -> int:
 
 
 def _check(plan: Plan) -> None:
-    """Refuses tables that cannot be split into so many folds, before a fit is begun."""
+    """Refuses tables that do not go together or cannot be split into so many folds, before a fit is begun."""
+    rate_hz = dataset.fingerprint(plan.tables).get("frame_rate_hz")
+    for flag, path in (
+        *(("--athletes", path) for path in plan.athletes),
+        *(("--people", path) for path in plan.people),
+    ):
+        if (theirs := dataset.fingerprint(path).get("frame_rate_hz")) != rate_hz:
+            raise UserError(
+                f"{flag} {path} was sampled at {theirs} Hz, {plan.tables} at {rate_hz} Hz; expected the same, for "
+                "windows are of 34 rows. Extract it at that --frame_rate_hz."
+            )
+    if plan.native and (theirs := dataset.fingerprint(plan.native).get("frame_rate_hz")) != NATIVE_RATE_HZ:
+        raise UserError(
+            f"--native {plan.native} was sampled at {theirs} Hz; expected {NATIVE_RATE_HZ:g}. Extract the clips anew "
+            f"with --frame_rate_hz {NATIVE_RATE_HZ:g}."
+        )
     found = clips(plan)
     if len(found.labels) < 2:
         raise UserError(
@@ -340,14 +357,14 @@ def run(args: argparse.Namespace) -> None:
         tuple(args.rename.items()),
     )
     _check(plan)
-    results.earlier(plan, args.output)
+    # Before an hour of fits, rather than after it: what does not go together.
+    results.earlier(plan, args.output, args.rows, args.replace)
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     todo = pieces(args.rows, args.splits, seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
-    for row in {piece.row for piece in todo if piece not in missing}:
-        # Before an hour of fits, rather than after it.
-        kept = next(piece for piece in todo if piece.row == row and piece not in missing)
-        _read_piece(plan, clips(plan), kept)
+    for piece in todo:
+        if piece not in missing:
+            read_piece(plan, clips(plan), piece)
     context = multiprocessing.get_context("spawn")
     with (
         concurrent.futures.ProcessPoolExecutor(
@@ -376,10 +393,15 @@ def run(args: argparse.Namespace) -> None:
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
-    results.write(plan, args.output, args.rows, args.splits, seeds)
+    results.write(plan, args.output, args.rows, args.splits, seeds, args.replace)
 
 
-def _read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[str, np.ndarray]:
+def read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[str, np.ndarray]:
+    """A piece's logits and which windows they are of.
+
+    Raises:
+      UserError: if it is of other tables, classes, folds or settings.
+    """
     file = os.path.join(plan.work, piece.file)
     with np.load(file) as kept:
         arrays = {name: kept[name] for name in ("made_by", "windows", "logits", "minutes")}
@@ -403,7 +425,7 @@ def read(
     logits, fold, minutes = None, np.full(len(found.truth), -1), 0.0
     for number in range(_num_folds(row, plan.num_folds)):
         piece = Piece(row, split, seed, number)
-        kept = _read_piece(plan, found, piece)
+        kept = read_piece(plan, found, piece)
         if logits is None:
             logits = np.full((len(found.truth), kept["logits"].shape[1]), np.nan, np.float32)
         logits[kept["windows"]] = kept["logits"]
@@ -482,5 +504,5 @@ def over_seeds(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "seeds": of_seeds,
         "mean": {name: float(np.mean(value)) for name, value in values.items()},
-        "standard_deviation": {name: float(np.std(value)) for name, value in values.items()},
+        "standard_deviation": {name: float(np.std(value, ddof=len(value) > 1)) for name, value in values.items()},
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 
 from beam_jobs import storage
 from beam_jobs.errors import UsageError
@@ -156,6 +157,11 @@ def _add_benchmark(commands) -> None:
     command.add_argument(
         "--first_seed", type=int, default=0, help="the first of them (default 0); seeds that stand in --output are kept"
     )
+    command.add_argument(
+        "--replace",
+        action="store_true",
+        help="drop figures in --output that are of the same rows and of other tables, settings or an earlier version",
+    )
     command.add_argument("--min_clips", type=int, default=4, help="a class needs so many clips (default 4)")
     command.add_argument(
         "--athletes",
@@ -195,14 +201,14 @@ def _check_benchmark(args: argparse.Namespace) -> None:
         asked = [row for row in args.rows if row in contenders.ROWS and contenders.needs_athletes(row)]
         if asked:
             raise UsageError(f"--rows {asked[0]} learns from drawn athletes; expected their tables as --athletes.")
-        rows = [row for row in rows if not contenders.needs_athletes(row)]
+        rows = _without(rows, [row for row in rows if contenders.needs_athletes(row)], "--athletes")
         if not rows:
             raise UsageError(f"--rows {args.rows[0]} learn from drawn athletes; expected their tables as --athletes.")
     if not args.people:
         asked = [row for row in args.rows if row in contenders.ROWS and contenders.ROWS[row].people]
         if asked:
             raise UsageError(f"--rows {asked[0]} learns from further clips; expected their tables as --people.")
-        rows = [row for row in rows if not contenders.ROWS[row].people]
+        rows = _without(rows, [row for row in rows if contenders.ROWS[row].people], "--people")
     args.rows = rows
     if "group" not in args.splits:
         raise UsageError("--splits: expected group among them; random is shown beside it.")
@@ -214,6 +220,13 @@ def _check_benchmark(args: argparse.Namespace) -> None:
         if storage.is_remote(path):
             raise UsageError(f"{flag}: {path} is remote; expected a local folder.")
         _check_writable(flag, path, os.path.abspath(path))
+
+
+def _without(rows: list[str], dropped: list[str], flag: str) -> list[str]:
+    """Says which rows of a group are left out for want of tables."""
+    if dropped:
+        print(f"warning: without {flag}, these rows are left out: {', '.join(dropped)}", file=sys.stderr)
+    return [row for row in rows if row not in dropped]
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:

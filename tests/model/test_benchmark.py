@@ -73,15 +73,18 @@ def test_pieces_and_results_are_files(output):
     mean = found["rows"]["group"]["nearest_poses"]["mean"]
     random = found["rows"]["random"]["nearest_poses"]["mean"]
     assert f"| {mean['window_accuracy']:.1%} ± " in rows[0]
-    assert f"| {random['window_accuracy']:.1%}, {random['window_nll']:.2f} |" in rows[0]
+    assert (
+        f"| {random['window_accuracy']:.1%}, {random['clip_accuracy']:.1%}, {random['clip_macro_f1']:.3f}, " in rows[0]
+    )
+    assert f", {random['window_nll']:.2f}, {random['window_ece']:.3f} |" in rows[0]
     # Every line of a table has as many cells: of contenders, and of windows averaged.
     assert [line.count("|") for line in lines if line.startswith("|")] == [9] * 3 + [7] * 3
     averaged = found["rows"]["group"]["nearest_poses"]["seeds"][0]
     assert averaged["averaged"]["1"] == averaged["windows"]["accuracy"]
     # What each clip was called, in the figures by class and, clip by clip, beside the pieces.
-    with open(output / "pieces" / "clips.csv", newline="") as file:
-        of_clips = [clip for clip in csv.DictReader(file) if clip["seed"] == "0"]
-    assert len(of_clips) == 15 and {clip["row"] for clip in of_clips} == {"nearest_poses"}
+    with open(output / "pieces" / "nearest_poses" / "clips_0.csv", newline="") as file:
+        of_clips = [*csv.DictReader(file)]
+    assert len(of_clips) == 15
     for label, names in averaged["called"].items():
         assert sum(names.values()) == 5
         assert names == collections.Counter(clip["answer"] for clip in of_clips if clip["label"] == label)
@@ -133,7 +136,7 @@ def test_figures_are_those_of_the_pieces(output, real_tables):
         accuracies.append(right.mean())
         minutes.append(sum(float(fold["minutes"]) for fold in folds))
     assert row["mean"]["window_accuracy"] == pytest.approx(np.mean(accuracies))
-    assert row["standard_deviation"]["window_accuracy"] == pytest.approx(np.std(accuracies))
+    assert row["standard_deviation"]["window_accuracy"] == pytest.approx(np.std(accuracies, ddof=1))
     assert row["mean"]["minutes"] == pytest.approx(np.mean(minutes))
     # Three exercises that look nothing like each other, three clips of fifteen under a wrong name.
     assert 0.6 < row["mean"]["clip_accuracy"] < 0.9
@@ -182,14 +185,25 @@ def test_rows_and_seeds_that_stand_in_a_table_are_kept(output, real_tables, tmp_
     assert "**extra_trees**: extra trees on statistics of a window (1 seed)" in (tmp_path / "results.md").read_text()
 
 
-def test_a_seed_of_other_settings_is_not_kept_beside_a_new_one(output, real_tables, tmp_path):
+def test_a_row_of_other_settings_is_refused_or_replaced_whole(output, real_tables, tmp_path, capsys):
+    """Before a fit is begun; with its random twin, which would stand beside figures that it is no twin of."""
     found = json.loads((output / "results.json").read_text())
-    for one in found["rows"]["group"]["nearest_poses"]["seeds"]:
-        one["made_by"] = "something else"
-    (tmp_path / "results.json").write_text(json.dumps(found))
-    assert main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "group")) == 0
-    row = json.loads((tmp_path / "results.json").read_text())["rows"]["group"]["nearest_poses"]
-    assert [one["seed"] for one in row["seeds"]] == [0] and row["seeds"][0]["made_by"] != "something else"
+    for split in found["rows"].values():
+        split["extra_trees"] = json.loads(json.dumps(split["nearest_poses"]))
+        for one in split["nearest_poses"]["seeds"]:
+            one["made_by"] = "something else"
+    text = json.dumps(found)
+    (tmp_path / "results.json").write_text(text)
+    assert main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "group")) == 1
+    told = capsys.readouterr().err
+    assert "'nearest_poses' of other tables, settings or of an earlier version (seeds 0, 1)" in told
+    assert "--replace" in told and (tmp_path / "results.json").read_text() == text
+    assert not (tmp_path / "pieces").exists()
+    assert main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "group", "--replace")) == 0
+    after = json.loads((tmp_path / "results.json").read_text())["rows"]
+    (one,) = after["group"]["nearest_poses"]["seeds"]
+    assert one["seed"] == 0 and one["made_by"] != "something else"
+    assert [*after["group"]] == ["extra_trees", "nearest_poses"] and [*after["random"]] == ["extra_trees"]
 
 
 @pytest.mark.parametrize(
@@ -256,14 +270,16 @@ def test_mistakes_are_told(real_tables, tmp_path, capsys, more, said):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
+        (["--native", "{tables}"], "--native {tables} was sampled at 15.0 Hz; expected 30"),
         (["--folds", "6"], "has 5 groups, and no class of more than 5 clips; expected as many as the 6 folds"),
         (["--min_clips", "6"], "has 0 classes with 6 clips or more"),
     ],
 )
 def test_tables_that_cannot_be_split_are_told_before_a_fit(real_tables, tmp_path, capsys, more, said):
+    more = [part.format(tables=real_tables) for part in more]
     assert main(command(real_tables, tmp_path / "out", *more)) == 1
     told = capsys.readouterr().err
-    assert said in told and "Traceback" not in told and not (tmp_path / "out").exists()
+    assert said.format(tables=real_tables) in told and "Traceback" not in told and not (tmp_path / "out").exists()
 
 
 def test_flags_that_are_none_are_refused(real_tables, tmp_path, capsys):
@@ -273,7 +289,7 @@ def test_flags_that_are_none_are_refused(real_tables, tmp_path, capsys):
         assert caught.value.code == 2 and flag.split("=")[0] in capsys.readouterr().err
 
 
-def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path):
+def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path, capsys):
     from model import options
 
     flags = ["benchmark", "--tables", real_tables, "--output", str(tmp_path)]
@@ -281,6 +297,7 @@ def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path):
     # The rows of the README's table that train on the clips alone.
     curve = ["conv, 25% of groups", "conv, 50% of groups"]
     assert without == [*contenders.RIVALS, *contenders.NETWORKS, *contenders.ABLATION, *curve]
+    assert "without --athletes, these rows are left out: athletes alone, " in capsys.readouterr().err
     # Nor are there further people for the rows that learn from them.
     athletes = [row for row in contenders.ATHLETE_ROWS if row not in ("default, more people", "default bundle")]
     found = options.parse([*flags, "--athletes", real_tables]).rows
@@ -357,8 +374,7 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
         # Three exercises, and none of them.
         assert piece["logits"].shape == (len(piece["windows"]), 4)
         assert np.isfinite(piece["logits"]).all() and piece["logits"].std() > 0
-    assert list(found["probes"]) == ["tiny"]
-    probed = found["probes"]["tiny"]
+    probed = found["rows"]["group"]["tiny"]["seeds"][0]["probes"]
     assert "legs hang" in probed["degraded"] and "missing 40%" in probed["degraded"]
     windows = np.concatenate([piece["windows"] for piece in pieces])
     answers = np.concatenate([piece["logits"] for piece in pieces]).argmax(axis=1)
@@ -372,6 +388,9 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
     # Two idlers and one who waves; of the idlers one is in the test split, the only one whom nobody is trained on.
     assert probed["unknown"]["unknown exercises"]["num_windows"] == (clips.truth < 0).sum()
     assert probed["unknown"]["drawn idlers"]["num_windows"] == 12
+    assert probed["unknown"]["drawn idlers"]["num_clips"] == 1
+    called = [(piece["drawn idlers/logits"].argmax(axis=1) != 3).mean() for piece in pieces]
+    assert probed["unknown"]["drawn idlers"]["called_an_exercise"] == pytest.approx(np.mean(called))
     # How often a known window scores above an unknown one, counted; the score is the likeliest exercise's probability.
     aurocs = []
     for piece in pieces:
@@ -384,7 +403,7 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
     text = (output / "results.md").read_text()
     called = found["rows"]["group"]["tiny"]["seeds"][0]["called"][LABELS[0]]
     assert f"| {LABELS[0]} | {called.get(LABELS[0], 0)} of 5 |" in text
-    assert "| **tiny**: tiny |" in text and "| mirrored |" in text and "| drawn idlers | 12 |" in text
+    assert "| **tiny**: tiny |" in text and "| mirrored |" in text and "| drawn idlers | 12 | 1 |" in text
 
 
 def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypatch):
@@ -399,7 +418,8 @@ def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypat
         benchmark.work(plan, piece)
     output = pathlib.Path(plan.work).parent / "results"
     results.write(plan, str(output), ["tiny"], ["group"], range(1))
-    found = json.loads((output / "results.json").read_text())["probes"]["tiny"]
+    written = json.loads((output / "results.json").read_text())
+    found = written["rows"]["group"]["tiny"]["seeds"][0]["probes"]
     assert found["unknown"] == {} and set(found["degraded"]) == {"as they are", "unchanged"}
     # Asked about the same clips unchanged, it answers the same.
     assert found["degraded"]["unchanged"] == found["degraded"]["as they are"]
@@ -514,7 +534,7 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
     score = crossval.softmax(logits).max(axis=1)
     resting, known = clips.data.positions[:, -1] % 2 == 0, clips.truth >= 0
     expected = metrics.auroc(score[known & ~resting], score[known & resting])
-    found = results.probes(plan, "tiny", range(1))["unknown"]["rests in clips"]
+    found = results.probes(plan, "tiny", 0)["unknown"]["rests in clips"]
     assert found["num_windows"] == (known & resting).sum() and found["auroc"] == pytest.approx(expected)
 
 
@@ -551,7 +571,8 @@ def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, 
     written = json.loads((output / "results.json").read_text())
     # Not in the table of those who have answered every clip.
     assert written["rows"]["group"] == {}
-    found = written["left_out"]["tiny"]
+    (found,) = written["left_out"]["tiny"]["seeds"]
+    assert found["seed"] == 0 and found["num_windows"] == (clips.truth >= 0).sum()
     assert found["auroc"] == pytest.approx(np.mean(scores))
     assert f"AUROC {np.mean(scores):.3f}" in (output / "results.md").read_text()
 

@@ -43,7 +43,10 @@ def test_inline_json_and_a_file_mean_the_same(tmp_path):
         ('{"training": {"learning_rate": Infinity}}', "learning_rate is inf; expected a finite number above 0"),
         ('{"training": {"learning_rate": NaN}}', "learning_rate is nan"),
         ('{"augmentation": {"noise": Infinity}}', "noise is inf"),
-        ('{"network": {"name": "lstm"}}', "name is 'lstm'; expected one of conv, conv_transformer, graph, tcn"),
+        (
+            '{"network": {"name": "lstm"}}',
+            "name is 'lstm'; expected one of conv, conv_transformer, ensemble, graph, tcn",
+        ),
         ('{"seed": ', "is not JSON"),
         ("no_such_file.json", "no_such_file.json does not exist"),
     ],

@@ -43,15 +43,29 @@ def test_conv_does_not_depend_on_where_zero_rows_end():
 
 
 @pytest.mark.parametrize("name", ["conv_transformer", "graph", "ensemble", "conv"])
-def test_what_a_missing_row_holds_does_not_matter(name):
-    """Rows of zeros are missing: a window with a gap is answered by what is there."""
-    model = networks.build(config.NetworkConfig(name=name), 4)
-    rows = np.random.default_rng(0).normal(size=(34, 189)).astype(np.float32)
-    windows = np.stack([rows, rows])
-    windows[:, :12] = 0
-    whole, gap = model.predict(rows[None], verbose=0)[0], model.predict(windows, verbose=0)
-    np.testing.assert_allclose(gap[0], gap[1], atol=1e-6)
-    assert not np.allclose(whole, gap[0], atol=1e-3)
+def test_what_is_missing_is_not_looked_at(name):
+    """More rows that are missing, before a short clip, change nothing: they are neither pooled nor attended to."""
+    model = networks.build(config.NetworkConfig(name=name, kernel_size=1), 4)
+    rows = np.random.default_rng(0).normal(size=(16, 189)).astype(np.float32)
+    windows = np.zeros((2, 34, 189), np.float32)
+    windows[0, -16:], windows[1, 4:20] = rows, rows
+    late, early = model.predict(windows, verbose=0)
+    np.testing.assert_allclose(late, early, atol=1e-4)
+    assert np.abs(late).max() > 1e-3
+
+
+def test_a_graph_network_sees_no_step_across_a_gap():
+    """The step from one row to the next, of the first landmark, as the graph's first layer gets it."""
+    model = networks.build(config.NetworkConfig(name="graph"), 4)
+    mixing = next(layer for layer in model.layers if isinstance(layer, networks.GraphMixing))
+    windows = np.random.default_rng(0).normal(size=(1, 34, 189)).astype(np.float32)
+    windows[:, [0, 7]] = 0
+    seen = keras.Model(model.inputs, mixing.input).predict(windows, verbose=0)
+    # Two rows of (x, y, z, steps of these, speed, acceleration) are one.
+    steps = seen.reshape(1, 17, 15, 2, 8)[0, :, 0, :, 3:6].reshape(34, 3)
+    assert not steps[[0, 1, 7, 8]].any()
+    np.testing.assert_allclose(steps[2:7], np.diff(windows[0, 1:7, :3], axis=0), atol=1e-6)
+    np.testing.assert_allclose(steps[9:], np.diff(windows[0, 8:, :3], axis=0), atol=1e-6)
 
 
 def test_an_ensemble_is_the_mean_of_its_members():

@@ -1,0 +1,146 @@
+"""The benchmark's figures as one Markdown page."""
+
+import collections
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from model import contenders, crossval
+
+_COLUMNS = {
+    "window_accuracy": ("window accuracy", "{:.1%}"),
+    "clip_accuracy": ("clip accuracy", "{:.1%}"),
+    "clip_macro_f1": ("macro F1 (clip)", "{:.3f}"),
+    "window_nll": ("NLL (window)", "{:.2f}"),
+    "window_ece": ("ECE (window)", "{:.3f}"),
+}
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The table of contenders, and what else they were asked, as results.json has it."""
+    rows = results["rows"].get("group", {})
+    lines = [*_contenders(results, rows), *_averaging(rows)]
+    for row, one in rows.items():
+        lines += [*_called(row, one["seeds"]), *_probes(row, one["seeds"])]
+    for row, one in results["left_out"].items():
+        mean = _mean(one["seeds"], ("auroc", "false_accept_rate_at_95_recall", "called_an_exercise"))
+        lines += [
+            "",
+            f"**{row}** ({_seeds(one['seeds'])}), each exercise left out of training in one of {results['num_folds']} "
+            "folds, told those from the ones that it was trained on, by the probability of the likeliest exercise: "
+            f"AUROC {mean['auroc']:.3f}, {mean['false_accept_rate_at_95_recall']:.1%} of their windows accepted at 95 "
+            f"% recall; {mean['called_an_exercise']:.1%} of them are called one of the other exercises, and not none "
+            "(means over folds).",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _contenders(results: dict[str, Any], rows: dict[str, Any]) -> list[str]:
+    num_seeds = max((len(one["seeds"]) for one in rows.values()), default=0)
+    lines = [
+        f"{results['num_windows']} windows, {results['num_clips']} clips, {results['num_groups']} groups; "
+        f"{results['num_folds']} folds by group, mean ± standard deviation over {num_seeds} "
+        f"seed{'' if num_seeds == 1 else 's'} (fewer where a row says so). NLL and ECE with the temperature that "
+        "suits the other folds (none for athletes alone, whose one fit answers all clips); in brackets without. "
+        "Random split: the same five figures on windows split whomever they show, one seed, which flatters. "
+        "Minutes: of all folds of a seed, on one core of two that are busy.",
+        "",
+        "| contender | " + " | ".join(title for title, _ in _COLUMNS.values()) + " | random split | minutes |",
+        "| --- " * (len(_COLUMNS) + 3) + "|",
+    ]
+    for row, one in rows.items():
+        about = contenders.ROWS[row].about if row in contenders.ROWS else "of an earlier version"
+        fewer = "" if len(one["seeds"]) == num_seeds else f" ({_seeds(one['seeds'])})"
+        cells = [f"**{row}**: {about}{fewer}"]
+        for name, (_, form) in _COLUMNS.items():
+            cell = form.format(one["mean"][name])
+            if len(one["seeds"]) > 1:
+                cell += f" ± {form.format(one['standard_deviation'][name])}"
+            if name in ("window_nll", "window_ece"):
+                key = name.removeprefix("window_")
+                raw = np.mean([seed["uncalibrated"]["windows"][key] for seed in one["seeds"]])
+                cell += f" ({form.format(raw)})"
+            cells.append(cell)
+        twin = results["rows"].get("random", {}).get(row)
+        figures = (form.format(twin["mean"][name]) for name, (_, form) in _COLUMNS.items()) if twin else ()
+        lines.append("| " + " | ".join([*cells, ", ".join(figures) or "–", f"{one['mean']['minutes']:.1f}"]) + " |")
+    return lines
+
+
+def _averaging(rows: dict[str, Any]) -> list[str]:
+    lines = [
+        "",
+        "If the latest windows of a clip answered together, by their mean (one comes every 0.2 s): how often they are "
+        "right.",
+        "",
+        "| contender | " + " | ".join(f"{num} windows" if num > 1 else "1 window" for num in crossval.AVERAGED) + " |",
+        "| --- " * (len(crossval.AVERAGED) + 1) + "|",
+    ]
+    for row, one in rows.items():
+        of_seeds = [seed["averaged"] for seed in one["seeds"] if "averaged" in seed]
+        if of_seeds:  # earlier versions did not note it
+            means = _mean(of_seeds, map(str, crossval.AVERAGED))
+            lines.append(f"| {row} | " + " | ".join(f"{mean:.1%}" for mean in means.values()) + " |")
+    return lines
+
+
+def _called(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
+    """What clips were called, of contenders that were probed: those that matter."""
+    of_seeds = [one for one in of_seeds if "called" in one and "probes" in one]
+    if not of_seeds:
+        return []
+    lines = ["", f"What clips were called by **{row}** ({_seeds(of_seeds)}):", "", "| exercise | right | called |"]
+    lines.append("| --- | --- | --- |")
+    for label in of_seeds[0]["called"]:
+        counts: collections.Counter[str] = collections.Counter()
+        for one in of_seeds:
+            counts.update(one["called"][label])
+        wrong = [f"{answer or 'no answer'} {num}" for answer, num in counts.most_common() if answer != label]
+        lines.append(f"| {label} | {counts[label]} of {counts.total()} | {', '.join(wrong)} |")
+    return lines
+
+
+def _probes(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
+    found = [one["probes"] for one in of_seeds if "probes" in one]
+    if not found:
+        return []
+    lines = [
+        "",
+        f"**{row}** ({_seeds(found)}), tested on clips as live meets them. Hidden parts are where an estimator may "
+        "guess them, as in `augmentation.hidden_probability`, which the contender may have been trained with; sources "
+        "of 60 frames a second are interpolated from 30.",
+        "",
+        "| clips | window accuracy | clip accuracy |",
+        "| --- | --- | --- |",
+    ]
+    for name in found[0]["degraded"]:
+        mean = _mean([one["degraded"][name] for one in found], ("window_accuracy", "clip_accuracy"))
+        lines.append(f"| {name} | {mean['window_accuracy']:.1%} | {mean['clip_accuracy']:.1%} |")
+    if not found[0]["unknown"]:
+        return lines
+    lines += [
+        "",
+        "And on people who do none of the exercises. Score: the probability of the likeliest exercise. Called an "
+        "exercise: windows whose likeliest class is one, which is what live says. Rests are those that the rule of "
+        "`model/rests.py` finds, by which rests are also taught.",
+        "",
+        "| who | windows | clips | AUROC | false accepts at 95 % recall | called an exercise |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, first in found[0]["unknown"].items():
+        of = [one["unknown"][name] for one in found]
+        mean = _mean(of, ("auroc", "false_accept_rate_at_95_recall", "called_an_exercise"))
+        lines.append(
+            f"| {name} | {first['num_windows']} | {first['num_clips']} | {mean['auroc']:.3f} | "
+            f"{mean['false_accept_rate_at_95_recall']:.1%} | {mean['called_an_exercise']:.1%} |"
+        )
+    return lines
+
+
+def _mean(of_seeds: Sequence[dict[str, Any]], keys: Iterable[str]) -> dict[str, float]:
+    return {key: float(np.mean([one[key] for one in of_seeds])) for key in keys}
+
+
+def _seeds(of_seeds: Sequence[Any]) -> str:
+    return f"{len(of_seeds)} seed{'' if len(of_seeds) == 1 else 's'}"
