@@ -46,9 +46,9 @@ bench: .venv/installed
 	PYTHONPATH=. $(RUN) tests/bench_memory.py
 
 # Hours, with all rows and seeds: the contenders of `python -m model benchmark` on videos of your own, e.g.
-#   make bench-model VIDEOS=clips LABELS=clips/labels.csv ROWS='default extra_trees' SEEDS=1
-# PEOPLE: tables of further clips of real people, made by `import` say, for the row "default, more people"; RENAME: labels that
-# these have under other names, like front_raise=front_lateral_raise.
+#   make bench-model VIDEOS=clips LABELS=clips/labels.csv ROWS='conv "conv, no tilt" extra_trees' SEEDS=1
+# PEOPLE: tables of further clips of real people, made by `import` say, for the rows that learn from them, "default bundle"
+# among them; RENAME: labels that these have under other names, like front_raise=front_lateral_raise.
 # Goes on where it was stopped. --native: the same clips at 30 Hz, for the robustness against frame rates.
 VIDEOS = demo/videos
 LABELS = $(VIDEOS)/labels.csv

@@ -148,7 +148,7 @@ def test_further_clips_are_appended(found):
         )
         names = [part.data.clips[clip].video_id for clip in part.data.clip[mask]]
         assert [train.data.clips[clip].video_id for clip in train.data.clip[index]] == names
-    # As a bundle's graph is fitted on the tables' train split: by a fold's own clips, or by the others where it has none.
+    # As a bundle's graph is fitted on the tables' train split: by a fold's own clips; without any, by the others.
     for chosen, part, mask in ((keep, found, keep), (np.zeros_like(keep), others, others.truth >= 0)):
         used = part.physical[np.setdiff1d(part.data.positions[mask], 0)].astype(float)
         standard = crossval.training_clips(found, chosen, [others]).standard
