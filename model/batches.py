@@ -22,7 +22,14 @@ _BATCHES_AUGMENTED_AT_ONCE = 8
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of (windows, one-hot truth, weights), in an order that depends on the seed and the epoch alone."""
+    """Batches of (windows, one-hot truth, weights), in an order that depends on the seed and the epoch alone.
+
+    Augmented, for training, all are of the same size: what is left over at an epoch's end, other windows every time, is
+    left out.
+
+    Attributes:
+      batch_size: of each of them, the last one apart where nothing is augmented.
+    """
 
     def __init__(
         self,
@@ -58,6 +65,7 @@ class Batches(keras.utils.PyDataset):
         self._further = np.zeros(len(truth), bool) if further is None else further
         self._augmented: tuple[int, np.ndarray] | None = None
         self._draw()
+        self.batch_size = min(settings.batch_size, len(self._order))
         # The same in every epoch, for the tables' own windows: how many of a clip are drawn does not depend on which.
         self._weights = np.ones((2, num_classes), np.float32)
         if settings.class_weights:
@@ -88,10 +96,12 @@ class Batches(keras.utils.PyDataset):
         return order[~further | (np.cumsum(further) <= num)]
 
     def __len__(self) -> int:
-        return -(-len(self._order) // self._settings.batch_size)
+        if self._augmenter is not None:
+            return len(self._order) // self.batch_size
+        return -(-len(self._order) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        size = self._settings.batch_size
+        size = self.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         truth = self._truth[chosen]
         answers, weights = self._one_hot[truth], self._weights[self._further[chosen].astype(int), truth]
@@ -105,7 +115,7 @@ class Batches(keras.utils.PyDataset):
     def _augmented_batch(self, index: int) -> np.ndarray:
         assert self._augmenter is not None
         number, within = divmod(index, _BATCHES_AUGMENTED_AT_ONCE)
-        size = self._settings.batch_size
+        size = self.batch_size
         if self._augmented is None or self._augmented[0] != number:
             start = number * _BATCHES_AUGMENTED_AT_ONCE * size
             chosen = self._order[start : start + _BATCHES_AUGMENTED_AT_ONCE * size]

@@ -263,7 +263,7 @@ def fit_network(train: TrainingClips, settings: config.Config, start_from: list[
     )
     epochs = plan.finetune_epochs if tuned else plan.epochs
     rate = plan.finetune_learning_rate if tuned else plan.learning_rate
-    training.compiled(network, plan, rate, epochs * len(feed)).fit(feed, epochs=epochs, shuffle=False, verbose=0)
+    training.fit(training.compiled(network, plan, rate, epochs * len(feed)), feed, epochs)
     minutes = (time.monotonic() - started) / 60
     return Fitted(network.predict_on_batch, train.standard, minutes, network.get_weights())
 
