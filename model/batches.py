@@ -21,11 +21,21 @@ def class_weights(counts: np.ndarray) -> np.ndarray:
 _BATCHES_AUGMENTED_AT_ONCE = 8
 
 
+# Of an epoch's windows, which may be left out so that batches are full; else they are made smaller.
+_MOST_LEFT_OUT = 0.1
+
+
+def _full_batch_size(num: int, size: int) -> int:
+    """At most `size`, so that batches of it leave few of `num` windows over."""
+    left_out = num % size if num >= size else num
+    return size if left_out <= _MOST_LEFT_OUT * num else num // (num // size + 1)
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of (windows, one-hot truth, weights), in an order that depends on the seed and the epoch alone.
 
-    Augmented, for training, all are of the same size: what is left over at an epoch's end, other windows every time, is
-    left out.
+    Augmented, for training, all are of the same size, for a step of another size would be compiled anew: a few windows,
+    others every time, are left out of an epoch.
 
     Attributes:
       batch_size: of each of them, the last one apart where nothing is augmented.
@@ -65,7 +75,9 @@ class Batches(keras.utils.PyDataset):
         self._further = np.zeros(len(truth), bool) if further is None else further
         self._augmented: tuple[int, np.ndarray] | None = None
         self._draw()
-        self.batch_size = min(settings.batch_size, len(self._order))
+        self.batch_size = settings.batch_size
+        if augmenter is not None:
+            self.batch_size = _full_batch_size(len(self._order), settings.batch_size)
         # The same in every epoch, for the tables' own windows: how many of a clip are drawn does not depend on which.
         self._weights = np.ones((2, num_classes), np.float32)
         if settings.class_weights:
