@@ -7,6 +7,7 @@ import pytest
 from commands import run_command
 
 from live.__main__ import DEFAULT_BUNDLE
+from model import benchmark, config, contenders
 from model import bundle as bundles
 
 FOLDER = pathlib.Path(DEFAULT_BUNDLE)
@@ -26,8 +27,23 @@ def test_it_is_small_and_whole():
     assert loaded.metadata["fingerprint"]["frame_rate_hz"] == 15.0
 
 
+def test_it_was_made_by_the_recipe_that_the_benchmark_measured():
+    """But for the seed, and for the temperature, which the benchmark takes from the other folds."""
+    ours = bundles.read_metadata(str(FOLDER))["config"]
+    measured = config.to_dict(benchmark.settings_of(contenders.ROWS["default bundle"], ours["seed"]))
+    measured["training"]["temperature"] = ours["training"]["temperature"]
+    # JSON has no tuples.
+    assert ours == json.loads(json.dumps(measured))
+
+
 def test_its_card_says_what_it_must():
     card = (FOLDER / "MODEL_CARD.md").read_text()
+    metadata = bundles.read_metadata(str(FOLDER))
+    assert f"`--network {metadata['network']}`" in card
+    assert f"{round(metadata['num_parameters'], -3) // 1000} thousand parameters" in card
+    assert f'"temperature": {metadata["temperature"]}' in card
+    size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".md")
+    assert f"{size / 1e6:.1f} MB" in card
     assert all(f"{name}" in card for name in EXERCISES)
     for heading in ("Trained on", "Measured", "Where it fails", "Not for"):
         assert f"## {heading}" in card
