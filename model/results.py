@@ -191,8 +191,9 @@ def probes(plan: Plan, row: str, seed: int) -> dict[str, Any]:
             for number, piece in enumerate(pieces)
         ]
         if name == "rests in clips":
-            # Each fold has some of them, and few: all together, then.
-            pairs = [(np.concatenate([one for one, _ in pairs]), np.concatenate([one for _, one in pairs]))]
+            # Few folds have many of them, some none: all together, then.
+            strange = [one for _, one in pairs if len(one)]
+            pairs = [(np.concatenate([one for one, _ in pairs]), np.concatenate(strange))]
         asked = probe.data.clip[np.concatenate([piece[f"{name}/windows"] for piece in pieces])]
         unknown[name] = {
             "num_windows": len(pairs[0][1]),

@@ -192,15 +192,16 @@ def fit(
     model.stop_training = False
     listening.on_train_begin()
     for epoch in range(epochs):
-        model.reset_metrics()
         listening.on_epoch_begin(epoch)
+        of_batches = []
         for index in range(len(batches)):
             windows, truth, weights = batches[index]
             listening.on_train_batch_begin(index)
-            logs = model.train_on_batch(windows, truth, sample_weight=weights, return_dict=True)
-            listening.on_train_batch_end(index, logs)
+            model.reset_metrics()
+            of_batches.append(model.train_on_batch(windows, truth, sample_weight=weights, return_dict=True))
+            listening.on_train_batch_end(index, of_batches[-1])
         batches.on_epoch_end()
-        figures = {name: float(value) for name, value in model.get_metrics_result().items()}
+        figures = {name: float(np.mean([one[name] for one in of_batches])) for name in of_batches[0]}
         if held_out is not None:
             judged = model.evaluate(held_out, callbacks=listening, verbose=0, return_dict=True)
             figures |= {f"val_{name}": value for name, value in judged.items()}
