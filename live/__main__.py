@@ -144,6 +144,20 @@ def _ending_at_once(exit_code: int) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets a signal wait for the end of what is being done: native code that is broken off may crash later."""
+    pending: list[int] = []
+    former = {number: signal.signal(number, lambda number, _: pending.append(number)) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    if pending:
+        raise _Interrupted
+
+
 @report_user_errors
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; see --help."""
@@ -223,17 +237,18 @@ def _recognize(
     number = 0
     try:
         for number, frame in enumerate(source, 1):
-            recognition = recognizing.update(frame.image, frame.timestamp_ms)
-            lines.show(recognition)
-            slow.watch(frame.timestamp_ms)
-            frames_per_second = rate.tick()
-            if recorder or window:
-                picture = skeleton.annotate(frame.image.copy(), recognition.pose)
-                picture = answer.annotate(picture, recognition, frames_per_second)
-                if recorder:
-                    recorder.write(picture, frame.frame_id)
-                if window and not window.show(picture, frame.timestamp_ms):
-                    break
+            with _undisturbed():
+                recognition = recognizing.update(frame.image, frame.timestamp_ms)
+                lines.show(recognition)
+                slow.watch(frame.timestamp_ms)
+                frames_per_second = rate.tick()
+                if recorder or window:
+                    picture = skeleton.annotate(frame.image.copy(), recognition.pose)
+                    picture = answer.annotate(picture, recognition, frames_per_second)
+                    if recorder:
+                        recorder.write(picture, frame.frame_id)
+            if window and not window.show(picture, frame.timestamp_ms):
+                break
             if number == args.num_frames:
                 break
     except UserError as error:
