@@ -151,7 +151,7 @@ def work(plan: Plan, piece: Piece) -> None:
     if len(left_out):
         asked = np.flatnonzero(np.isin(found.truth, left_out))
         kept["left out/windows"], kept["left out/logits"] = asked, _mean_logits(fits, found, asked)
-    if row.probed:
+    if row.probed and piece.split == "group":
         from model import probes
 
         for name, probe in probe_sets(plan).items():
@@ -160,6 +160,10 @@ def work(plan: Plan, piece: Piece) -> None:
     file = os.path.join(plan.work, piece.file)
     with storage.whole_file(file) as path, open(path, "wb") as opened:
         np.savez_compressed(opened, **kept)
+
+
+# Once for all pieces: a table's files are many, and may be far away.
+_contents = functools.lru_cache(dataset.contents)
 
 
 def made_by(plan: Plan, name: str) -> str:
@@ -173,11 +177,11 @@ def made_by(plan: Plan, name: str) -> str:
         "row": recipe,
         "config": config.to_dict(settings_of(row, 0)) if not row.rival else None,
         "first": contenders.ATHLETES_FIRST if row.athletes in ("alone", "pretrain") else None,
-        "tables": dataset.contents(plan.tables),
+        "tables": _contents(plan.tables),
         "labels": clips(plan).labels,
         "rename": plan.rename,
-        "athletes": [*map(dataset.contents, plan.athletes)] if row.athletes != "none" else None,
-        "people": [*map(dataset.contents, plan.people)] if row.people else None,
+        "athletes": [*map(_contents, plan.athletes)] if row.athletes != "none" else None,
+        "people": [*map(_contents, plan.people)] if row.people else None,
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 

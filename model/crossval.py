@@ -195,7 +195,7 @@ def training_clips(
       others: further clips, of the same classes, all of whose windows are trained on.
       standard: how to standardise; by default by the windows of `found` that are trained on, as a bundle does by its
         tables' train split, or where these are none, by all that is trained on.
-      own: likewise, but these count as the fold's own clips, not as further ones.
+      own: as `others`, but these count as the fold's own clips, not as further ones.
     """
     whole = ((other, other.truth >= 0) for other in (*own, *others))
     parts = [(found, keep & (found.truth >= 0)), *whole]
@@ -263,7 +263,7 @@ def fit_network(train: TrainingClips, settings: config.Config, start_from: list[
     )
     epochs = plan.finetune_epochs if tuned else plan.epochs
     rate = plan.finetune_learning_rate if tuned else plan.learning_rate
-    training.fit(training.compiled(network, plan, rate, epochs * len(feed)), feed, epochs)
+    training.compiled(network, plan, rate, epochs * len(feed)).fit(feed, epochs=epochs, shuffle=False, verbose=0)
     minutes = (time.monotonic() - started) / 60
     return Fitted(network.predict_on_batch, train.standard, minutes, network.get_weights())
 

@@ -25,6 +25,17 @@ def found():
     return labelled_set(bodies, LABELS)
 
 
+def test_percentiles_are_those_of_numpy():
+    """Which takes eighty times as long where rows are missing."""
+    random = np.random.default_rng(0)
+    values = random.normal(size=(40, 34, 2, 3))
+    for number in range(40):
+        # From all rows to one.
+        values[number, random.permutation(34)[: number % 34]] = np.nan
+    found = rests._percentiles(values, (0.05, 0.5, 0.95))
+    np.testing.assert_allclose(found, np.nanpercentile(values, (5, 50, 95), axis=1), atol=1e-12)
+
+
 def test_who_stands_still_rests_and_who_moves_does_not(found):
     assert still(found) == {"none": 1, "squat": 0, "raise": 0, "bend": 0, "wave": 0}
 
