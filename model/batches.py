@@ -35,8 +35,8 @@ class Batches(keras.utils.PyDataset):
     """Batches of (windows, one-hot truth, weights), in an order that depends on the seed and the epoch alone.
 
     Augmented, for training, all are of the same size, for a last one of few windows would move the weights as far as
-    any other: a few windows, others every time, are left out of an epoch. The order within must stay as it is (`fit` with
-    shuffle=False): several batches are augmented at once.
+    any other: a few windows, others every time, are left out of an epoch. Several batches are augmented at once, so
+    that the order must stay as it is (`fit` with shuffle=False).
 
     Attributes:
       batch_size: of each of them, the last one apart where nothing is augmented.
