@@ -1,319 +1,27 @@
 """python -m model benchmark: contenders on the same folds, by group and, to show the leak, at random.
 
-The work is done in pieces: one contender, split, seed and fold each, kept as a file. What is there is not done again,
-so that a benchmark that was stopped goes on, and one contender's row is repeated by its name.
+Each contender's row is repeated by its name; what was done already (see `pieces`) is not done again.
 """
 
 import argparse
 import collections
 import concurrent.futures
-import dataclasses
-import functools
-import hashlib
-import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from beam_jobs import storage
 from beam_jobs.errors import UserError
-from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.processes import leave_with_launcher
-from model import config, contenders, crossval, dataset, metrics, rests
-from model.contenders import Contender
+from model import dataset, pieces, results
 
-# Raised where a change of this project's code changes what comes of a fit: earlier pieces and figures are others, then.
-VERSION = 3
 # At which clips are sampled to see them as cameras of other rates would have.
 NATIVE_RATE_HZ = 30.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Piece:
-    """One fit."""
-
-    row: str
-    split: str
-    seed: int
-    fold: int
-
-    @property
-    def file(self) -> str:
-        """The file's name below the folder of pieces."""
-        return os.path.join(self.row, f"{self.split}_{self.seed}_{self.fold}.npz")
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a worker needs to do any piece.
-
-    Attributes:
-      tables: of the clips; the features job's output.
-      athletes: of drawn athletes, likewise. Those of their test splits are trained on by nobody.
-      native: of the same clips, extracted at 30 Hz; "" for none.
-      min_clips: a class needs so many clips.
-      num_folds: of each seed.
-      work: where pieces are kept.
-      people: tables of further clips of real people, of whom nobody is tested.
-      rename: pairs of a label in any of these tables and what it is to be called.
-    """
-
-    tables: str
-    athletes: tuple[str, ...]
-    native: str
-    min_clips: int
-    num_folds: int
-    work: str
-    people: tuple[str, ...] = ()
-    rename: tuple[tuple[str, str], ...] = ()
-
-
-def clips(plan: Plan, kind: str = "") -> crossval.LabelledSet:
-    """What is cross-validated, in world landmarks or in one of `coordinates.KINDS`: the same windows."""
-    return _clips(plan, kind)
-
-
-@functools.lru_cache(maxsize=2)
-def _clips(plan: Plan, kind: str) -> crossval.LabelledSet:
-    if kind:
-        from model import coordinates
-
-        return coordinates.of(clips(plan), kind, plan.tables)
-    return crossval.load(plan.tables, config.Config(), plan.min_clips, rename=dict(plan.rename))
-
-
-@functools.lru_cache(maxsize=2)
-def _athletes(plan: Plan, labels: tuple[str, ...]) -> tuple[crossval.LabelledSet, ...]:
-    if not plan.athletes:
-        raise UserError("this contender learns from drawn athletes; expected their tables as --athletes.")
-    return tuple(
-        crossval.load(path, config.Config(), labels=labels, splits=("train", "validation"), rename=dict(plan.rename))
-        for path in plan.athletes
-    )
-
-
-@functools.lru_cache(maxsize=2)
-def _people(plan: Plan, labels: tuple[str, ...]) -> tuple[crossval.LabelledSet, ...]:
-    if not plan.people:
-        raise UserError("this contender learns from further clips; expected their tables as --people.")
-    found = tuple(crossval.load(path, config.Config(), labels=labels, rename=dict(plan.rename)) for path in plan.people)
-    for path, one in zip(plan.people, found, strict=True):
-        if shared := sorted(one.data.groups() & clips(plan).data.groups()):
-            raise UserError(
-                f"--people {path} has {len(shared)} groups of {plan.tables} (such as '{shared[0]}'); expected other "
-                "people: the same ones would be trained and tested on."
-            )
-    return found
-
-
-@functools.lru_cache(maxsize=1)
-def probe_sets(plan: Plan) -> dict[str, crossval.LabelledSet]:
-    """What probed contenders' fits are also asked about."""
-    from model import probes
-
-    found = clips(plan)
-    native = crossval.load(plan.native, config.Config(), labels=found.labels) if plan.native else None
-    idle = None
-    if plan.athletes:
-        drawn = crossval.load(plan.athletes[0], config.Config(), labels=(NO_EXERCISE,), splits=("test",))
-        idle = dataclasses.replace(crossval.only(drawn, NO_EXERCISE), labels=found.labels)
-    return probes.all_of(found, native, idle)
-
-
-def settings_of(row: Contender, seed: int) -> config.Config:
-    """A contender's configuration."""
-    return config.from_dict(contenders.merged(row.changes, {"seed": seed}))
-
-
-def work(plan: Plan, piece: Piece) -> None:
-    """Does one piece and keeps it."""
-    _one_thread()
-    row = contenders.ROWS[piece.row]
-    found = clips(plan, row.coordinates)
-    fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
-    if row.unknown and NO_EXERCISE not in found.labels:
-        found = dataclasses.replace(found, labels=(*found.labels, NO_EXERCISE))
-    tested = _tested(plan, piece, found)
-    keep = training_windows(row, found, (fold >= 0) & (fold != piece.fold), piece.seed)
-    left_out = left_out_classes(plan, piece, clips(plan).labels)
-    fits = fit(plan, row, found, keep & ~np.isin(found.truth, left_out), piece.seed, left_out)
-    kept: dict[str, Any] = {
-        "made_by": made_by(plan, piece.row),
-        "windows": tested,
-        "logits": _mean_logits(fits, found, tested),
-        "minutes": sum(one.minutes for one in fits),
-    }
-    if len(left_out):
-        asked = np.flatnonzero(np.isin(found.truth, left_out))
-        kept["left out/windows"], kept["left out/logits"] = asked, _mean_logits(fits, found, asked)
-    if row.probed and piece.split == "group":
-        from model import probes
-
-        for name, probe in probe_sets(plan).items():
-            chosen = probes.chosen(name, probe, found, fold, piece.fold)
-            kept[f"{name}/windows"], kept[f"{name}/logits"] = chosen, _mean_logits(fits, probe, chosen)
-    file = os.path.join(plan.work, piece.file)
-    with storage.whole_file(file) as path, open(path, "wb") as opened:
-        np.savez_compressed(opened, **kept)
-
-
-# Once for all pieces: a table's files are many, and may be far away.
-_contents = functools.lru_cache(dataset.contents)
-
-
-def made_by(plan: Plan, name: str) -> str:
-    """What a fit depends on beside its fold: the contender's recipe, the tables, the athletes, further people."""
-    row = contenders.ROWS[name]
-    recipe = dataclasses.asdict(row)
-    # How it is called, and what it is asked beside, change no fit.
-    del recipe["about"], recipe["probed"]
-    everything = {
-        "version": VERSION,
-        "row": recipe,
-        "config": config.to_dict(settings_of(row, 0)) if not row.rival else None,
-        "first": contenders.ATHLETES_FIRST if row.athletes in ("alone", "pretrain") else None,
-        "tables": _contents(plan.tables),
-        "labels": clips(plan).labels,
-        "rename": plan.rename,
-        "athletes": [*map(_contents, plan.athletes)] if row.athletes != "none" else None,
-        "people": [*map(_contents, plan.people)] if row.people else None,
-    }
-    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
-
-
-def _tested(plan: Plan, piece: Piece, found: crossval.LabelledSet) -> np.ndarray:
-    """The windows that a piece answers."""
-    fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
-    # Who learns from athletes alone has seen none of the clips: one fit answers all of them.
-    alone = contenders.ROWS[piece.row].athletes == "alone"
-    left_out = left_out_classes(plan, piece, clips(plan).labels)
-    return np.flatnonzero((fold >= 0 if alone else fold == piece.fold) & ~np.isin(found.truth, left_out))
-
-
-def left_out_classes(plan: Plan, piece: Piece, labels: Sequence[str]) -> np.ndarray:
-    """The classes that a piece's fits never see: by turns all of them, where the contender leaves some out."""
-    if not contenders.ROWS[piece.row].left_out:
-        return np.zeros(0, int)
-    exercises = [index for index, label in enumerate(labels) if label != NO_EXERCISE]
-    return np.array(exercises[piece.fold :: plan.num_folds])
-
-
-def training_windows(row: Contender, found: crossval.LabelledSet, keep: np.ndarray, seed: int) -> np.ndarray:
-    """Those of some windows that a contender trains on, who may see fewer people, or not every window; bool (N,)."""
-    if row.stride > 1:
-        # Its place in its clip: windows are in order.
-        first = np.searchsorted(found.data.clip, found.data.clip)
-        keep = keep & ((np.arange(len(keep)) - first) % row.stride == 0)
-    if row.group_share < 1:
-        groups = np.array([clip.group for clip in found.data.clips])[found.data.clip]
-        chosen = np.zeros_like(keep)
-        rng = np.random.default_rng(seed)
-        for number in range(len(found.labels)):
-            own = keep & (found.truth == number)
-            people = rng.permutation(np.unique(groups[own]))
-            chosen |= own & np.isin(groups, people[: max(1, round(row.group_share * len(people)))])
-        keep = chosen
-    return keep
-
-
-def fit(
-    plan: Plan,
-    row: Contender,
-    found: crossval.LabelledSet,
-    keep: np.ndarray,
-    seed: int,
-    left_out: Sequence[int] | np.ndarray = (),
-) -> list[crossval.Fitted]:
-    """Fits a contender to some of the clips' windows, and to none of the classes `left_out`."""
-
-    def without(sets: tuple[crossval.LabelledSet, ...]) -> list[crossval.LabelledSet]:
-        return [dataclasses.replace(one, truth=np.where(np.isin(one.truth, left_out), -1, one.truth)) for one in sets]
-
-    others = without(_athletes(plan, found.labels)) if row.athletes != "none" else []
-    own = without(_people(plan, found.labels)) if row.people else []
-    if row.unknown and settings_of(row, seed).training.rests_as_none:
-        found, *own = (
-            dataclasses.replace(one, truth=rests.as_none(one.truth, one.labels, one.landmarks, one.data.positions))
-            for one in (found, *own)
-        )
-    if row.rival:
-        return [_fit_rival(row.rival, crossval.training_clips(found, keep, own=own), seed)]
-    fits = []
-    for number in range(row.num_networks):
-        settings = settings_of(row, seed + 1000 * number)
-        start = None
-        if row.athletes in ("alone", "pretrain"):
-            # Standardised by the clips alone where these are to follow.
-            nobody = np.zeros_like(keep)
-            standard = crossval.training_clips(found, keep).standard if row.athletes == "pretrain" else None
-            alone = config.from_dict(contenders.ATHLETES_FIRST, settings)
-            first = crossval.fit_network(crossval.training_clips(found, nobody, others, standard), alone)
-            if row.athletes == "alone":
-                fits.append(first)
-                continue
-            start = first.weights
-        mixed = others if row.athletes == "mixed" else ()
-        fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed, own=own), settings, start))
-    return fits
-
-
-def _fit_rival(name: str, train: crossval.TrainingClips, seed: int) -> crossval.Fitted:
-    import time
-
-    from model import rivals
-
-    started = time.monotonic()
-    rival = rivals.RIVALS[name](seed)
-    counts = np.bincount(train.data.clip, minlength=len(train.data.clips))
-    per_class = np.bincount(train.truth, weights=1 / counts[train.data.clip], minlength=len(train.labels))
-    # Every class weighs the same, and in it every clip.
-    weights = 1 / counts[train.data.clip] / per_class[train.truth]
-    rival.fit(train.data.features(), train.truth, weights / weights.mean(), len(train.labels))
-    minutes = (time.monotonic() - started) / 60
-    return crossval.Fitted(lambda windows: np.log(rival.probabilities(windows)), train.standard, minutes)
-
-
-def _mean_logits(fits: list[crossval.Fitted], found: crossval.LabelledSet, windows: np.ndarray) -> np.ndarray:
-    return np.mean([crossval.answers(one, found, windows) for one in fits], axis=0)
-
-
-def _one_thread() -> None:
-    """As many fits at once as there are cores are quicker than one after another on all cores."""
-    import tensorflow as tf
-
-    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def pieces(rows: Iterable[str], splits: Iterable[str], seeds: Iterable[int], num_folds: int) -> list[Piece]:
-    """Every piece, the first seed of all rows before the second."""
-    splits, rows = list(splits), list(rows)
-    return [
-        Piece(row, split, seed, fold)
-        for seed in seeds
-        for split in splits
-        for row in rows
-        for fold in range(_num_folds(row, num_folds))
-        if not (split == "random" and (seed or _has_no_twin(contenders.ROWS[row])))
-    ]
-
-
-def _has_no_twin(row: Contender) -> bool:
-    """Whether it makes no difference to a contender, or to its figures, how windows are split."""
-    return row.athletes == "alone" or row.left_out
-
-
-def _num_folds(row: str, num_folds: int) -> int:
-    return 1 if contenders.ROWS[row].athletes == "alone" else num_folds
-
-
-def _check(plan: Plan) -> None:
+def _check(plan: pieces.Plan) -> None:
     """Refuses tables that do not go together or cannot be split into so many folds, before a fit is begun."""
     rate_hz = dataset.fingerprint(plan.tables).get("frame_rate_hz")
     for flag, path in (
@@ -330,7 +38,7 @@ def _check(plan: Plan) -> None:
             f"--native {plan.native} was sampled at {theirs} Hz; expected {NATIVE_RATE_HZ:g}. Extract the clips anew "
             f"with --frame_rate_hz {NATIVE_RATE_HZ:g}."
         )
-    found = clips(plan)
+    found = pieces.clips(plan)
     if len(found.labels) < 2:
         raise UserError(
             f"{plan.tables} has {len(found.labels)} classes with {plan.min_clips} clips or more; expected two or more "
@@ -348,9 +56,7 @@ def _check(plan: Plan) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Does what is missing, and writes results.json and results.md."""
-    from model import results
-
-    plan = Plan(
+    plan = pieces.Plan(
         args.tables,
         tuple(args.athletes),
         args.native or "",
@@ -364,11 +70,11 @@ def run(args: argparse.Namespace) -> None:
     # Before an hour of fits, rather than after it: what does not go together.
     results.earlier(plan, args.output, args.rows, args.replace)
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    todo = pieces(args.rows, args.splits, seeds, args.folds)
+    todo = pieces.all_of(args.rows, args.splits, seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
     for piece in todo:
         if piece not in missing:
-            read_piece(plan, clips(plan), piece)
+            pieces.read_piece(plan, pieces.clips(plan), piece)
     context = multiprocessing.get_context("spawn")
     with (
         concurrent.futures.ProcessPoolExecutor(
@@ -381,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
             mininterval=0.5 if sys.stderr.isatty() else 15,
         ) as bar,
     ):
-        futures = [pool.submit(work, plan, piece) for piece in missing]
+        futures = [pool.submit(pieces.work, plan, piece) for piece in missing]
         try:
             for future in concurrent.futures.as_completed(futures):
                 future.result()
@@ -398,115 +104,3 @@ def run(args: argparse.Namespace) -> None:
                 process.terminate()
             raise
     results.write(plan, args.output, args.rows, args.splits, seeds, args.replace)
-
-
-def read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[str, np.ndarray]:
-    """A piece's logits and which windows they are of.
-
-    Raises:
-      UserError: if it is of other tables, classes, folds or settings.
-    """
-    file = os.path.join(plan.work, piece.file)
-    with np.load(file) as kept:
-        arrays = {name: kept[name] for name in ("made_by", "windows", "logits", "minutes")}
-    ours = str(arrays["made_by"]) == made_by(plan, piece.row)
-    if not ours or not np.array_equal(arrays["windows"], _tested(plan, piece, found)):
-        raise UserError(
-            f"{file} is of other tables, classes (--min_clips), --folds, athletes or settings; expected a piece of "
-            "this benchmark. Choose another --work, or remove that folder."
-        )
-    return arrays
-
-
-def read(
-    plan: Plan, found: crossval.LabelledSet, row: str, split: str, seed: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """A contender's logits of all windows (NaN where not tested), the fold of each, and the minutes of all folds.
-
-    Raises:
-      UserError: if a piece is of other tables, classes, folds or settings.
-    """
-    logits, fold, minutes = None, np.full(len(found.truth), -1), 0.0
-    for number in range(_num_folds(row, plan.num_folds)):
-        piece = Piece(row, split, seed, number)
-        kept = read_piece(plan, found, piece)
-        if logits is None:
-            logits = np.full((len(found.truth), kept["logits"].shape[1]), np.nan, np.float32)
-        logits[kept["windows"]] = kept["logits"]
-        fold[kept["windows"]] = number
-        minutes += float(kept["minutes"])
-    assert logits is not None
-    return logits, fold, minutes
-
-
-def calibrated(logits: np.ndarray, fold: np.ndarray, found: crossval.LabelledSet) -> tuple[np.ndarray, list[float]]:
-    """Probabilities of windows, each fold's by the temperature that suits the other folds' answers; and those.
-
-    Every clip counts the same. The other folds' answers are about people whom their networks never saw, and the fold's
-    own answers have no part in its temperature.
-    """
-    probabilities = np.full(logits.shape, np.nan)
-    counts = np.bincount(found.data.clip[fold >= 0], minlength=len(found.data.clips))
-    found_temperatures = []
-    for number in np.unique(fold[fold >= 0]):
-        own, rest = fold == number, (fold >= 0) & (fold != number)
-        if not rest.any():
-            # One fit for all clips: nobody is left to take a temperature from.
-            probabilities[own] = crossval.softmax(logits[own])
-            continue
-        weights = 1 / counts[found.data.clip[rest]]
-        value = metrics.temperature(logits[rest], found.truth[rest], weights)
-        found_temperatures.append(value)
-        probabilities[own] = crossval.softmax(logits[own] / value)
-    return probabilities, found_temperatures
-
-
-def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int]) -> dict[str, Any]:
-    """Figures of each row: of every seed, calibrated and not, their mean and standard deviation over seeds."""
-    found = clips(plan)
-    summary = {}
-    for row in rows:
-        of_seeds = []
-        for seed in seeds if split == "group" else [seed for seed in seeds if not seed]:
-            try:
-                logits, fold, minutes = read(plan, found, row, split, seed)
-            except FileNotFoundError:
-                break
-            tested = fold >= 0
-            raw = np.full(logits.shape, np.nan)
-            raw[tested] = crossval.softmax(logits[tested])
-            probabilities, temperatures = calibrated(logits, fold, found)
-            of_seeds.append(
-                {
-                    "seed": seed,
-                    "made_by": made_by(plan, row),
-                    **crossval.figures(found, probabilities),
-                    "called": crossval.called(crossval.clip_answers(found, probabilities)),
-                    "uncalibrated": crossval.figures(found, raw),
-                    "temperatures": [round(value, 3) for value in temperatures],
-                    "minutes": minutes,
-                }
-            )
-        if of_seeds:
-            summary[row] = over_seeds(of_seeds)
-    return summary
-
-
-HEADLINE = {
-    "window_accuracy": ("windows", "accuracy"),
-    "clip_accuracy": ("clips", "accuracy"),
-    "clip_macro_f1": ("clips", "macro_f1"),
-    "window_nll": ("windows", "nll"),
-    "window_ece": ("windows", "ece"),
-}
-
-
-def over_seeds(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row's figures of every seed, and the mean and standard deviation of what matters."""
-    values = {name: [one[kind][key] for one in of_seeds] for name, (kind, key) in HEADLINE.items()}
-    values["minutes"] = [one["minutes"] for one in of_seeds]
-    return {
-        "seeds": of_seeds,
-        "mean": {name: float(np.mean(value)) for name, value in values.items()},
-        "standard_deviation": {name: float(np.std(value, ddof=len(value) > 1)) for name, value in values.items()},
-    }

@@ -11,7 +11,7 @@ import pytest
 from moving_bodies import LABELS, Body, labelled_set
 
 from beam_jobs.errors import UserError
-from model import benchmark, contenders, crossval, metrics, rests, results
+from model import contenders, crossval, metrics, pieces, rests, results
 from model.__main__ import main
 
 SEEDS, FOLDS = 2, 2
@@ -37,15 +37,15 @@ def output(real_tables, tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture
-def plan(real_tables, tmp_path) -> benchmark.Plan:
+def plan(real_tables, tmp_path) -> pieces.Plan:
     """Of fits in this process; idlers of the same tables stand for drawn athletes."""
-    return benchmark.Plan(real_tables, (real_tables,), "", 4, FOLDS, str(tmp_path / "pieces"))
+    return pieces.Plan(real_tables, (real_tables,), "", 4, FOLDS, str(tmp_path / "pieces"))
 
 
 @pytest.fixture
 def in_process(monkeypatch):
     """This process's TensorFlow is in use already: how many threads it takes can no longer be said."""
-    monkeypatch.setattr(benchmark, "_one_thread", lambda: None)
+    monkeypatch.setattr(pieces, "_one_thread", lambda: None)
 
 
 def pieces_of(output: pathlib.Path) -> dict[str, float]:
@@ -95,8 +95,8 @@ def test_pieces_and_results_are_files(output):
 
 def test_figures_are_those_of_the_pieces(output, real_tables):
     """The same from the pieces, by other formulas."""
-    plan = benchmark.Plan(real_tables, "", "", 4, FOLDS, str(output / "pieces"))
-    clips = benchmark.clips(plan)
+    plan = pieces.Plan(real_tables, "", "", 4, FOLDS, str(output / "pieces"))
+    clips = pieces.clips(plan)
     truth, clip = clips.truth, clips.data.clip
     row = json.loads((output / "results.json").read_text())["rows"]["group"]["nearest_poses"]
     assert len(row["seeds"]) == SEEDS
@@ -313,13 +313,13 @@ def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path, caps
 
 
 def test_pieces_are_counted():
-    named = [(p.row, p.split, p.seed, p.fold) for p in benchmark.pieces(["tcn"], ["group", "random"], range(2), 2)]
+    named = [(p.row, p.split, p.seed, p.fold) for p in pieces.all_of(["tcn"], ["group", "random"], range(2), 2)]
     assert named == [
         *(("tcn", "group", 0, 0), ("tcn", "group", 0, 1), ("tcn", "random", 0, 0), ("tcn", "random", 0, 1)),
         *(("tcn", "group", 1, 0), ("tcn", "group", 1, 1)),
     ]
     # Who learns from athletes alone has seen none of the clips: one fit a seed answers all, and no split is random.
-    alone = benchmark.pieces(["athletes alone"], ["group", "random"], range(2), 5)
+    alone = pieces.all_of(["athletes alone"], ["group", "random"], range(2), 5)
     assert [(p.split, p.seed, p.fold) for p in alone] == [("group", 0, 0), ("group", 1, 0)]
 
 
@@ -336,11 +336,11 @@ def test_a_folds_own_answers_have_no_part_in_its_temperature():
     found = labelled_set((*people, Body("wave", "w")), LABELS)
     fold = crossval.folds(found, 3, 0, "group")
     logits = noisy_answers(found, fold)
-    probabilities, temperatures = benchmark.calibrated(logits, fold, found)
+    probabilities, temperatures = results.calibrated(logits, fold, found)
     assert np.array_equal(np.isfinite(probabilities).all(axis=1), fold >= 0)
     np.testing.assert_allclose(probabilities[fold >= 0].sum(axis=1), 1)
     truth = np.where(fold == 0, (found.truth + 1) % 3, found.truth)
-    again, others = benchmark.calibrated(logits, fold, dataclasses.replace(found, truth=truth))
+    again, others = results.calibrated(logits, fold, dataclasses.replace(found, truth=truth))
     assert others[0] == temperatures[0]
     np.testing.assert_array_equal(again[fold == 0], probabilities[fold == 0])
     # The others' are from fold 0's answers, too, which now are wrong: they are surer than they should be.
@@ -355,7 +355,7 @@ def test_one_fit_of_all_clips_has_no_temperature():
     found = labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS)
     fold = np.zeros(len(found.truth), np.int32)
     logits = noisy_answers(found, fold)
-    probabilities, temperatures = benchmark.calibrated(logits, fold, found)
+    probabilities, temperatures = results.calibrated(logits, fold, found)
     assert temperatures == []
     np.testing.assert_allclose(-np.log(probabilities[np.arange(len(fold)), found.truth]), nll(logits, found.truth))
 
@@ -364,40 +364,39 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
     """The project's own row in small: a class for none of the exercises, learned from who does none."""
     row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True, probed=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
-    for piece in benchmark.pieces(["tiny"], ["group"], range(1), FOLDS):
-        benchmark.work(plan, piece)
+    for piece in pieces.all_of(["tiny"], ["group"], range(1), FOLDS):
+        pieces.work(plan, piece)
     output = pathlib.Path(plan.work).parent / "results"
     results.write(plan, str(output), ["tiny"], ["group"], range(1))
     found = json.loads((output / "results.json").read_text())
-    clips = benchmark.clips(plan)
-    pieces = [np.load(pathlib.Path(plan.work) / f"tiny/group_0_{fold}.npz") for fold in range(FOLDS)]
-    for piece in pieces:
+    clips = pieces.clips(plan)
+    kept = [np.load(pathlib.Path(plan.work) / f"tiny/group_0_{fold}.npz") for fold in range(FOLDS)]
+    for piece in kept:
         # Three exercises, and none of them.
         assert piece["logits"].shape == (len(piece["windows"]), 4)
         assert np.isfinite(piece["logits"]).all() and piece["logits"].std() > 0
     probed = found["rows"]["group"]["tiny"]["seeds"][0]["probes"]
     assert "legs hang" in probed["degraded"] and "missing 40%" in probed["degraded"]
-    windows = np.concatenate([piece["windows"] for piece in pieces])
-    answers = np.concatenate([piece["logits"] for piece in pieces]).argmax(axis=1)
+    windows = np.concatenate([piece["windows"] for piece in kept])
+    answers = np.concatenate([piece["logits"] for piece in kept]).argmax(axis=1)
     as_they_are = probed["degraded"]["as they are"]
     assert as_they_are["window_accuracy"] == pytest.approx((answers == clips.truth[windows]).mean())
-    missing = benchmark.probe_sets(plan)["missing 40%"]
+    missing = pieces.probe_sets(plan)["missing 40%"]
     right = [
-        piece["missing 40%/logits"].argmax(axis=1) == missing.truth[piece["missing 40%/windows"]] for piece in pieces
+        piece["missing 40%/logits"].argmax(axis=1) == missing.truth[piece["missing 40%/windows"]] for piece in kept
     ]
     assert probed["degraded"]["missing 40%"]["window_accuracy"] == pytest.approx(np.concatenate(right).mean())
     # Two idlers and one who waves; of the idlers one is in the test split, the only one whom nobody is trained on.
     assert probed["unknown"]["unknown exercises"]["num_windows"] == (clips.truth < 0).sum()
     assert probed["unknown"]["drawn idlers"]["num_windows"] == 12
     assert probed["unknown"]["drawn idlers"]["num_clips"] == 1
-    called = [(piece["drawn idlers/logits"].argmax(axis=1) != 3).mean() for piece in pieces]
+    called = [(piece["drawn idlers/logits"].argmax(axis=1) != 3).mean() for piece in kept]
     assert probed["unknown"]["drawn idlers"]["called_an_exercise"] == pytest.approx(np.mean(called))
-    # How often a known window scores above an unknown one, counted; the score is the likeliest exercise's probability.
+    # How often a known window scores above an unknown one, counted; the score is the exercises' sum, and their share.
     aurocs = []
-    for piece in pieces:
-        known, strange = (
-            crossval.softmax(piece[name])[:, :3].max(axis=1) for name in ("logits", "unknown exercises/logits")
-        )
+    for piece in kept:
+        powers = [np.exp(piece[name].astype(float)) for name in ("logits", "unknown exercises/logits")]
+        known, strange = (np.log(one[:, :3].sum(axis=1) * one[:, :3].sum(axis=1) / one.sum(axis=1)) for one in powers)
         above = (known[:, None] > strange).mean() + (known[:, None] == strange).mean() / 2
         aurocs.append(above)
     assert probed["unknown"]["unknown exercises"]["auroc"] == pytest.approx(np.mean(aurocs))
@@ -411,12 +410,12 @@ def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypat
     """Tables of known exercises alone: nobody is there to be told from them."""
     row = contenders.Contender("tiny", rival="nearest_poses", probed=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     known = dataclasses.replace(clips, data=clips.data.select(clips.truth >= 0), truth=clips.truth[clips.truth >= 0])
-    monkeypatch.setattr(benchmark, "clips", lambda plan, kind="": known)
-    monkeypatch.setattr(benchmark, "probe_sets", lambda plan: {"unknown exercises": known, "unchanged": known})
-    for piece in benchmark.pieces(["tiny"], ["group"], range(1), FOLDS):
-        benchmark.work(plan, piece)
+    monkeypatch.setattr(pieces, "clips", lambda plan, kind="": known)
+    monkeypatch.setattr(pieces, "probe_sets", lambda plan: {"unknown exercises": known, "unchanged": known})
+    for piece in pieces.all_of(["tiny"], ["group"], range(1), FOLDS):
+        pieces.work(plan, piece)
     output = pathlib.Path(plan.work).parent / "results"
     results.write(plan, str(output), ["tiny"], ["group"], range(1))
     written = json.loads((output / "results.json").read_text())
@@ -445,13 +444,13 @@ def fits(monkeypatch) -> list[tuple]:
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_athletes_alone_answer_every_clip(plan, in_process, fits, seed):
-    benchmark.work(plan, benchmark.Piece("athletes alone", "group", seed, 0))
+    pieces.work(plan, pieces.Piece("athletes alone", "group", seed, 0))
     ((train, settings, start_from),) = fits
     assert settings.seed == seed and start_from is None
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     # Their tables are the clips' own here: everybody who does an exercise, and nobody of the clips beside them.
     assert len(train.data) == (clips.truth >= 0).sum() and train.labels == LABELS
-    logits, fold, minutes = benchmark.read(plan, clips, "athletes alone", "group", seed)
+    logits, fold, minutes = pieces.read(plan, clips, "athletes alone", "group", seed)
     assert np.array_equal(np.isfinite(logits).all(axis=1), clips.truth >= 0)
     assert set(fold) == {-1, 0} and minutes == 0.25
     window = int(np.flatnonzero(clips.truth >= 0)[5])
@@ -461,9 +460,9 @@ def test_athletes_alone_answer_every_clip(plan, in_process, fits, seed):
 
 def test_networks_answer_together(plan, in_process, fits):
     """Of successive seeds: 2, 1002 and 2002 are 1002 in the mean."""
-    benchmark.work(plan, benchmark.Piece("conv, 3 networks", "group", 2, 1))
+    pieces.work(plan, pieces.Piece("conv, 3 networks", "group", 2, 1))
     assert [settings.seed for _, settings, _ in fits] == [2, 1002, 2002]
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     fold = crossval.folds(clips, FOLDS, 2, "group")
     for train, _, _ in fits:
         assert train.data.groups() == clips.data.groups(np.flatnonzero(fold == 0))
@@ -475,9 +474,9 @@ def test_networks_answer_together(plan, in_process, fits):
 
 
 def test_athletes_before_the_clips(plan, in_process, fits):
-    benchmark.work(plan, benchmark.Piece("athletes, then clips", "group", 0, 1))
+    pieces.work(plan, pieces.Piece("athletes, then clips", "group", 0, 1))
     (first, _, from_nothing), (second, _, start) = fits
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     fold = crossval.folds(clips, FOLDS, 0, "group")
     assert len(first.data) == (clips.truth >= 0).sum() and from_nothing is None
     # Then the clips alone, from those weights, and features mean the same in both.
@@ -490,9 +489,9 @@ def test_athletes_before_the_clips(plan, in_process, fits):
 def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch):
     row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
-    benchmark.work(plan, benchmark.Piece("tiny", "group", 0, 0))
+    pieces.work(plan, pieces.Piece("tiny", "group", 0, 0))
     ((train, _, _),) = fits
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     kept = int((crossval.folds(clips, FOLDS, 0, "group") == 1).sum())
     assert train.labels == (*LABELS, "none")
     idlers = {train.data.clips[clip].group for clip in train.data.clip[train.truth == 3]}
@@ -512,9 +511,9 @@ def test_who_rests_in_a_clip_is_taught_as_none(plan, in_process, fits, monkeypat
     monkeypatch.setattr(contenders, "ROWS", rows)
     # Every other row ends a rest, whoever is in it: of clips and of the athletes, who are what they were drawn as.
     monkeypatch.setattr(rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     for row in rows:
-        benchmark.work(plan, benchmark.Piece(row, "group", 0, 0))
+        pieces.work(plan, pieces.Piece(row, "group", 0, 0))
     taught, before = (train for train, _, _ in fits)
     own = np.arange(len(before.truth)) < (crossval.folds(clips, FOLDS, 0, "group") == 1).sum()
     resting = own & (before.data.positions[:, -1] % 2 == 0)
@@ -526,7 +525,7 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
     """A few windows of each clip are rests: pooled over folds, and no exercises to tell them from."""
     row = contenders.Contender("tiny", rival="nearest_poses", probed=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     # In one of the folds nobody rests.
     elsewhere = np.unique(clips.data.positions[crossval.folds(clips, FOLDS, 0, "group") != 1, -1])
 
@@ -534,10 +533,10 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
         return (positions[:, -1] % 2 == 0) & np.isin(positions[:, -1], elsewhere)
 
     monkeypatch.setattr(rests, "standing_still", standing_still)
-    monkeypatch.setattr(benchmark, "probe_sets", lambda plan: {"rests in clips": clips})
-    for piece in benchmark.pieces(["tiny"], ["group"], range(1), FOLDS):
-        benchmark.work(plan, piece)
-    logits, _, _ = benchmark.read(plan, clips, "tiny", "group", 0)
+    monkeypatch.setattr(pieces, "probe_sets", lambda plan: {"rests in clips": clips})
+    for piece in pieces.all_of(["tiny"], ["group"], range(1), FOLDS):
+        pieces.work(plan, piece)
+    logits, _, _ = pieces.read(plan, clips, "tiny", "group", 0)
     score = crossval.softmax(logits).max(axis=1)
     resting, known = standing_still(None, clips.data.positions), clips.truth >= 0
     expected = metrics.auroc(score[known & ~resting], score[known & resting])
@@ -553,17 +552,17 @@ def test_contenders_that_make_no_sense(athletes, unknown):
 
 def test_athletes_that_are_missing_are_named(plan, in_process):
     with pytest.raises(UserError, match="expected their tables as --athletes"):
-        benchmark.work(dataclasses.replace(plan, athletes=()), benchmark.Piece("athletes alone", "group", 0, 0))
+        pieces.work(dataclasses.replace(plan, athletes=()), pieces.Piece("athletes alone", "group", 0, 0))
 
 
 def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, monkeypatch):
     row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True, left_out=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     fold = crossval.folds(clips, FOLDS, 0, "group")
     scores = []
     for number, names in enumerate([("bend", "squat"), ("raise",)]):
-        benchmark.work(plan, benchmark.Piece("tiny", "group", 0, number))
+        pieces.work(plan, pieces.Piece("tiny", "group", 0, number))
         train = fits[-1][0]
         assert {train.labels[index] for index in train.truth} == {*LABELS, "none"} - {*names}
         with np.load(pathlib.Path(plan.work) / f"tiny/group_0_{number}.npz") as kept:
@@ -585,20 +584,20 @@ def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, 
 
 
 def test_fewer_people_and_fewer_windows(plan):
-    clips = benchmark.clips(plan)
+    clips = pieces.clips(plan)
     keep = crossval.folds(clips, FOLDS, 0, "group") == 0
 
     def people(chosen: np.ndarray) -> dict[int, set[str]]:
         return {number: clips.data.groups(np.flatnonzero(chosen & (clips.truth == number))) for number in range(3)}
 
-    half = benchmark.training_windows(contenders.Contender("half", group_share=0.5), clips, keep, 0)
+    half = pieces.training_windows(contenders.Contender("half", group_share=0.5), clips, keep, 0)
     for number, whole in people(keep).items():
         assert len(people(half)[number]) == max(1, round(len(whole) / 2)) < len(whole)
         # Those who are left have all their windows.
         groups = np.array([clip.group for clip in clips.data.clips])[clips.data.clip]
         own = keep & (clips.truth == number) & np.isin(groups, [*people(half)[number]])
         assert (half & (clips.truth == number)).sum() == own.sum()
-    third = benchmark.training_windows(contenders.Contender("third", stride=3), clips, keep, 0)
+    third = pieces.training_windows(contenders.Contender("third", stride=3), clips, keep, 0)
     for clip in np.unique(clips.data.clip[keep]):
         of_clip = clips.data.clip == clip
         assert np.flatnonzero(third & of_clip).tolist() == np.flatnonzero(keep & of_clip)[::3].tolist()
@@ -608,14 +607,14 @@ def test_fewer_people_and_fewer_windows(plan):
 def test_further_people_count_as_own_and_are_nobody_who_is_tested(plan, in_process, fits, monkeypatch):
     row = contenders.Contender("tiny", changes=QUICK, athletes="mixed", people=True)
     monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
-    piece = benchmark.Piece("tiny", "group", 0, 0)
+    piece = pieces.Piece("tiny", "group", 0, 0)
     with pytest.raises(UserError, match="expected their tables as --people"):
-        benchmark.work(plan, piece)
+        pieces.work(plan, piece)
     with_people = dataclasses.replace(plan, people=(plan.tables,), rename=(("wave", "bend"),))
     with pytest.raises(UserError, match=r"--people .* groups of .*; expected other people"):
-        benchmark.work(with_people, piece)
+        pieces.work(with_people, piece)
 
-    clips = benchmark.clips(with_people)
+    clips = pieces.clips(with_people)
     # Whoever waves is said to bend: the renaming is of all tables.
     waver = [clip.label for clip in clips.data.clips if clip.group == "waver"]
     assert waver == ["bend"]
@@ -623,8 +622,8 @@ def test_further_people_count_as_own_and_are_nobody_who_is_tested(plan, in_proce
         clips,
         data=dataclasses.replace(clips.data, clips=tuple(dataclasses.replace(c, group="x") for c in clips.data.clips)),
     )
-    monkeypatch.setattr(benchmark, "_people", lambda plan, labels: (others,))
-    benchmark.work(with_people, piece)
+    monkeypatch.setattr(pieces, "_people", lambda plan, labels: (others,))
+    pieces.work(with_people, piece)
     train = fits[-1][0]
     kept = int((crossval.folds(clips, FOLDS, 0, "group") == 1).sum())
     num = int((clips.truth >= 0).sum())
