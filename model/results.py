@@ -310,20 +310,21 @@ def _exercises(labels: Sequence[str]) -> list[int]:
 def evidence(logits: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     """How much speaks for one of the exercises, and not for none of them, shape (N,).
 
-    The logarithm of the sum of the exercises' exponentiated logits, which is small where a network has seen nothing
-    like it, and to it the logarithm of their probability, which is small where `none` is likely. By this, an exercise
-    that a network never saw is told from its own better than by the probability of the likeliest one (AUROC 0.78, not
-    0.74), idlers and rests a little better, too. Says nothing of a rival without `none`, whose logits are logarithms
-    of probabilities.
+    The largest logit of an exercise, which is small where a network has seen nothing like it, and to it the logarithm
+    of the probability that it is an exercise. By this, exercises that a network never saw are told from its own better
+    than by the probability of the likeliest one (AUROC 0.77, not 0.74, and 0.82, not 0.80, on the clips), idlers and
+    rests as well.
 
     Args:
       logits: shape (N, C); a class beyond `labels` is `none`.
       labels: the classes.
 
-    Source: the energy score of Liu et al., Energy-based Out-of-distribution Detection, NeurIPS 2020.
+    Source: MaxLogit of Hendrycks et al., Scaling Out-of-Distribution Detection for Real-World Settings, ICML 2022.
     """
-    exercises = np.logaddexp.reduce(logits[:, _exercises(labels)].astype(np.float64), axis=1)
-    return 2 * exercises - np.logaddexp.reduce(logits.astype(np.float64), axis=1)
+    wide = logits.astype(np.float64)
+    exercises = wide[:, _exercises(labels)]
+    share = np.logaddexp.reduce(exercises, axis=1) - np.logaddexp.reduce(wide, axis=1)
+    return exercises.max(axis=1) + share
 
 
 def _accuracies(found: crossval.LabelledSet, probabilities: np.ndarray) -> dict[str, float]:

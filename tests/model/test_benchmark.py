@@ -392,11 +392,11 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
     assert probed["unknown"]["drawn idlers"]["num_clips"] == 1
     called = [(piece["drawn idlers/logits"].argmax(axis=1) != 3).mean() for piece in kept]
     assert probed["unknown"]["drawn idlers"]["called_an_exercise"] == pytest.approx(np.mean(called))
-    # How often a known window scores above an unknown one, counted; the score is the exercises' sum, and their share.
+    # How often a known window scores above an unknown one, counted; by the likeliest exercise and all exercises' share.
     aurocs = []
     for piece in kept:
         powers = [np.exp(piece[name].astype(float)) for name in ("logits", "unknown exercises/logits")]
-        known, strange = (np.log(one[:, :3].sum(axis=1) * one[:, :3].sum(axis=1) / one.sum(axis=1)) for one in powers)
+        known, strange = (one[:, :3].max(axis=1) * one[:, :3].sum(axis=1) / one.sum(axis=1) for one in powers)
         above = (known[:, None] > strange).mean() + (known[:, None] == strange).mean() / 2
         aurocs.append(above)
     assert probed["unknown"]["unknown exercises"]["auroc"] == pytest.approx(np.mean(aurocs))
@@ -537,11 +537,25 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
     for piece in pieces.all_of(["tiny"], ["group"], range(1), FOLDS):
         pieces.work(plan, piece)
     logits, _, _ = pieces.read(plan, clips, "tiny", "group", 0)
-    score = crossval.softmax(logits).max(axis=1)
+    score = logits.max(axis=1)  # of probabilities, whose order is the same
     resting, known = standing_still(None, clips.data.positions), clips.truth >= 0
     expected = metrics.auroc(score[known & ~resting], score[known & resting])
     found = results.probes(plan, "tiny", 0)["unknown"]["rests in clips"]
     assert found["num_windows"] == (known & resting).sum() and found["auroc"] == pytest.approx(expected)
+
+
+def test_evidence_for_exercises():
+    """A large logit of an exercise speaks for one; that of `none`, wherever it stands, against all."""
+    labels = ("bend", "none", "wave")
+    logits = np.array([[2.0, 0.0, 0.0], [3.0, 1.0, 1.0], [2.0, 4.0, 0.0], [0.0, 0.0, 2.0]], np.float32)
+    plain, stronger, likely_none, other = results.evidence(logits, labels)
+    assert plain == other and stronger == pytest.approx(plain + 1) and likely_none < plain
+    # By the probabilities, both are as sure.
+    assert np.allclose(*crossval.softmax(logits)[:2])
+    assert plain == pytest.approx(2 + np.log((np.exp(2) + 1) / (np.exp(2) + 2)))
+    # A class beyond the labels is `none`; without one, the largest logit is all.
+    assert np.allclose(results.evidence(logits[:, [0, 2, 1]], ("bend", "wave")), [plain, stronger, likely_none, other])
+    assert np.allclose(results.evidence(logits, ("bend", "turn", "wave")), logits.max(axis=1))
 
 
 @pytest.mark.parametrize(("athletes", "unknown"), [("some", False), ("none", True), ("alone", True)])
