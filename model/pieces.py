@@ -237,7 +237,7 @@ def fit(
     fits = []
     for number in range(row.num_networks):
         settings = settings_of(row, seed + 1000 * number)
-        start = None
+        start, minutes = None, 0.0
         if row.athletes in ("alone", "pretrain"):
             # Standardised by the clips alone where these are to follow.
             nobody = np.zeros_like(keep)
@@ -247,9 +247,10 @@ def fit(
             if row.athletes == "alone":
                 fits.append(first)
                 continue
-            start = first.weights
+            start, minutes = first.weights, first.minutes
         mixed = others if row.athletes == "mixed" else ()
-        fits.append(crossval.fit_network(crossval.training_clips(found, keep, mixed, own=own), settings, start))
+        last = crossval.fit_network(crossval.training_clips(found, keep, mixed, own=own), settings, start)
+        fits.append(dataclasses.replace(last, minutes=minutes + last.minutes))
     return fits
 
 

@@ -484,6 +484,8 @@ def test_athletes_before_the_clips(plan, in_process, fits):
     np.testing.assert_array_equal(second.standard.mean, first.standard.mean)
     rows = np.setdiff1d(clips.data.positions[fold == 0], 0)
     np.testing.assert_allclose(first.standard.mean, np.nanmean(clips.physical[rows].astype(float), axis=0))
+    # A row's cost is that of both.
+    assert np.load(pathlib.Path(plan.work) / "athletes, then clips" / "group_0_1.npz")["minutes"] == 0.5
 
 
 def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch):
