@@ -308,6 +308,7 @@ def read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[st
     """A piece's logits and which windows they are of.
 
     Raises:
+      FileNotFoundError: if it was not done.
       UserError: if it is of other tables, classes, folds or settings.
     """
     file = os.path.join(plan.work, piece.file)
@@ -328,6 +329,7 @@ def read(
     """A contender's logits of all windows (NaN where not tested), the fold of each, and the minutes of all folds.
 
     Raises:
+      FileNotFoundError: if a piece was not done.
       UserError: if a piece is of other tables, classes, folds or settings.
     """
     logits, fold, minutes = None, np.full(len(found.truth), -1), 0.0

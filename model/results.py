@@ -15,6 +15,8 @@ from beam_jobs.labels import NO_EXERCISE
 from model import contenders, crossval, metrics, pieces, rests, results_page
 from model.pieces import Plan
 
+# By what these are told from those who exercise, see `evidence`: figures of another score are not to be joined.
+SCORE = "largest logit and share of the exercises"
 # Probes that ask about people who do none of the exercises.
 _OTHERS = ("unknown exercises", "rests in clips", "drawn idlers")
 
@@ -122,7 +124,7 @@ def earlier(plan: Plan, output: str, rows: Iterable[str], replace: bool = False)
     for row in rows:
         parts = [part for part in (*found["rows"].values(), found["left_out"]) if row in part]
         of_seeds = [one for part in parts for one in part[row]["seeds"]]
-        others = {one["seed"] for one in of_seeds if one.get("made_by") != pieces.made_by(plan, row)}
+        others = {one["seed"] for one in of_seeds if not _is_like_ours(plan, row, one)}
         if others and not replace:
             raise UserError(
                 f"{file} has '{row}' of other tables, settings or of an earlier version (seeds "
@@ -133,6 +135,12 @@ def earlier(plan: Plan, output: str, rows: Iterable[str], replace: bool = False)
             for part in parts:
                 del part[row]
     return found
+
+
+def _is_like_ours(plan: Plan, row: str, of_seed: dict[str, Any]) -> bool:
+    """Whether a seed's figures are of the same fits and, where people were told apart, by the same score."""
+    scored = of_seed if contenders.ROWS[row].left_out else of_seed.get("probes", {"score": SCORE})
+    return of_seed.get("made_by") == pieces.made_by(plan, row) and scored.get("score") == SCORE
 
 
 def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
@@ -268,7 +276,7 @@ def probes(plan: Plan, row: str, seed: int) -> dict[str, Any]:
             "num_clips": len(np.unique(asked)),
             **_told_apart(pairs, found.labels),
         }
-    return {"degraded": degraded, "unknown": unknown}
+    return {"degraded": degraded, "unknown": unknown, "score": SCORE}
 
 
 def left_out(plan: Plan, row: str, seeds: Iterable[int]) -> list[dict[str, Any]]:
@@ -288,7 +296,8 @@ def left_out(plan: Plan, row: str, seeds: Iterable[int]) -> list[dict[str, Any]]
         except FileNotFoundError:
             break
         told = _told_apart(pairs, found.labels)
-        figures.append({"seed": seed, "made_by": pieces.made_by(plan, row), "num_windows": windows, **told})
+        made_by = pieces.made_by(plan, row)
+        figures.append({"seed": seed, "made_by": made_by, "score": SCORE, "num_windows": windows, **told})
     return figures
 
 
@@ -312,8 +321,8 @@ def evidence(logits: np.ndarray, labels: Sequence[str]) -> np.ndarray:
 
     The largest logit of an exercise, which is small where a network has seen nothing like it, and to it the logarithm
     of the probability that it is an exercise. By this, exercises that were left out of training are told from others
-    better than by the probability of the likeliest one (AUROC 0.77, not 0.74, two seeds on the clips), and what the
-    default bundle's recipe never saw as well as by that (0.80, three seeds).
+    better than by the probability of the likeliest one (AUROC 0.77, not 0.74, on the clips; chosen among several scores
+    on one seed, and so on another one), all others about as well as by that. Logits are on a network's own scale.
 
     Args:
       logits: shape (N, C); a class beyond `labels` is `none`.

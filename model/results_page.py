@@ -29,7 +29,7 @@ def markdown(results: dict[str, Any]) -> str:
             "",
             f"**{row}** ({_seeds(one['seeds'])}), each exercise left out of training in one of {results['num_folds']} "
             "folds, told those from the ones that it was trained on, by the evidence for any exercise "
-            "(`results.evidence`): "
+            "(`evidence` in model/results.py): "
             f"AUROC {mean['auroc']:.3f}, {mean['false_accept_rate_at_95_recall']:.1%} of their windows accepted at 95 "
             f"% recall; {mean['called_an_exercise']:.1%} of them are called one of the other exercises, and not none "
             "(means over folds).",
@@ -122,8 +122,8 @@ def _probes(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
         return lines
     lines += [
         "",
-        "And on people who do none of the exercises. Score: the evidence for any exercise (`results.evidence`). Called "
-        "an exercise: windows whose likeliest class is one, which is what live says. Rests are those that the rule of "
+        "And on people who do none of the exercises. Score: the evidence for any exercise (`evidence` in "
+        "model/results.py). Called an exercise: windows whose likeliest class is one, which is what live says. Rests are those that the rule of "
         "`model/rests.py` finds, by which rests are also taught.",
         "",
         "| who | windows | clips | AUROC | false accepts at 95 % recall | called an exercise |",

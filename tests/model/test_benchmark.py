@@ -206,6 +206,29 @@ def test_a_row_of_other_settings_is_refused_or_replaced_whole(output, real_table
     assert [*after["group"]] == ["extra_trees", "nearest_poses"] and [*after["random"]] == ["extra_trees"]
 
 
+def test_figures_by_another_score_are_not_joined(plan, monkeypatch, tmp_path):
+    """How people are told apart is no matter of the fits: it is written beside the figures."""
+    probed = contenders.Contender("tiny", rival="nearest_poses", probed=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": probed, "strange": dataclasses.replace(probed, left_out=True)})
+    tested = results._tested(plan)
+    for score, is_refused in ((results.SCORE, False), ("another", True)):
+        seeds = {row: {"seed": 0, "made_by": pieces.made_by(plan, row), "score": score} for row in contenders.ROWS}
+        seeds["tiny"] = {**seeds["tiny"], "probes": {"score": score}}
+        before = {
+            "rows": {"group": {"tiny": {"seeds": [seeds["tiny"]]}}},
+            "left_out": {"strange": {"seeds": [seeds["strange"]]}},
+        }
+        (tmp_path / "results.json").write_text(json.dumps({**tested, **before}))
+        for row in contenders.ROWS:
+            if not is_refused:
+                assert results.earlier(plan, str(tmp_path), [row]) == before
+                continue
+            with pytest.raises(UserError, match=f"has '{row}' of other .*--replace"):
+                results.earlier(plan, str(tmp_path), [row])
+            kept = results.earlier(plan, str(tmp_path), [row], replace=True)
+            assert row not in kept["rows"]["group"] and row not in kept["left_out"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -539,7 +562,7 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
     for piece in pieces.all_of(["tiny"], ["group"], range(1), FOLDS):
         pieces.work(plan, piece)
     logits, _, _ = pieces.read(plan, clips, "tiny", "group", 0)
-    score = logits.max(axis=1)  # of probabilities, whose order is the same
+    score = logits.max(axis=1)  # logarithms of probabilities, of no class `none`
     resting, known = standing_still(None, clips.data.positions), clips.truth >= 0
     expected = metrics.auroc(score[known & ~resting], score[known & resting])
     found = results.probes(plan, "tiny", 0)["unknown"]["rests in clips"]
@@ -585,7 +608,11 @@ def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, 
             of_names = np.isin(clips.truth, [LABELS.index(name) for name in names])
             assert kept["left out/windows"].tolist() == np.flatnonzero(of_names).tolist()
             assert kept["windows"].tolist() == np.flatnonzero((fold == number) & ~of_names).tolist()
-            known, strange = (crossval.softmax(kept[name])[:, :3].max(axis=1) for name in ("logits", "left out/logits"))
+            powers = [np.exp(kept[name].astype(float)) for name in ("logits", "left out/logits")]
+            known, strange = (one[:, :3].max(axis=1) * one[:, :3].sum(axis=1) / one.sum(axis=1) for one in powers)
+            # By the probability of the likeliest one it would be others.
+            by_probability = [(one[:, :3].max(axis=1) / one.sum(axis=1)) for one in powers]
+            assert metrics.auroc(known, strange) != pytest.approx(metrics.auroc(*by_probability))
             # How often a known window scores above one of an exercise left out, counted.
             scores.append((known[:, None] > strange).mean() + (known[:, None] == strange).mean() / 2)
     output = pathlib.Path(plan.work).parent / "results"
