@@ -123,8 +123,8 @@ def _probes(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
     lines += [
         "",
         "And on people who do none of the exercises. Score: the evidence for any exercise (`evidence` in "
-        "model/results.py). Called an exercise: windows whose likeliest class is one, which is what live says. Rests are those that the rule of "
-        "`model/rests.py` finds, by which rests are also taught.",
+        "model/results.py). Called an exercise: windows whose likeliest class is one, which is what live says. Rests "
+        "are those that the rule of `model/rests.py` finds, by which rests are also taught.",
         "",
         "| who | windows | clips | AUROC | false accepts at 95 % recall | called an exercise |",
         "| --- | --- | --- | --- | --- | --- |",
