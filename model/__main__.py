@@ -19,8 +19,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     # Importing TFT sets this, for child processes too (a notebook's, a test's); keras-tcn does not work under it.
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
-    # By default each step gives its memory back and has the kernel clear it again: a fifth to two fifths of the processor
-    # time of an `ensemble`'s training. So kept, memory stays at its peak.
+    # By default each step gives its memory back and has the kernel clear it again, for a fifth to two fifths of an
+    # `ensemble`'s training. So kept, memory stays at its peak.
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
     # Here and not above: TensorFlow and Keras take seconds to import, and --help and mistakes need neither.
     with native_logs.quiet_import():
