@@ -54,6 +54,16 @@ def _check(plan: pieces.Plan) -> None:
         )
 
 
+def _check_twins(args: argparse.Namespace, by_group: dict) -> None:
+    """Refuses random splits, which flatter, where there are no figures that they would stand beside."""
+    alone = [row for row in args.rows if row not in by_group]
+    if "group" not in args.splits and alone:
+        raise UserError(
+            f"--splits random: {args.output} has no figures of '{alone[0]}' by group; expected those, as random is "
+            "shown beside them. Name group, too."
+        )
+
+
 def run(args: argparse.Namespace) -> None:
     """Does what is missing, and writes results.json and results.md."""
     plan = pieces.Plan(
@@ -68,7 +78,8 @@ def run(args: argparse.Namespace) -> None:
     )
     _check(plan)
     # Before an hour of fits, rather than after it: what does not go together.
-    results.earlier(plan, args.output, args.rows, args.replace)
+    before = results.earlier(plan, args.output, args.rows, args.replace)
+    _check_twins(args, before["rows"].get("group", {}))
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     todo = pieces.all_of(args.rows, args.splits, seeds, args.folds)
     missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]

@@ -185,6 +185,23 @@ def test_rows_and_seeds_that_stand_in_a_table_are_kept(output, real_tables, tmp_
     assert "**extra_trees**: extra trees on statistics of a window (1 seed)" in (tmp_path / "results.md").read_text()
 
 
+def test_a_random_twin_is_added_to_a_row_that_stands_there(output, real_tables, tmp_path, capsys):
+    """Without its fits by group, which another machine has; and never alone, for it flatters."""
+    assert main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "random")) == 1
+    told = capsys.readouterr().err
+    assert "has no figures of 'nearest_poses' by group" in told and "Traceback" not in told
+    assert not (tmp_path / "results.json").exists() and not (tmp_path / "pieces").exists()
+    found = json.loads((output / "results.json").read_text())
+    (twin,) = found["rows"].pop("random")["nearest_poses"]["seeds"]
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    assert main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "random")) == 0
+    after = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert after["group"] == found["rows"]["group"]
+    (added,) = after["random"]["nearest_poses"]["seeds"]
+    assert added["windows"] == twin["windows"] and added["clips"] == twin["clips"]
+    assert not list((tmp_path / "pieces").glob("*/group_*"))
+
+
 def test_a_row_of_other_settings_is_refused_or_replaced_whole(output, real_tables, tmp_path, capsys):
     """Before a fit is begun; with its random twin, which would stand beside figures that it is no twin of."""
     found = json.loads((output / "results.json").read_text())
@@ -279,7 +296,6 @@ def test_pieces_of_other_folds_are_not_taken_for_these(output, real_tables, tmp_
         (["--processes", "0"], "--processes: 0; expected 1 or more"),
         (["--output", "gs://bucket/results"], "--output: gs://bucket/results is remote"),
         (["--work", "gs://bucket/pieces"], "--work: gs://bucket/pieces is remote"),
-        (["--splits", "random"], "--splits: expected group among them"),
     ],
 )
 def test_mistakes_are_told(real_tables, tmp_path, capsys, more, said):
