@@ -10,7 +10,8 @@ import pathlib
 from setuptools import setup
 
 BEAM = "apache-beam[gcp]>=2.77,<2.78"
-MEDIAPIPE = "mediapipe>=1.2.2,<2"
+# Exactly: tables and bundles, the default one among them, are of its landmarks and refuse another version's.
+MEDIAPIPE = "mediapipe==1.2.2"
 OPENCV = "opencv-python>=5.0.0.93,<6"
 TENSORFLOW = "tensorflow>=2.21,<2.22"
 

@@ -26,7 +26,8 @@ _EXAMPLES = """examples:
 
 --json writes a line for every row on which a window may end (five a second):
   {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97}
-with null as exercise and probability while nobody is in view or was not for long enough, and "none" as exercise while
+with null as exercise and probability while nobody is in view or was not for long enough, or no answer is as probable
+as --min_probability asks for, and "none" as exercise while
 somebody is who does none of those that the bundle knows (if it has that class); and when a file ends:
   {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61}}
 
@@ -57,11 +58,20 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--pose_model", metavar="FILE.task", help="pose model, local or gs:// (default: the cached one)"
     )
+    parser.add_argument(
+        "--min_probability",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="say nothing where the likeliest answer is less probable than this, 0 to 1 (default: 0)",
+    )
     parser.add_argument("--num_frames", type=int, metavar="N", help="stop after N sampled frames")
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow, MediaPipe and FFmpeg log")
     args = parser.parse_args(argv)
     if args.num_frames is not None and args.num_frames < 1:
         parser.error(f"argument --num_frames: {args.num_frames}; expected 1 or more")
+    if not 0 <= args.min_probability <= 1:
+        parser.error(f"argument --min_probability: {args.min_probability:g}; expected 0 to 1")
     if args.record is not None:
         if not args.record.lower().endswith(".mp4"):
             parser.error(f"argument --record: {args.record}; expected a name that ends in .mp4")
@@ -227,7 +237,7 @@ def _recognize(
     bundle = bundles.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.
     with _ending_at_once(0 if source.is_live else 130):
-        recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path))
+        recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))
     recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
     skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
     lines: outputs.JsonLines | outputs.TextLines

@@ -74,13 +74,17 @@ class TextLines:
         self._last = recognition.exercise
         if recognition.exercise is not None:
             what = f"{recognition.exercise}  {recognition.probability:.0%}"
+        elif recognition.probabilities is not None:
+            what = "not sure"
         else:
             what = "no answer yet" if recognition.pose.detected else "nobody in view"
         print(f"{recognition.timestamp_ms / 1000:8.1f} s  {what}", file=self._out, flush=True)
 
     def summarize(self, summary: Summary) -> None:
         """Writes the answer for the whole file."""
-        if summary.exercise is None:
+        if summary.exercise is None and summary.num_predictions:
+            print(f"the whole:  not sure  ({summary.num_predictions} predictions)", file=self._out, flush=True)
+        elif summary.exercise is None:
             print("no answer: nobody was in view for long enough", file=self._out, flush=True)
         else:
             answer = f"{summary.exercise}  {summary.probability:.0%}  ({summary.num_predictions} predictions)"

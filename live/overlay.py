@@ -140,6 +140,8 @@ class AnswerAnnotator:
         if recognition.exercise is not None:
             title = _shown(recognition.exercise)
             color = _GREY if recognition.exercise == NO_EXERCISE else _WHITE
+        elif recognition.probabilities is not None:
+            title, color = "not sure", _GREY
         else:
             title, color = ("watching …" if recognition.pose.detected else "nobody in view"), _GREY
         self._write(picture, title, (left_px, edge + 1.55 * unit), _TITLE * unit, 600, color, right_px - left_px)

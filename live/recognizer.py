@@ -16,7 +16,8 @@ class Recognition:
     Attributes:
       timestamp_ms: of the frame, since the first one.
       person: 0-based.
-      exercise: the last answer while somebody is in view; None where nobody is, or there is no answer yet.
+      exercise: the last answer while somebody is in view; None where nobody is, there is no answer yet, or it is less
+        probable than asked for.
       probability: of that exercise; None where there is none.
       probabilities: of each of the bundle's labels, float32, shape (C,); None where there is no answer.
       due: on this row a window may end (every `stride` rows): the answer, or its lack, is news.
@@ -39,7 +40,7 @@ class Summary:
     """The answer for all frames so far: the mean of the windows' probabilities, as `evaluate` answers for a clip.
 
     Attributes:
-      exercise: None where no window had an answer.
+      exercise: None where no window had an answer, or the whole's is less probable than asked for.
       probability: likewise.
       num_predictions: windows with an answer.
     """
@@ -59,19 +60,20 @@ class Recognizer:
     Use as a context manager, or call `close`.
     """
 
-    def __init__(self, bundle: Bundle, pose_model_path: str) -> None:
+    def __init__(self, bundle: Bundle, pose_model_path: str, min_probability: float = 0.0) -> None:
         """Checks that the pose model fits the bundle, and warms everything up.
 
         Args:
           bundle: labels, graphs and rules.
           pose_model_path: a local `.task` file.
+          min_probability: an answer that is less probable than this is none; 0 to 1.
 
         Raises:
           UserError: if the bundle was trained on landmarks that this pose model does not make; so also for one that
             was trained on imported landmarks, whose extractor nobody can run here.
         """
         bundle.check_fingerprint(pose.fingerprint(pose_model_path, bundle.frame_rate_hz))
-        self._bundle = bundle
+        self._bundle, self._min_probability = bundle, min_probability
         self._history = windows.History(bundle.history_length)
         self._buffer = windows.WindowBuffer(bundle.rule)
         self._num_rows = 0
@@ -127,6 +129,8 @@ class Recognizer:
         if probabilities is None:
             return None, None
         best = int(np.argmax(probabilities))
+        if probabilities[best] < self._min_probability:
+            return None, None
         return self._bundle.labels[best], float(probabilities[best])
 
     def close(self) -> None:

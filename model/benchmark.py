@@ -27,6 +27,7 @@ def _check(plan: pieces.Plan) -> None:
     for flag, path in (
         *(("--athletes", path) for path in plan.athletes),
         *(("--people", path) for path in plan.people),
+        *((f"--filmed {name}", path) for name, path in plan.filmed),
     ):
         if (theirs := dataset.fingerprint(path).get("frame_rate_hz")) != rate_hz:
             raise UserError(
@@ -75,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
         args.work,
         tuple(args.people),
         tuple(args.rename.items()),
+        tuple(args.filmed.items()),
     )
     _check(plan)
     # Before an hour of fits, rather than after it: what does not go together.

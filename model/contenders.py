@@ -85,7 +85,8 @@ def _trained(about: str, **changes: Any) -> Contender:
 
 RIVALS = {
     "seed": _network(
-        "the seed's network and recipe: every window, no augmentation, no smoothing, the last weights",
+        "the seed's network and recipe: every window, no augmentation, no smoothing, the last weights (and this "
+        "project's optimiser, schedule and weights of classes, 15 epochs)",
         "tcn",
         {
             "augmentation": NO_AUGMENTATION,
@@ -104,7 +105,7 @@ RIVALS = {
 }
 NETWORKS = {
     "tcn": _network("the seed's network with this project's training", "tcn"),
-    "conv": _network("a TCN of today"),
+    "conv": _network("a TCN of today", probed=True),
     "conv_transformer": _network("convolutions, then a Transformer", "conv_transformer"),
     "graph": _network("a graph network over the skeleton", "graph"),
     "ensemble": _network("conv_transformer and graph, together", "ensemble"),
@@ -126,12 +127,30 @@ ABLATION = {
     "conv, no scale": _augmented("without other builds", scale=0.0),
     "conv, no noise": _augmented("without offsets and shaking", offset=0.0, jitter=0.0),
     "conv, no gaps": _augmented("without missing rows", max_drop_share=0.0, lead_probability=0.0),
+    "conv, no tilt, tempo, noise, gaps": _network(
+        "without these four",
+        changes={
+            "augmentation": {
+                "tilt_degrees": 0.0,
+                "max_stretch": 0.0,
+                "offset": 0.0,
+                "jitter": 0.0,
+                "max_drop_share": 0.0,
+                "lead_probability": 0.0,
+            }
+        },
+        probed=True,
+    ),
     "conv, hidden parts": _augmented("with parts of the body out of view", hidden_probability=0.2),
     "conv, mixup": _augmented("with mixup of 0.2", mixup=0.2),
     "conv, no smoothing": _trained("without label smoothing", label_smoothing=0.0),
     "conv, no weight decay": _trained("without weight decay", weight_decay=0.0),
+    "conv, much weight decay": _trained("with a weight decay of 0.1", weight_decay=0.1),
     "conv, constant rate": _trained("a learning rate that stays", schedule="constant"),
     "conv, no averaged weights": _trained("the last weights", ema_momentum=0.0),
+    "conv, constant rate, no averaged weights": _trained(
+        "the last weights, at a learning rate that stays", schedule="constant", ema_momentum=0.0
+    ),
     "conv, stochastic depth": _network("a tenth of the blocks skipped", changes={"network": {"stochastic_depth": 0.1}}),
     "conv, wide": _network("twice the filters", changes={"network": {"filters": 128}}),
     "conv, stride 12": _network("every fourth window in training", stride=4),

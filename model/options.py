@@ -95,6 +95,13 @@ def _renaming(text: str) -> tuple[str, str]:
     return old, new
 
 
+def _named(text: str) -> tuple[str, str]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"'{text}' is no named table; expected NAME=TABLES, like mirrored=tables")
+    return name, path
+
+
 def _add_rename(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--rename",
@@ -186,12 +193,22 @@ def _add_benchmark(commands) -> None:
     )
     _add_rename(command)
     command.add_argument("--native", help="tables of the same clips at 30 Hz, for the robustness against frame rates")
+    command.add_argument(
+        "--filmed",
+        nargs="+",
+        default=[],
+        type=_named,
+        metavar="NAME=TABLES",
+        help="tables of the same clips filmed otherwise (mirrored, cropped, …) under the same file names, which rows "
+        "that are probed are tested on, too",
+    )
     command.add_argument("--processes", type=int, default=os.cpu_count(), help="fits at once (default: all cores)")
 
 
 def _check_benchmark(args: argparse.Namespace) -> None:
-    args.rename = dict(args.rename)
+    args.rename, args.filmed = dict(args.rename), dict(args.filmed)
     named = [("--tables", args.tables), ("--native", args.native)]
+    named += [(f"--filmed {name}", path) for name, path in args.filmed.items()]
     named += [("--athletes", path) for path in args.athletes] + [("--people", path) for path in args.people]
     for flag, path in named:
         if path:

@@ -50,6 +50,8 @@ class Plan:
       min_clips: a class needs so many clips.
       num_folds: of each seed.
       work: where pieces are kept.
+      filmed: pairs of a name and tables of the same clips filmed otherwise, mirrored or cropped say, which contenders
+        that are probed are asked about, too.
       people: tables of further clips of real people, of whom nobody is tested.
       rename: pairs of a label in any of these tables and what it is to be called.
     """
@@ -62,6 +64,7 @@ class Plan:
     work: str
     people: tuple[str, ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
+    filmed: tuple[tuple[str, str], ...] = ()
 
 
 def clips(plan: Plan, kind: str = "") -> crossval.LabelledSet:
@@ -109,11 +112,16 @@ def probe_sets(plan: Plan) -> dict[str, crossval.LabelledSet]:
 
     found = clips(plan)
     native = crossval.load(plan.native, config.Config(), labels=found.labels) if plan.native else None
-    idle = None
-    if plan.athletes:
-        drawn = crossval.load(plan.athletes[0], config.Config(), labels=(NO_EXERCISE,), splits=("test",))
-        idle = dataclasses.replace(crossval.only(drawn, NO_EXERCISE), labels=found.labels)
-    return probes.all_of(found, native, idle)
+    idle = {}
+    for name, path in zip(probes.IDLERS, plan.athletes, strict=False):
+        athletes = crossval.load(path, config.Config(), labels=(NO_EXERCISE,), splits=("test",))
+        idle[name] = dataclasses.replace(crossval.only(athletes, NO_EXERCISE), labels=found.labels)
+    rename = dict(plan.rename)
+    filmed = {
+        f"filmed {name}": crossval.load(path, config.Config(), labels=found.labels, rename=rename)
+        for name, path in plan.filmed
+    }
+    return probes.all_of(found, native, filmed, idle)
 
 
 def settings_of(row: Contender, seed: int) -> config.Config:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -83,24 +83,31 @@ def at_rate(native: crossval.LabelledSet, rate_hz: float, rule: windows.WindowRu
     return changed(native, lambda rows, times, _: degradation.resample(rows, times, rate_hz), rule)
 
 
+# Athletes who do none of the exercises: those that were drawn, and those that never were.
+IDLERS = ("drawn idlers", "synthesized idlers")
+# Probes that ask about people who do none of the exercises.
+OF_OTHERS = ("unknown exercises", "rests in clips", *IDLERS)
+
+
 def all_of(
-    clips: crossval.LabelledSet, native: crossval.LabelledSet | None, idle: crossval.LabelledSet | None
+    clips: crossval.LabelledSet,
+    native: crossval.LabelledSet | None,
+    filmed: Mapping[str, crossval.LabelledSet],
+    idle: Mapping[str, crossval.LabelledSet],
 ) -> dict[str, crossval.LabelledSet]:
     """Every probe by its name.
 
     Args:
       clips: what is cross-validated.
       native: the same clips at 30 Hz; without them, no probe is of a source's rate.
-      idle: drawn athletes who do none of the exercises, none of them trained on.
+      filmed: the same clips filmed otherwise, by what is other.
+      idle: by one of IDLERS, athletes who do none of the exercises, none of them trained on.
     """
     rule = config.Config().window
     found = {name: changed(clips, change, rule) for name, change in CHANGES.items()}
     if native is not None:
         found |= {f"source {rate} fps": at_rate(native, rate, rule) for rate in RATES_HZ}
-    found["unknown exercises"] = found["rests in clips"] = clips
-    if idle is not None:
-        found["drawn idlers"] = idle
-    return found
+    return {**found, **filmed, "unknown exercises": clips, "rests in clips": clips, **idle}
 
 
 def chosen(
@@ -123,7 +130,7 @@ def chosen(
     if name == "rests in clips":
         tested_there = np.flatnonzero((fold == number) & (probe.truth >= 0))
         return tested_there[rests.standing_still(probe.landmarks, probe.data.positions[tested_there])]
-    if name == "drawn idlers":
+    if name in IDLERS:
         return np.arange(len(probe.truth))
     tested = {clips.data.clips[index].video_id for index in np.unique(clips.data.clip[fold == number])}
     of_clip = np.array([clip.video_id in tested for clip in probe.data.clips])

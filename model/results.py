@@ -12,13 +12,13 @@ import numpy as np
 from beam_jobs import storage
 from beam_jobs.errors import UserError
 from beam_jobs.labels import NO_EXERCISE
-from model import contenders, crossval, metrics, pieces, rests, results_page
+from model import contenders, crossval, metrics, pieces, probes, rests, results_page
 from model.pieces import Plan
 
 # By what these are told from those who exercise, see `evidence`: figures of another score are not to be joined.
 SCORE = "largest logit and share of the exercises"
-# Probes that ask about people who do none of the exercises.
-_OTHERS = ("unknown exercises", "rests in clips", "drawn idlers")
+# From which probability on live may be told to name an exercise (its --min_probability).
+_MIN_PROBABILITIES = (0.0, 0.5, 0.7, 0.9)
 
 
 def write(
@@ -49,7 +49,7 @@ def write(
     for row in rows:
         for one in by_split.get("group", {}).get(row, {"seeds": []})["seeds"]:
             if contenders.ROWS[row].probed:
-                one["probes"] = probes(plan, row, one["seed"])
+                one["probes"] = probed(plan, row, one["seed"])
     now = {"rows": by_split, "left_out": {row: one for row, one in strangers.items() if one["seeds"]}}
     _write_clips(plan, rows, seeds)
     os.makedirs(output, exist_ok=True)
@@ -225,6 +225,7 @@ HEADLINE = {
     "clip_macro_f1": ("clips", "macro_f1"),
     "window_nll": ("windows", "nll"),
     "window_ece": ("windows", "ece"),
+    "clip_ece": ("clips", "ece"),
 }
 
 
@@ -239,11 +240,12 @@ def over_seeds(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def probes(plan: Plan, row: str, seed: int) -> dict[str, Any]:
+def probed(plan: Plan, row: str, seed: int) -> dict[str, Any]:
     """Figures of a contender's fits of one seed on degraded clips and on the unknown.
 
     Of the unknown: how well `evidence` tells them from those who exercise (AUROC, false accepts at 95 % recall), and
-    how often the likeliest of all classes, which is what live says, is an exercise.
+    how often the likeliest of all classes, which is what live says, is an exercise; and what becomes of the known and
+    of the unknown where live names no exercise that is less probable than it was told to.
     """
     found, sets = pieces.clips(plan), pieces.probe_sets(plan)
     exercising = np.array([index >= 0 and found.labels[index] != NO_EXERCISE for index in found.truth])
@@ -253,11 +255,13 @@ def probes(plan: Plan, row: str, seed: int) -> dict[str, Any]:
     whole[fold >= 0] = crossval.softmax(logits[fold >= 0])
     degraded: dict[str, dict[str, float]] = {"as they are": _accuracies(found, whole)}
     unknown: dict[str, dict[str, float]] = {}
+    probabilities, temperatures = calibrated(logits, fold, found)
+    asked_for = _sure(probabilities[exercising & (fold >= 0)], found.truth[exercising & (fold >= 0)], found.labels)
     kept = [np.load(os.path.join(plan.work, pieces.Piece(row, "group", seed, n).file)) for n in range(plan.num_folds)]
     for name, probe in sets.items():
         if f"{name}/logits" not in kept[0]:
             continue
-        if (probe.truth >= 0).any() and name not in _OTHERS:
+        if (probe.truth >= 0).any() and name not in probes.OF_OTHERS:
             answers = np.full((len(probe.truth), logits.shape[1]), np.nan)
             for piece in kept:
                 answers[piece[f"{name}/windows"]] = crossval.softmax(piece[f"{name}/logits"])
@@ -276,7 +280,25 @@ def probes(plan: Plan, row: str, seed: int) -> dict[str, Any]:
             "num_clips": len(np.unique(asked)),
             **_told_apart(pairs, found.labels),
         }
-    return {"degraded": degraded, "unknown": unknown, "score": SCORE}
+        strangers = [
+            crossval.softmax(piece[f"{name}/logits"] / temperature)
+            for piece, temperature in zip(kept, temperatures, strict=True)
+        ]
+        for least, one in _sure(np.concatenate(strangers), None, found.labels).items():
+            asked_for[least][name] = one["named"]
+    return {"degraded": degraded, "unknown": unknown, "min_probability": asked_for, "score": SCORE}
+
+
+def _sure(probabilities: np.ndarray, truth: np.ndarray | None, labels: Sequence[str]) -> dict[str, dict[str, float]]:
+    """By the least probability with which an exercise is named: of how many windows one is, and how often rightly."""
+    best = probabilities.argmax(axis=1)
+    figures: dict[str, dict[str, float]] = {}
+    for least in _MIN_PROBABILITIES:
+        named = np.isin(best, _exercises(labels)) & (probabilities.max(axis=1) >= least)
+        figures[str(least)] = {"named": float(named.mean())}
+        if truth is not None:
+            figures[str(least)]["right"] = float((best == truth)[named].mean()) if named.any() else float("nan")
+    return figures
 
 
 def left_out(plan: Plan, row: str, seeds: Iterable[int]) -> list[dict[str, Any]]:

@@ -14,13 +14,14 @@ _COLUMNS = {
     "clip_macro_f1": ("macro F1 (clip)", "{:.3f}"),
     "window_nll": ("NLL (window)", "{:.2f}"),
     "window_ece": ("ECE (window)", "{:.3f}"),
+    "clip_ece": ("ECE (clip)", "{:.3f}"),
 }
 
 
 def markdown(results: dict[str, Any]) -> str:
     """The table of contenders, and what else they were asked, as results.json has it."""
     rows = results["rows"].get("group", {})
-    lines = [*_contenders(results, rows), *_averaging(rows)]
+    lines = [*_contenders(results, rows), *_differences(rows), *_averaging(rows)]
     for row, one in rows.items():
         lines += [*_called(row, one["seeds"]), *_probes(row, one["seeds"])]
     for row, one in results["left_out"].items():
@@ -43,8 +44,9 @@ def _contenders(results: dict[str, Any], rows: dict[str, Any]) -> list[str]:
         f"{results['num_windows']} windows, {results['num_clips']} clips, {results['num_groups']} groups; "
         f"{results['num_folds']} folds by group, mean ± standard deviation over {num_seeds} "
         f"seed{'' if num_seeds == 1 else 's'} (fewer where a row says so). NLL and ECE with the temperature that "
-        "suits the other folds (none for athletes alone, whose one fit answers all clips); in brackets without. "
-        "Random split: the same five figures on windows split whomever they show, one seed, which flatters. "
+        "suits the other folds (none for athletes alone, whose one fit answers all clips); in brackets without. A "
+        "clip's probability is the mean of its windows', which is less sure than clips are right: hence its ECE. "
+        "Random split: the same six figures on windows split whomever they show, one seed, which flatters. "
         "Minutes: of all folds of a seed, on one core of two that are busy.",
         "",
         "| contender | " + " | ".join(title for title, _ in _COLUMNS.values()) + " | random split | minutes |",
@@ -58,15 +60,47 @@ def _contenders(results: dict[str, Any], rows: dict[str, Any]) -> list[str]:
             cell = form.format(one["mean"][name])
             if len(one["seeds"]) > 1:
                 cell += f" ± {form.format(one['standard_deviation'][name])}"
-            if name in ("window_nll", "window_ece"):
-                key = name.removeprefix("window_")
-                raw = np.mean([seed["uncalibrated"]["windows"][key] for seed in one["seeds"]])
+            if name in ("window_nll", "window_ece", "clip_ece"):
+                of, key = name.split("_")
+                raw = np.mean([seed["uncalibrated"][f"{of}s"][key] for seed in one["seeds"]])
                 cell += f" ({form.format(raw)})"
             cells.append(cell)
         twin = results["rows"].get("random", {}).get(row)
         figures = (form.format(twin["mean"][name]) for name, (_, form) in _COLUMNS.items()) if twin else ()
         lines.append("| " + " | ".join([*cells, ", ".join(figures) or "–", f"{one['mean']['minutes']:.1f}"]) + " |")
     return lines
+
+
+def _differences(rows: dict[str, Any]) -> list[str]:
+    """What one change to a contender is worth: rows "base, change" against the base's on the same seeds."""
+    lines = []
+    for row, one in rows.items():
+        base = rows.get(row.split(", ")[0])
+        if base is None or base is one:
+            continue
+        of_base = {seed["seed"]: seed for seed in base["seeds"]}
+        pairs = [(seed, of_base[seed["seed"]]) for seed in one["seeds"] if seed["seed"] in of_base]
+        if not pairs:
+            continue
+        cells = []
+        for kind, key, form in (
+            ("windows", "accuracy", "{:+.1f}"),
+            ("clips", "accuracy", "{:+.1f}"),
+            ("windows", "nll", "{:+.2f}"),
+        ):
+            change = float(np.mean([changed[kind][key] - unchanged[kind][key] for changed, unchanged in pairs]))
+            cells.append(form.format(100 * change if key == "accuracy" else change))
+        lines.append(f"| {row} | " + " | ".join([*cells, str(len(pairs))]) + " |")
+    if not lines:
+        return []
+    return [
+        "",
+        "What a change is worth, beside the contender without it on the same seeds: points of accuracy, and NLL.",
+        "",
+        "| contender | windows | clips | NLL (window) | seeds |",
+        "| --- | --- | --- | --- | --- |",
+        *lines,
+    ]
 
 
 def _averaging(rows: dict[str, Any]) -> list[str]:
@@ -108,17 +142,18 @@ def _probes(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
         return []
     lines = [
         "",
-        f"**{row}** ({_seeds(found)}), tested on clips as live meets them. Hidden parts are where an estimator may "
+        f"**{row}** ({_seeds(found)}), tested on landmarks that were changed as live may meet them; only those of "
+        "clips that were filmed otherwise (`filmed`) were estimated anew. Hidden parts are where an estimator may "
         "guess them, as in `augmentation.hidden_probability`, which the contender may have been trained with; sources "
         "of 60 frames a second are interpolated from 30.",
         "",
         "| clips | window accuracy | clip accuracy |",
         "| --- | --- | --- |",
     ]
-    for name in found[0]["degraded"]:
-        mean = _mean([one["degraded"][name] for one in found], ("window_accuracy", "clip_accuracy"))
-        lines.append(f"| {name} | {mean['window_accuracy']:.1%} | {mean['clip_accuracy']:.1%} |")
-    if not found[0]["unknown"]:
+    for name, of in _by_probe(found, "degraded"):
+        mean = _mean(of, ("window_accuracy", "clip_accuracy"))
+        lines.append(f"| {_of(name, of, found)} | {mean['window_accuracy']:.1%} | {mean['clip_accuracy']:.1%} |")
+    if not _by_probe(found, "unknown"):
         return lines
     lines += [
         "",
@@ -129,14 +164,44 @@ def _probes(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
         "| who | windows | clips | AUROC | false accepts at 95 % recall | called an exercise |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name, first in found[0]["unknown"].items():
-        of = [one["unknown"][name] for one in found]
+    for name, of in _by_probe(found, "unknown"):
+        first = of[0]
         mean = _mean(of, ("auroc", "false_accept_rate_at_95_recall", "called_an_exercise"))
         lines.append(
-            f"| {name} | {first['num_windows']} | {first['num_clips']} | {mean['auroc']:.3f} | "
+            f"| {_of(name, of, found)} | {first['num_windows']} | {first['num_clips']} | {mean['auroc']:.3f} | "
             f"{mean['false_accept_rate_at_95_recall']:.1%} | {mean['called_an_exercise']:.1%} |"
         )
+    return [*lines, *_min_probability([one["min_probability"] for one in found if "min_probability" in one])]
+
+
+def _min_probability(found: Sequence[dict[str, dict[str, float]]]) -> list[str]:
+    """What live's --min_probability does."""
+    if not found:
+        return []
+    others = [name for name in found[0]["0.0"] if name not in ("named", "right")]
+    lines = [
+        "",
+        f"If an exercise is named only from a probability on (live's `--min_probability`; {_seeds(found)}): in how "
+        "many windows of people who exercise one is named, how often it is theirs, and in how many of the others' one "
+        "is.",
+        "",
+        "| from | named | of these right | " + " | ".join(others) + " |",
+        "| --- " * (3 + len(others)) + "|",
+    ]
+    for least in found[0]:
+        mean = _mean([one[least] for one in found], ("named", "right", *others))
+        lines.append(f"| {float(least):.1f} | " + " | ".join(f"{mean[name]:.1%}" for name in mean) + " |")
     return lines
+
+
+def _by_probe(found: Sequence[dict[str, Any]], kind: str) -> list[tuple[str, list[dict[str, float]]]]:
+    """The figures of each probe over the seeds that have it: later versions ask more."""
+    names = {name: None for one in found for name in one[kind]}
+    return [(name, [one[kind][name] for one in found if name in one[kind]]) for name in names]
+
+
+def _of(name: str, of: Sequence[Any], found: Sequence[Any]) -> str:
+    return name if len(of) == len(found) else f"{name} ({_seeds(of)})"
 
 
 def _mean(of_seeds: Sequence[dict[str, Any]], keys: Iterable[str]) -> dict[str, float]:

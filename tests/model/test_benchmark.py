@@ -581,7 +581,7 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
     score = logits.max(axis=1)  # logarithms of probabilities, of no class `none`
     resting, known = standing_still(None, clips.data.positions), clips.truth >= 0
     expected = metrics.auroc(score[known & ~resting], score[known & resting])
-    found = results.probes(plan, "tiny", 0)["unknown"]["rests in clips"]
+    found = results.probed(plan, "tiny", 0)["unknown"]["rests in clips"]
     assert found["num_windows"] == (known & resting).sum() and found["auroc"] == pytest.approx(expected)
 
 

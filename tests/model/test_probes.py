@@ -111,9 +111,9 @@ def test_rates_are_probed_where_there_is_a_table_of_30_hz(monkeypatch):
     monkeypatch.setattr(probes, "CHANGES", {"mirrored": probes.CHANGES["mirrored"]})
     bodies = (Body("squat", "a"), Body("wave", "b"))
     clips, native = labelled_set(bodies, LABELS), labelled_set(bodies, LABELS, num_rows=60, rate_hz=30)
-    assert list(probes.all_of(clips, None, None)) == ["mirrored", "unknown exercises", "rests in clips"]
-    found = probes.all_of(clips, native, clips)
-    assert list(found)[1:] == [*(f"source {rate} fps" for rate in (10, 15, 24, 30, 60)), *list(found)[-3:]]
+    assert list(probes.all_of(clips, None, {}, {})) == ["mirrored", "unknown exercises", "rests in clips"]
+    found = probes.all_of(clips, native, {"cropped": clips}, {"drawn idlers": clips})
+    assert list(found)[1:] == [*(f"source {rate} fps" for rate in (10, 15, 24, 30, 60)), "cropped", *list(found)[-3:]]
     assert list(found)[-3:] == ["unknown exercises", "rests in clips", "drawn idlers"]
     # 2 s of 10 frames each second; faster sources than the grid's rate give as many rows as the grid has cells.
     assert [found[f"source {rate} fps"].data.clips[0].num_rows for rate in (10, 15, 30, 60)] == [20, 30, 30, 30]
