@@ -80,7 +80,8 @@ def run(args: argparse.Namespace) -> None:
     )
     _check(plan)
     # Before an hour of fits, rather than after it: what does not go together.
-    before = results.earlier(plan, args.output, args.rows, args.replace)
+    others = "replace" if args.replace else "join" if args.join else "refuse"
+    before = results.earlier(plan, args.output, args.rows, others)
     _check_twins(args, before["rows"].get("group", {}))
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     todo = pieces.all_of(args.rows, args.splits, seeds, args.folds)
@@ -116,4 +117,4 @@ def run(args: argparse.Namespace) -> None:
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
-    results.write(plan, args.output, args.rows, args.splits, seeds, args.replace)
+    results.write(plan, args.output, args.rows, args.splits, seeds, others)

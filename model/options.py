@@ -170,10 +170,16 @@ def _add_benchmark(commands) -> None:
     command.add_argument(
         "--first_seed", type=int, default=0, help="the first of them (default 0); seeds that stand in --output are kept"
     )
-    command.add_argument(
+    others = command.add_mutually_exclusive_group()
+    others.add_argument(
         "--replace",
         action="store_true",
         help="drop figures in --output that are of the same rows and of other tables, settings or an earlier version",
+    )
+    others.add_argument(
+        "--join",
+        action="store_true",
+        help="keep them beside the new seeds, as where athletes were drawn anew on another machine; the page says so",
     )
     command.add_argument("--min_clips", type=int, default=4, help="a class needs so many clips (default 4)")
     command.add_argument(

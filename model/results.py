@@ -27,7 +27,7 @@ def write(
     rows: Sequence[str],
     splits: Sequence[str],
     seeds: Sequence[int],
-    replace: bool = False,
+    others: str = "refuse",
 ) -> None:
     """Writes results.json and results.md from the pieces that are there, and from the rows that stand there already.
 
@@ -37,7 +37,7 @@ def write(
       rows: the contenders, in the table's order.
       splits: "group" and, beside it, "random".
       seeds: of the group splits.
-      replace: see `earlier`.
+      others: see `earlier`.
 
     Raises:
       UserError: as `earlier`.
@@ -54,7 +54,7 @@ def write(
     _write_clips(plan, rows, seeds)
     os.makedirs(output, exist_ok=True)
     # Read as late as can be: another run may have added to it.
-    results = {**_tested(plan), **_joined(earlier(plan, output, [*rows, *strangers], replace), now)}
+    results = {**_tested(plan), **_joined(earlier(plan, output, [*rows, *strangers], others), now)}
     storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
     storage.write_text(os.path.join(output, "results.md"), results_page.markdown(results))
 
@@ -90,18 +90,19 @@ def _tested(plan: Plan) -> dict[str, Any]:
     }
 
 
-def earlier(plan: Plan, output: str, rows: Iterable[str], replace: bool = False) -> dict[str, Any]:
+def earlier(plan: Plan, output: str, rows: Iterable[str], others: str = "refuse") -> dict[str, Any]:
     """The figures that stand in a folder, to which those of some rows are to be added.
 
     Args:
       plan: what is cross-validated.
       output: the folder.
       rows: the contenders whose seeds are to be joined to those that stand there.
-      replace: drops figures of these rows that are of other tables, settings or an earlier version, with all that
-        stands beside them.
+      others: what becomes of figures of these rows that are of other tables, settings or an earlier version: "refuse";
+        "replace", which drops them with all that stands beside them in the row; "join", as where athletes were drawn
+        anew, on a machine that rounds otherwise: the page says so.
 
     Raises:
-      UserError: if they are of other clips, or, without `replace`, a row is of other settings: neither are to be mixed.
+      UserError: if they are of other clips, or a row is of other settings and that is to be refused.
     """
     file = os.path.join(output, "results.json")
     if not os.path.exists(file):
@@ -124,23 +125,24 @@ def earlier(plan: Plan, output: str, rows: Iterable[str], replace: bool = False)
     for row in rows:
         parts = [part for part in (*found["rows"].values(), found["left_out"]) if row in part]
         of_seeds = [one for part in parts for one in part[row]["seeds"]]
-        others = {one["seed"] for one in of_seeds if not _is_like_ours(plan, row, one)}
-        if others and not replace:
+        different = {one["seed"] for one in of_seeds if not _is_like_ours(plan, row, one, others == "join")}
+        if different and others != "replace":
             raise UserError(
                 f"{file} has '{row}' of other tables, settings or of an earlier version (seeds "
-                f"{', '.join(map(str, sorted(others)))}); expected the same ones, as a row is a mean over seeds. "
-                "Choose another --output, or drop these figures by --replace."
+                f"{', '.join(map(str, sorted(different)))}); expected the same ones, as a row is a mean over seeds. "
+                "Choose another --output, drop these figures by --replace, or, where they are of the same recipe, keep "
+                "them by --join."
             )
-        if others:
+        if different:
             for part in parts:
                 del part[row]
     return found
 
 
-def _is_like_ours(plan: Plan, row: str, of_seed: dict[str, Any]) -> bool:
-    """Whether a seed's figures are of the same fits and, where people were told apart, by the same score."""
+def _is_like_ours(plan: Plan, row: str, of_seed: dict[str, Any], of_any_fits: bool) -> bool:
+    """Whether a seed's figures are of the same fits, or any, and, where people were told apart, by the same score."""
     scored = of_seed if contenders.ROWS[row].left_out else of_seed.get("probes", {"score": SCORE})
-    return of_seed.get("made_by") == pieces.made_by(plan, row) and scored.get("score") == SCORE
+    return (of_any_fits or of_seed.get("made_by") == pieces.made_by(plan, row)) and scored.get("score") == SCORE
 
 
 def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
@@ -230,8 +232,10 @@ HEADLINE = {
 
 
 def over_seeds(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row's figures of every seed, and the mean and standard deviation of what matters."""
+    """A row's figures of every seed, and the mean and standard deviation of what matters and is there."""
     values = {name: [one[kind][key] for one in of_seeds] for name, (kind, key) in HEADLINE.items()}
+    # Too few clips have no calibration error.
+    values = {name: value for name, value in values.items() if None not in value}
     values["minutes"] = [one["minutes"] for one in of_seeds]
     return {
         "seeds": of_seeds,

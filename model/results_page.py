@@ -47,7 +47,8 @@ def _contenders(results: dict[str, Any], rows: dict[str, Any]) -> list[str]:
         "suits the other folds (none for athletes alone, whose one fit answers all clips); in brackets without. A "
         "clip's probability is the mean of its windows', which is less sure than clips are right: hence its ECE. "
         "Random split: the same six figures on windows split whomever they show, one seed, which flatters. "
-        "Minutes: of all folds of a seed, on one core of two that are busy.",
+        "Minutes: of all folds of a seed, on one core of two that are busy. †: seeds or the random split are of tables "
+        "that were made anew, or of another version, by the same recipe.",
         "",
         "| contender | " + " | ".join(title for title, _ in _COLUMNS.values()) + " | random split | minutes |",
         "| --- " * (len(_COLUMNS) + 3) + "|",
@@ -55,8 +56,13 @@ def _contenders(results: dict[str, Any], rows: dict[str, Any]) -> list[str]:
     for row, one in rows.items():
         about = contenders.ROWS[row].about if row in contenders.ROWS else "of an earlier version"
         fewer = "" if len(one["seeds"]) == num_seeds else f" ({_seeds(one['seeds'])})"
-        cells = [f"**{row}**: {about}{fewer}"]
+        twins = results["rows"].get("random", {}).get(row, {"seeds": []})["seeds"]
+        mixed = len({seed.get("made_by") for seed in (*one["seeds"], *twins)}) > 1
+        cells = [f"**{row}**: {about}{fewer}{' †' if mixed else ''}"]
         for name, (_, form) in _COLUMNS.items():
+            if name not in one["mean"]:
+                cells.append("–")
+                continue
             cell = form.format(one["mean"][name])
             if len(one["seeds"]) > 1:
                 cell += f" ± {form.format(one['standard_deviation'][name])}"
@@ -66,7 +72,8 @@ def _contenders(results: dict[str, Any], rows: dict[str, Any]) -> list[str]:
                 cell += f" ({form.format(raw)})"
             cells.append(cell)
         twin = results["rows"].get("random", {}).get(row)
-        figures = (form.format(twin["mean"][name]) for name, (_, form) in _COLUMNS.items()) if twin else ()
+        mean = twin["mean"] if twin else {}
+        figures = [form.format(mean[name]) for name, (_, form) in _COLUMNS.items() if name in mean]
         lines.append("| " + " | ".join([*cells, ", ".join(figures) or "–", f"{one['mean']['minutes']:.1f}"]) + " |")
     return lines
 

@@ -78,7 +78,7 @@ def test_pieces_and_results_are_files(output):
     )
     assert f", {random['window_nll']:.2f}, {random['window_ece']:.3f} |" in rows[0]
     # Every line of a table has as many cells: of contenders, and of windows averaged.
-    assert [line.count("|") for line in lines if line.startswith("|")] == [9] * 3 + [7] * 3
+    assert [line.count("|") for line in lines if line.startswith("|")] == [10] * 3 + [7] * 3
     averaged = found["rows"]["group"]["nearest_poses"]["seeds"][0]
     assert averaged["averaged"]["1"] == averaged["windows"]["accuracy"]
     # What each clip was called, in the figures by class and, clip by clip, beside the pieces.
@@ -216,6 +216,12 @@ def test_a_row_of_other_settings_is_refused_or_replaced_whole(output, real_table
     assert "'nearest_poses' of other tables, settings or of an earlier version (seeds 0, 1)" in told
     assert "--replace" in told and (tmp_path / "results.json").read_text() == text
     assert not (tmp_path / "pieces").exists()
+    # Or joined to, which the page tells.
+    joined = ["--seeds", "1", "--first_seed", "2", "--splits", "group", "--join", "--work", str(tmp_path / "more")]
+    assert main(command(real_tables, tmp_path, *joined)) == 0
+    both = json.loads((tmp_path / "results.json").read_text())["rows"]["group"]["nearest_poses"]["seeds"]
+    assert [one["made_by"] == "something else" for one in both] == [True, True, False]
+    assert "nearest poses, in the way of MediaPipe's pose classification † |" in (tmp_path / "results.md").read_text()
     assert main(command(real_tables, tmp_path, "--seeds", "1", "--splits", "group", "--replace")) == 0
     after = json.loads((tmp_path / "results.json").read_text())["rows"]
     (one,) = after["group"]["nearest_poses"]["seeds"]
@@ -240,9 +246,10 @@ def test_figures_by_another_score_are_not_joined(plan, monkeypatch, tmp_path):
             if not is_refused:
                 assert results.earlier(plan, str(tmp_path), [row]) == before
                 continue
-            with pytest.raises(UserError, match=f"has '{row}' of other .*--replace"):
-                results.earlier(plan, str(tmp_path), [row])
-            kept = results.earlier(plan, str(tmp_path), [row], replace=True)
+            for others in ("refuse", "join"):
+                with pytest.raises(UserError, match=f"has '{row}' of other .*--replace"):
+                    results.earlier(plan, str(tmp_path), [row], others)
+            kept = results.earlier(plan, str(tmp_path), [row], "replace")
             assert row not in kept["rows"]["group"] and row not in kept["left_out"]
 
 
