@@ -6,7 +6,7 @@ NUM_CLIPS = 120
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: demo test lint bench bench-model lock format clean
+.PHONY: demo test lint bench bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -70,6 +70,16 @@ bench-model: .venv/installed
 	$(RUN) -m beam_jobs features --input $(BENCH)/synthesized --output $(BENCH)/synthesized
 	$(RUN) -m model benchmark --tables $(BENCH)/clips --native $(BENCH)/native --athletes $(BENCH)/athletes $(BENCH)/synthesized \
 	  $(if $(PEOPLE),--people $(PEOPLE)) $(if $(RENAME),--rename $(RENAME)) --rows $(ROWS) --seeds $(SEEDS) --output $(BENCH)/results
+
+# The same of landmarks that were made elsewhere, with their labels.csv (`import --help`); after bench-model, whose athletes
+# and clips are trained on beside them, e.g.
+#   make bench-landmarks LANDMARKS=landmarks.parquet LABELS=labels.csv BENCH=bench RENAME=front_lateral_raise=front_raise
+LANDMARKS =
+bench-landmarks: .venv/installed
+	$(RUN) -m beam_jobs import --landmarks $(LANDMARKS) --labels $(LABELS) --output $(BENCH)/imported
+	$(RUN) -m beam_jobs features --input $(BENCH)/imported --output $(BENCH)/imported
+	$(RUN) -m model benchmark --tables $(BENCH)/imported --athletes $(BENCH)/athletes $(BENCH)/synthesized \
+	  --people $(BENCH)/clips $(if $(RENAME),--rename $(RENAME)) --rows $(ROWS) --seeds $(SEEDS) --output $(BENCH)/results_landmarks
 
 # Compiles requirements.txt from setup.py. The override: tfx-bsl and tensorflow-transform declare absl-py<2, mediapipe
 # absl-py~=2.3; the first is stale (2.x works), but no resolver can know. So `pip check` complains of absl-py alone.

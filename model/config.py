@@ -37,7 +37,7 @@ class NetworkConfig:
       stochastic_depth: share of windows for which a convolution block of `conv` is skipped, in training.
     """
 
-    name: str = "conv"
+    name: str = "conv_transformer"
     filters: int = 64
     kernel_size: int = 5
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)

@@ -289,7 +289,7 @@ AVERAGED = (1, 3, 5, 10, 20)
 
 
 def averaged_accuracy(found: LabelledSet, probabilities: np.ndarray, num: int) -> float:
-    """The share of windows at which the mean of a clip's latest windows is right, as live averages its answers.
+    """The share of windows at which the mean of a clip's latest windows is right (live answers by the latest alone).
 
     Args:
       found: the clips; windows in order.

@@ -44,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--network",
         choices=config.NETWORKS,
-        help="which network (default conv, quick to train; ensemble: the default bundle's; tcn: the seed project's)",
+        help="which network (default conv_transformer; conv: quicker to train; ensemble: the default bundle's; tcn: "
+        "the seed project's)",
     )
     train.add_argument(
         "--also",

@@ -70,6 +70,21 @@ def test_json_and_a_recording(athlete_bundle, clip, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
 
 
+def test_answers_less_probable_than_asked_for_are_none(athlete_bundle, clip):
+    """The others stay as they were; so with the whole's answer."""
+    (*lines, last), _ = run("--bundle", athlete_bundle, "--source", clip, "--num_frames", 24)
+    probabilities = sorted(line["probability"] for line in (*lines, last["summary"]) if line.get("exercise"))
+    least = (probabilities[0] + probabilities[-1]) / 2
+    assert probabilities[0] < least < probabilities[-1]
+    sure, result = run(
+        "--bundle", athlete_bundle, "--source", clip, "--num_frames", 24, "--min_probability", f"{least:.9f}"
+    )
+    assert result == 0 and len(sure) == len(lines) + 1
+    for before, after in zip((*lines, last["summary"]), (*sure[:-1], sure[-1]["summary"]), strict=True):
+        named = before["probability"] is not None and before["probability"] >= least
+        assert after == (before if named else {**before, "exercise": None, "probability": None})
+
+
 def test_nobody_in_view(athlete_bundle, tmp_path):
     path = videos.write(tmp_path / "a.mp4", [np.full((120, 160, 3), 128, np.uint8)] * 45, 15)
     lines, result = run("--bundle", athlete_bundle, "--source", path)
@@ -255,6 +270,7 @@ class TestMistakes:
             (["--source", "nowhere.mp4", "--json"], 2, "nowhere.mp4 does not exist"),
             (["--source", "0", "--record", "out.avi"], 2, "ends in .mp4"),
             (["--source", "0", "--num_frames", "0"], 2, "expected 1 or more"),
+            (["--source", "0", "--min_probability", "70"], 2, "--min_probability: 70; expected 0 to 1"),
             (["--source", "gs://bucket/a.mp4", "--json"], 2, "Copy it here"),
             (["--source", "63", "--json"], 1, "camera 63 cannot be opened"),
             (["--source", "README.md", "--json"], 1, "is a text"),

@@ -1,5 +1,6 @@
 """JSON lines to the contract, recordings that are whole or not there, windows that say why they are not."""
 
+import dataclasses
 import io
 import json
 
@@ -55,6 +56,15 @@ def test_text_lines_tell_changes_alone():
         ["0.8", "s", "lunge", "90%"],
         ["the", "whole:", "squat", "80%", "(2", "predictions)"],
     ]
+
+
+def test_who_is_in_view_without_an_answer_that_is_sure_is_told_so():
+    out = io.StringIO()
+    lines = outputs.TextLines(out)
+    lines.show(dataclasses.replace(recognition(0, None, None), probabilities=np.array([0.4, 0.6], np.float32)))
+    lines.summarize(Summary(0, None, None, 2))
+    told = [line.split() for line in out.getvalue().splitlines()]
+    assert told == [["0.0", "s", "not", "sure"], ["the", "whole:", "not", "sure", "(2", "predictions)"]]
 
 
 class TestRecorder:

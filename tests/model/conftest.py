@@ -152,7 +152,14 @@ def made():
 
 
 QUICK = {
-    "network": {"filters": 16, "dense_units": 16, "dilations": [1, 2], "dropout": 0.1, "block_dropout": 0.0},
+    "network": {
+        "name": "conv",
+        "filters": 16,
+        "dense_units": 16,
+        "dilations": [1, 2],
+        "dropout": 0.1,
+        "block_dropout": 0.0,
+    },
     "training": {
         "batch_size": 16,
         "epochs": 16,
