@@ -63,7 +63,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         type=float,
         default=0.0,
         metavar="P",
-        help="say nothing where the likeliest answer is less probable than this, 0 to 1 (default: 0)",
+        help="say nothing where the likeliest answer, of a window or of a whole file, is less probable than this, 0 to "
+        "1 (default: 0)",
     )
     parser.add_argument("--num_frames", type=int, metavar="N", help="stop after N sampled frames")
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow, MediaPipe and FFmpeg log")

@@ -69,12 +69,14 @@ class TextLines:
 
     def show(self, recognition: Recognition) -> None:
         """Writes the answer, where it is due and another than before."""
-        if not recognition.due or recognition.exercise == self._last:
+        is_unsure = recognition.exercise is None and recognition.probabilities is not None
+        state = "not sure" if is_unsure else recognition.exercise
+        if not recognition.due or state == self._last:
             return
-        self._last = recognition.exercise
+        self._last = state
         if recognition.exercise is not None:
             what = f"{recognition.exercise}  {recognition.probability:.0%}"
-        elif recognition.probabilities is not None:
+        elif is_unsure:
             what = "not sure"
         else:
             what = "no answer yet" if recognition.pose.detected else "nobody in view"

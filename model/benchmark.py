@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from beam_jobs.errors import UserError
 from beam_jobs.processes import leave_with_launcher
-from model import dataset, pieces, results
+from model import contenders, crossval, dataset, pieces, results
 
 # At which clips are sampled to see them as cameras of other rates would have.
 NATIVE_RATE_HZ = 30.0
@@ -40,6 +40,7 @@ def _check(plan: pieces.Plan) -> None:
             f"with --frame_rate_hz {NATIVE_RATE_HZ:g}."
         )
     found = pieces.clips(plan)
+    _check_filmed(plan, found)
     if len(found.labels) < 2:
         raise UserError(
             f"{plan.tables} has {len(found.labels)} classes with {plan.min_clips} clips or more; expected two or more "
@@ -55,9 +56,21 @@ def _check(plan: pieces.Plan) -> None:
         )
 
 
+def _check_filmed(plan: pieces.Plan, found: crossval.LabelledSet) -> None:
+    """Refuses tables of other clips than these."""
+    ours = {clip.video_id for clip in found.data.clips}
+    for name, path in plan.filmed:
+        theirs = dataset.video_ids(path)
+        if not theirs <= ours:
+            raise UserError(
+                f"--filmed {name} {path} has {len(theirs - ours)} clips that {plan.tables} has not (such as "
+                f"'{min(theirs - ours)}'); expected the same clips under the same file names."
+            )
+
+
 def _check_twins(args: argparse.Namespace, by_group: dict) -> None:
     """Refuses random splits, which flatter, where there are no figures that they would stand beside."""
-    alone = [row for row in args.rows if row not in by_group]
+    alone = [row for row in args.rows if row not in by_group and not pieces.has_no_twin(contenders.ROWS[row])]
     if "group" not in args.splits and alone:
         raise UserError(
             f"--splits random: {args.output} has no figures of '{alone[0]}' by group; expected those, as random is "
@@ -89,6 +102,8 @@ def run(args: argparse.Namespace) -> None:
     for piece in todo:
         if piece not in missing:
             pieces.read_piece(plan, pieces.clips(plan), piece)
+            if contenders.ROWS[piece.row].probed and piece.split == "group":
+                pieces.check_probes(plan, piece)
     context = multiprocessing.get_context("spawn")
     with (
         concurrent.futures.ProcessPoolExecutor(

@@ -168,7 +168,7 @@ ATHLETE_ROWS = {
     "athletes, then clips": _network("drawn athletes, then the clips", athletes="pretrain"),
     "athletes and clips": _network("drawn athletes and the clips together", athletes="mixed"),
     "default": _network(
-        "drawn athletes, idlers among them, and the clips together", athletes="mixed", unknown=True, probed=True
+        "`conv`, drawn athletes, idlers among them, and the clips together", athletes="mixed", unknown=True, probed=True
     ),
     "default, rests as they are": _network(
         "as default, and who rests is taught as doing the clip's exercise",

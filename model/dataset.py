@@ -337,6 +337,11 @@ def _check_groups(tables_path: str) -> None:
         )
 
 
+def video_ids(tables_path: str) -> set[str]:
+    """The videos that tables are of."""
+    return {video_id for video_id, _, _ in _videos(tables_path)}
+
+
 def without_split(tables_path: str) -> list[str]:
     """The videos that are in none of the splits: neither trained nor tested on."""
     return sorted({video_id for video_id, _, split in _videos(tables_path) if split not in tables.SPLITS})

@@ -188,8 +188,8 @@ def _add_benchmark(commands) -> None:
         nargs="+",
         default=[],
         metavar="TABLES",
-        help="tables of drawn (and synthesized) athletes, for the rows that learn from them; idlers are tested on "
-        "those of the first",
+        help="tables of drawn and, second, of synthesized athletes, for the rows that learn from them; the idlers of "
+        "each are asked about",
     )
     command.add_argument(
         "--people",
@@ -240,6 +240,8 @@ def _check_benchmark(args: argparse.Namespace) -> None:
             raise UsageError(f"--rows {asked[0]} learns from further clips; expected their tables as --people.")
         rows = _without(rows, [row for row in rows if contenders.ROWS[row].people], "--people")
     args.rows = rows
+    if "group" not in args.splits and args.first_seed:
+        raise UsageError(f"--first_seed {args.first_seed}: random splits are of seed 0 alone; leave it out.")
     for name, least in (("folds", 2), ("seeds", 1), ("first_seed", 0), ("min_clips", 2), ("processes", 1)):
         if getattr(args, name) < least:
             raise UsageError(f"--{name}: {getattr(args, name)}; expected {least} or more.")

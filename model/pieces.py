@@ -298,11 +298,11 @@ def all_of(rows: Iterable[str], splits: Iterable[str], seeds: Iterable[int], num
         for split in splits
         for row in rows
         for fold in range(num_folds_of(row, num_folds))
-        if not (split == "random" and (seed or _has_no_twin(contenders.ROWS[row])))
+        if not (split == "random" and (seed or has_no_twin(contenders.ROWS[row])))
     ]
 
 
-def _has_no_twin(row: Contender) -> bool:
+def has_no_twin(row: Contender) -> bool:
     """Whether it makes no difference to a contender, or to its figures, how windows are split."""
     return row.athletes == "alone" or row.left_out
 
@@ -329,6 +329,27 @@ def read_piece(plan: Plan, found: crossval.LabelledSet, piece: Piece) -> dict[st
             "this benchmark. Choose another --work, or remove that folder."
         )
     return arrays
+
+
+def check_probes(plan: Plan, piece: Piece) -> None:
+    """Refuses a probed contender's piece that was not asked what is asked now: its fits are gone.
+
+    Raises:
+      UserError: if so.
+    """
+    from model import probes
+
+    found = clips(plan)
+    fold = crossval.folds(found, plan.num_folds, piece.seed, piece.split)
+    file = os.path.join(plan.work, piece.file)
+    with np.load(file) as kept:
+        for name, probe in probe_sets(plan).items():
+            chosen = probes.chosen(name, probe, found, fold, piece.fold)
+            if f"{name}/windows" not in kept or not np.array_equal(kept[f"{name}/windows"], chosen):
+                raise UserError(
+                    f"{file} was not asked about '{name}', or about other windows of it; expected an answer to each of "
+                    f"the {len(chosen)}. Choose another --work, remove that file, or leave its table out."
+                )
 
 
 def read(

@@ -261,10 +261,10 @@ def probed(plan: Plan, row: str, seed: int) -> dict[str, Any]:
     unknown: dict[str, dict[str, float]] = {}
     probabilities, temperatures = calibrated(logits, fold, found)
     asked_for = _sure(probabilities[exercising & (fold >= 0)], found.truth[exercising & (fold >= 0)], found.labels)
+    for number in range(plan.num_folds):
+        pieces.check_probes(plan, pieces.Piece(row, "group", seed, number))
     kept = [np.load(os.path.join(plan.work, pieces.Piece(row, "group", seed, n).file)) for n in range(plan.num_folds)]
     for name, probe in sets.items():
-        if f"{name}/logits" not in kept[0]:
-            continue
         if (probe.truth >= 0).any() and name not in probes.OF_OTHERS:
             answers = np.full((len(probe.truth), logits.shape[1]), np.nan)
             for piece in kept:
@@ -295,15 +295,15 @@ def probed(plan: Plan, row: str, seed: int) -> dict[str, Any]:
     return {"degraded": degraded, "unknown": unknown, "min_probability": asked_for, "score": SCORE}
 
 
-def _sure(probabilities: np.ndarray, truth: np.ndarray | None, labels: Sequence[str]) -> dict[str, dict[str, float]]:
+def _sure(probabilities: np.ndarray, truth: np.ndarray | None, labels: Sequence[str]) -> dict[str, Any]:
     """By the least probability with which an exercise is named: of how many windows one is, and how often rightly."""
     best = probabilities.argmax(axis=1)
-    figures: dict[str, dict[str, float]] = {}
+    figures: dict[str, Any] = {}
     for least in _MIN_PROBABILITIES:
         named = np.isin(best, _exercises(labels)) & (probabilities.max(axis=1) >= least)
         figures[str(least)] = {"named": float(named.mean())}
         if truth is not None:
-            figures[str(least)]["right"] = float((best == truth)[named].mean()) if named.any() else float("nan")
+            figures[str(least)]["right"] = float((best == truth)[named].mean()) if named.any() else None
     return figures
 
 

@@ -97,12 +97,14 @@ def _differences(rows: dict[str, Any]) -> list[str]:
         ):
             change = float(np.mean([changed[kind][key] - unchanged[kind][key] for changed, unchanged in pairs]))
             cells.append(form.format(100 * change if key == "accuracy" else change))
-        lines.append(f"| {row} | " + " | ".join([*cells, str(len(pairs))]) + " |")
+        mark = " †" if any(("made_by" in changed) != ("made_by" in unchanged) for changed, unchanged in pairs) else ""
+        lines.append(f"| {row}{mark} | " + " | ".join([*cells, str(len(pairs))]) + " |")
     if not lines:
         return []
     return [
         "",
-        "What a change is worth, beside the contender without it on the same seeds: points of accuracy, and NLL.",
+        "What a change is worth, beside the contender without it on the same seeds: points of accuracy, and NLL. †: "
+        "one of the two is of an earlier version of the code.",
         "",
         "| contender | windows | clips | NLL (window) | seeds |",
         "| --- | --- | --- | --- | --- |",
@@ -196,8 +198,10 @@ def _min_probability(found: Sequence[dict[str, dict[str, float]]]) -> list[str]:
         "| --- " * (3 + len(others)) + "|",
     ]
     for least in found[0]:
-        mean = _mean([one[least] for one in found], ("named", "right", *others))
-        lines.append(f"| {float(least):.1f} | " + " | ".join(f"{mean[name]:.1%}" for name in mean) + " |")
+        # Where none is named, none of these is right.
+        of = [one[least] for one in found if one[least]["right"] is not None]
+        mean = _mean(of, ("named", "right", *others)) if of else {}
+        lines.append(f"| {float(least):.1f} | " + " | ".join(f"{value:.1%}" for value in mean.values()) + " |")
     return lines
 
 

@@ -61,10 +61,16 @@ def test_text_lines_tell_changes_alone():
 def test_who_is_in_view_without_an_answer_that_is_sure_is_told_so():
     out = io.StringIO()
     lines = outputs.TextLines(out)
-    lines.show(dataclasses.replace(recognition(0, None, None), probabilities=np.array([0.4, 0.6], np.float32)))
+    nobody, unsure = recognition(0, None, None), np.array([0.4, 0.6], np.float32)
+    for ms, probabilities in ((0, None), (200, None), (400, unsure), (600, unsure), (800, None)):
+        lines.show(dataclasses.replace(nobody, timestamp_ms=ms, probabilities=probabilities))
     lines.summarize(Summary(0, None, None, 2))
-    told = [line.split() for line in out.getvalue().splitlines()]
-    assert told == [["0.0", "s", "not", "sure"], ["the", "whole:", "not", "sure", "(2", "predictions)"]]
+    assert [line.split(maxsplit=2)[1:] for line in out.getvalue().splitlines()] == [
+        ["s", "nobody in view"],
+        ["s", "not sure"],
+        ["s", "nobody in view"],
+        ["whole:", "not sure  (2 predictions)"],
+    ]
 
 
 class TestRecorder:

@@ -11,7 +11,7 @@ import pytest
 from moving_bodies import LABELS, Body, labelled_set
 
 from beam_jobs.errors import UserError
-from model import contenders, crossval, metrics, pieces, rests, results
+from model import contenders, crossval, metrics, pieces, probes, rests, results
 from model.__main__ import main
 
 SEEDS, FOLDS = 2, 2
@@ -294,12 +294,14 @@ def test_pieces_of_other_folds_are_not_taken_for_these(output, real_tables, tmp_
         (["--rows", "nearest_poses", "default"], "--rows default learns from drawn athletes; expected their tables"),
         (["--athletes", "{none}"], "--athletes: {none} does not exist"),
         (["--native", "{none}"], "--native: {none} does not exist"),
+        (["--filmed", "darker={none}"], "--filmed darker: {none} does not exist"),
         (["--people", "{none}"], "--people: {none} does not exist"),
         (["--tables", "{none}"], "--tables: {none} does not exist"),
         (["--folds", "1"], "--folds: 1; expected 2 or more"),
         (["--seeds", "0"], "--seeds: 0; expected 1 or more"),
         (["--first_seed", "-1"], "--first_seed: -1; expected 0 or more"),
         (["--min_clips", "1"], "--min_clips: 1; expected 2 or more"),
+        (["--splits", "random", "--first_seed", "1"], "--first_seed 1: random splits are of seed 0 alone"),
         (["--processes", "0"], "--processes: 0; expected 1 or more"),
         (["--output", "gs://bucket/results"], "--output: gs://bucket/results is remote"),
         (["--work", "gs://bucket/pieces"], "--work: gs://bucket/pieces is remote"),
@@ -470,6 +472,20 @@ def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypat
     # Asked about the same clips unchanged, it answers the same.
     assert found["degraded"]["unchanged"] == found["degraded"]["as they are"]
     assert "AUROC" not in (output / "results.md").read_text()
+
+
+def test_clips_filmed_otherwise_are_asked_about(plan, in_process, real_tables, monkeypatch):
+    """And nothing is taken from pieces that were asked something else."""
+    row = contenders.Contender("tiny", rival="nearest_poses", probed=True)
+    monkeypatch.setattr(contenders, "ROWS", {"tiny": row})
+    monkeypatch.setattr(probes, "CHANGES", {})
+    again = dataclasses.replace(plan, filmed=(("again", real_tables),))
+    for piece in pieces.all_of(["tiny"], ["group"], range(1), FOLDS):
+        pieces.work(again, piece)
+    found = results.probed(again, "tiny", 0)["degraded"]
+    assert [*found] == ["as they are", "filmed again"] and found["filmed again"] == found["as they are"]
+    with pytest.raises(UserError, match="was not asked about 'filmed otherwise'"):
+        results.probed(dataclasses.replace(plan, filmed=(("otherwise", real_tables),)), "tiny", 0)
 
 
 @pytest.fixture
