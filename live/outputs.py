@@ -69,15 +69,14 @@ class TextLines:
 
     def show(self, recognition: Recognition) -> None:
         """Writes the answer, where it is due and another than before."""
-        is_unsure = recognition.exercise is None and recognition.probabilities is not None
-        state = "not sure" if is_unsure else recognition.exercise
+        state = recognition.exercise or (None if recognition.probabilities is None else "not sure")
         if not recognition.due or state == self._last:
             return
         self._last = state
         if recognition.exercise is not None:
             what = f"{recognition.exercise}  {recognition.probability:.0%}"
-        elif is_unsure:
-            what = "not sure"
+        elif state is not None:
+            what = state
         else:
             what = "no answer yet" if recognition.pose.detected else "nobody in view"
         print(f"{recognition.timestamp_ms / 1000:8.1f} s  {what}", file=self._out, flush=True)

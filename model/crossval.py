@@ -273,8 +273,12 @@ def answers(fitted: Fitted, found: LabelledSet, chosen: np.ndarray) -> np.ndarra
     rows = fitted.standard.apply(found.physical)
     rows[0] = 0
     positions = found.data.positions[chosen]
-    parts = [fitted.logits(rows[positions[start : start + 512]]) for start in range(0, len(positions), 512)]
-    return np.concatenate(parts) if parts else np.zeros((0, len(found.labels)), np.float32)
+    if not len(positions):
+        # The fit knows how many classes it has: `none` may be one that the set has not.
+        return fitted.logits(rows[np.zeros((1, found.data.positions.shape[1]), int)])[:0]
+    return np.concatenate(
+        [fitted.logits(rows[positions[start : start + 512]]) for start in range(0, len(positions), 512)]
+    )
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -287,8 +287,6 @@ def probed(plan: Plan, row: str, seed: int) -> dict[str, Any]:
         strangers = [
             crossval.softmax(piece[f"{name}/logits"] / temperature)
             for piece, temperature in zip(kept, temperatures, strict=True)
-            # Where nobody was asked about, there may be no column for `none`.
-            if len(piece[f"{name}/windows"])
         ]
         for least, one in _sure(np.concatenate(strangers), None, found.labels).items():
             asked_for[least][name] = one["named"]

@@ -198,10 +198,13 @@ def _min_probability(found: Sequence[dict[str, dict[str, float]]]) -> list[str]:
         "| --- " * (3 + len(others)) + "|",
     ]
     for least in found[0]:
-        # Where none is named, none of these is right.
-        of = [one[least] for one in found if one[least]["right"] is not None]
-        mean = _mean(of, ("named", "right", *others)) if of else {}
-        lines.append(f"| {float(least):.1f} | " + " | ".join(f"{value:.1%}" for value in mean.values()) + " |")
+        of = [one[least] for one in found]
+        means = _mean(of, ("named", *others))
+        # Of a seed that names none, none is right or wrong.
+        right = [one["right"] for one in of if one["right"] is not None]
+        cells = [means.pop("named"), float(np.mean(right)) if right else None, *means.values()]
+        shown = ("–" if value is None else f"{value:.1%}" for value in cells)
+        lines.append(f"| {float(least):.1f} | " + " | ".join(shown) + " |")
     return lines
 
 
