@@ -18,4 +18,4 @@ RUN pip install --no-cache-dir --no-deps .
 
 # Made once, here, so that a worker never asks an index for it.
 ENV XDG_CACHE_HOME=/opt/cache
-RUN python -c "from beam_jobs import pose_model; pose_model.locate()"
+RUN python -c "from beam_jobs.pose import model_file; model_file.locate()"

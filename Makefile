@@ -26,7 +26,7 @@ demo: .venv/installed
 	$(RUN) -m live --bundle $(DEMO)/bundle --source $(DEMO)/unseen/lunge/lunge_0000.mp4 --json --no_window \
 	  --record $(DEMO)/unseen/answer.mp4 > $(DEMO)/unseen/answer.jsonl
 	tail -n 3 $(DEMO)/unseen/answer.jsonl
-	@$(RUN) tests/check_demo.py $(DEMO) lunge
+	@$(RUN) tests/manual/check_demo.py $(DEMO) lunge
 
 test: .venv/installed
 	$(RUN) -m pytest
@@ -42,8 +42,8 @@ format: .venv/installed
 
 # Minutes, not for CI: prints ratios measured on this machine.
 bench: .venv/installed
-	PYTHONPATH=. $(RUN) tests/bench_extract.py
-	PYTHONPATH=. $(RUN) tests/bench_memory.py
+	PYTHONPATH=.:tests $(RUN) tests/manual/bench_extract.py
+	PYTHONPATH=.:tests $(RUN) tests/manual/bench_memory.py
 
 # Hours, with all rows and seeds: the contenders of `python -m model benchmark` on videos of your own, e.g.
 #   make bench-model VIDEOS=clips LABELS=clips/labels.csv ROWS='conv "conv, no tilt" extra_trees' SEEDS=1

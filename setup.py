@@ -7,7 +7,7 @@ requirements.txt.
 
 import pathlib
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 BEAM = "apache-beam[gcp]>=2.77,<2.78"
 # Exactly: tables and bundles, the default one among them, are of its landmarks and refuse another version's.
@@ -60,7 +60,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=["beam_jobs", "model", "live"],
+    packages=find_packages(include=["beam_jobs*", "model*", "live*"]),
     package_data={"live": ["static/*", "default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"]},
     install_requires=CORE,
     extras_require=EXTRAS,

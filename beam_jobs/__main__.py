@@ -8,10 +8,10 @@ from beam_jobs import native_logs, options
 from beam_jobs.errors import report_user_errors
 
 _MODULES = {
-    "athletes": "beam_jobs.athletes",
-    "extract": "beam_jobs.extract",
-    "import": "beam_jobs.importing",
-    "features": "beam_jobs.features",
+    "athletes": "beam_jobs.athletes.command",
+    "extract": "beam_jobs.extract.command",
+    "import": "beam_jobs.import_landmarks.command",
+    "features": "beam_jobs.features.command",
 }
 
 

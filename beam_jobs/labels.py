@@ -83,3 +83,11 @@ def read_labels(path: str) -> dict[str, Labels]:
                 f"{path}, line {reader.line_num}: {key} '{video}' stands there twice with different labels."
             )
     return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """A video to read: its name in every table, and where it is."""
+
+    video_id: str
+    uri: str

@@ -182,7 +182,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Opens everything, the quick and fallible first, and works through the source."""
-    from beam_jobs import pose, pose_model, storage
+    from beam_jobs import storage
+    from beam_jobs.pose import estimator, model_file
     from live import camera
     from model import bundle as bundles
 
@@ -191,8 +192,8 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     metadata = bundles.read_metadata(args.bundle)
     frame_rate_hz = metadata["frame_rate_hz"]
     # The pose model before the source: a camera that runs while a model is being fetched, or for nothing, is a waste.
-    pose_model_path = pose_model.locate(args.pose_model)
-    bundles.check_fingerprint(metadata["fingerprint"], pose.fingerprint(pose_model_path, frame_rate_hz))
+    pose_model_path = model_file.locate(args.pose_model)
+    bundles.check_fingerprint(metadata["fingerprint"], estimator.fingerprint(pose_model_path, frame_rate_hz))
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(
             contextlib.closing(camera.open_source(args.source, windows.SamplingGrid(frame_rate_hz)))
@@ -222,7 +223,8 @@ def _recognize(
     stack: contextlib.ExitStack,
 ) -> UserError | None:
     """Works through the source, with all that it opens on the stack; returns what ended it before its time."""
-    from beam_jobs import native_logs, pose
+    from beam_jobs import native_logs
+    from beam_jobs.pose import estimator
     from live import outputs
     from model import bundle as bundles
 
@@ -234,7 +236,7 @@ def _recognize(
 
         with native_logs.quiet_import():
             import tensorflow  # noqa: F401
-        pose.import_mediapipe()
+        estimator.import_mediapipe()
     bundle = bundles.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.
     with _ending_at_once(0 if source.is_live else 130):

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from beam_jobs import storage, video, windows
+from beam_jobs import storage, windows
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.video import Frame
+from beam_jobs.video import reader
+from beam_jobs.video.reader import Frame
 
 # A stream that has not answered, or a source that has given no frame, for so long is reported as gone.
 TIMEOUT_S = 10.0
@@ -37,7 +38,7 @@ class Recording:
 
     def __init__(self, source: str, grid: windows.SamplingGrid) -> None:
         """Opens it; raises VideoError where it cannot be read."""
-        self._reader = video.VideoReader(source, grid)
+        self._reader = reader.VideoReader(source, grid)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yields the chosen frames; raises VideoError at the end where the recording is damaged or ends early."""
@@ -204,8 +205,8 @@ def open_source(
         return Recording(source, grid)
     if source.startswith("gs://"):
         raise UsageError(f"--source {source} is in a store; expected a camera, file or stream. Copy it here.")
-    name = video.name_of(source)
-    capture = video.open_capture(source, round(TIMEOUT_S * 1000))
+    name = reader.name_of(source)
+    capture = reader.open_capture(source, round(TIMEOUT_S * 1000))
     if not capture.isOpened():
         raise UserError(
             f"--source {name} cannot be opened; expected a video stream there to answer within {TIMEOUT_S:g} s. "
@@ -234,7 +235,7 @@ def _num_frames(capture) -> float:
 def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable | None) -> NewestFrame:
     import cv2
 
-    video.quiet_decoders()
+    reader.quiet_decoders()
     capture = (open_camera or cv2.VideoCapture)(index)
     if capture.isOpened():
         # Drivers queue frames too, where they let themselves be told.

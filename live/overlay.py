@@ -10,7 +10,7 @@ import numpy as np
 
 from beam_jobs import landmarks
 from beam_jobs.labels import NO_EXERCISE
-from beam_jobs.pose import Pose
+from beam_jobs.pose.estimator import Pose
 from live.recognizer import Recognition
 
 Color = tuple[int, int, int]

@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from beam_jobs import pose, windows
-from beam_jobs.pose import Pose
+from beam_jobs import windows
+from beam_jobs.pose import estimator
+from beam_jobs.pose.estimator import Pose
 from model.bundle import Bundle
 
 
@@ -72,7 +73,7 @@ class Recognizer:
           UserError: if the bundle was trained on landmarks that this pose model does not make; so also for one that
             was trained on imported landmarks, whose extractor nobody can run here.
         """
-        bundle.check_fingerprint(pose.fingerprint(pose_model_path, bundle.frame_rate_hz))
+        bundle.check_fingerprint(estimator.fingerprint(pose_model_path, bundle.frame_rate_hz))
         self._bundle, self._min_probability = bundle, min_probability
         self._history = windows.History(bundle.history_length)
         self._buffer = windows.WindowBuffer(bundle.rule)
@@ -80,7 +81,7 @@ class Recognizer:
         self._num_predictions = 0
         self._sum = np.zeros(len(bundle.labels), np.float64)
         self._last: np.ndarray | None = None
-        self._estimator = pose.PoseEstimator(pose_model_path)
+        self._estimator = estimator.PoseEstimator(pose_model_path)
         # Before time zero and with nobody in it: the landmarks that follow are bit for bit the same (measured).
         self._estimator.estimate(np.zeros((256, 256, 3), np.uint8), -1000)
 

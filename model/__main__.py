@@ -6,7 +6,8 @@ from typing import Any
 
 from beam_jobs import native_logs
 from beam_jobs.errors import report_user_errors
-from model import evaluate, options
+from model import options
+from model.evaluation import evaluate
 
 
 @report_user_errors
@@ -24,14 +25,16 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
     # Here and not above: TensorFlow and Keras take seconds to import, and --help and mistakes need neither.
     with native_logs.quiet_import():
-        from model import benchmark, finetune, synthesize, train
+        from model import finetune, train
+        from model.benchmark import command
+        from model.synthesis import command as synthesis_command
 
     if args.command == "benchmark":
-        benchmark.run(args)
+        command.run(args)
         print(f"results: {os.path.join(args.output, 'results.md')}")
         return 0
     if args.command == "synthesize":
-        print("\n".join(synthesize.report(synthesize.run(args))))
+        print("\n".join(synthesis_command.report(synthesis_command.run(args))))
         return 0
     if args.command == "train":
         figures = train.train(

@@ -6,7 +6,10 @@ import sys
 
 from beam_jobs import storage
 from beam_jobs.errors import UsageError
-from model import bundle, config, contenders, dataset, evaluate
+from beam_jobs.flags import check_writable
+from model import bundle, config, dataset
+from model.benchmark import experiments
+from model.evaluation import evaluate
 
 SPLITS = ("test", "validation", "all")
 
@@ -139,7 +142,7 @@ def _check_synthesize(args: argparse.Namespace) -> None:
         if getattr(args, name) is not None and getattr(args, name) < least:
             raise UsageError(f"--{name}: {getattr(args, name)}; expected {least} or more.")
     if not storage.is_remote(args.output):
-        _check_writable("--output", args.output, os.path.abspath(args.output.removeprefix("file://")))
+        check_writable("--output", args.output, os.path.abspath(args.output.removeprefix("file://")))
 
 
 def _add_benchmark(commands) -> None:
@@ -155,7 +158,7 @@ def _add_benchmark(commands) -> None:
     command.add_argument("--output", required=True, help="a local folder for results.json and results.md")
     command.add_argument("--work", help="a local folder for finished fits (default: pieces, in --output)")
     # argparse formats the text, as `%` does.
-    names = "; ".join([*contenders.GROUPS, *contenders.ROWS]).replace("%", "%%")
+    names = "; ".join([*experiments.GROUPS, *experiments.ROWS]).replace("%", "%%")
     command.add_argument(
         "--rows", nargs="+", default=["all"], metavar="ROW", help=f"which contenders: {names} (default all)"
     )
@@ -222,23 +225,23 @@ def _check_benchmark(args: argparse.Namespace) -> None:
             dataset.check_folder(path, flag)
     rows: list[str] = []
     for name in args.rows:
-        if name not in contenders.GROUPS and name not in contenders.ROWS:
-            known = ", ".join([*contenders.GROUPS, *contenders.ROWS])
+        if name not in experiments.GROUPS and name not in experiments.ROWS:
+            known = ", ".join([*experiments.GROUPS, *experiments.ROWS])
             raise UsageError(f"--rows: '{name}' is unknown; expected some of {known}.")
-        rows += [row for row in contenders.GROUPS.get(name, [name]) if row not in rows]
+        rows += [row for row in experiments.GROUPS.get(name, [name]) if row not in rows]
     if not args.athletes:
         # Asked for by name, they are an error; among all, they are left out.
-        asked = [row for row in args.rows if row in contenders.ROWS and contenders.needs_athletes(row)]
+        asked = [row for row in args.rows if row in experiments.ROWS and experiments.needs_athletes(row)]
         if asked:
             raise UsageError(f"--rows {asked[0]} learns from drawn athletes; expected their tables as --athletes.")
-        rows = _without(rows, [row for row in rows if contenders.needs_athletes(row)], "--athletes")
+        rows = _without(rows, [row for row in rows if experiments.needs_athletes(row)], "--athletes")
         if not rows:
             raise UsageError(f"--rows {args.rows[0]} learn from drawn athletes; expected their tables as --athletes.")
     if not args.people:
-        asked = [row for row in args.rows if row in contenders.ROWS and contenders.ROWS[row].people]
+        asked = [row for row in args.rows if row in experiments.ROWS and experiments.ROWS[row].people]
         if asked:
             raise UsageError(f"--rows {asked[0]} learns from further clips; expected their tables as --people.")
-        rows = _without(rows, [row for row in rows if contenders.ROWS[row].people], "--people")
+        rows = _without(rows, [row for row in rows if experiments.ROWS[row].people], "--people")
     args.rows = rows
     if "group" not in args.splits and args.first_seed:
         raise UsageError(f"--first_seed {args.first_seed}: random splits are of seed 0 alone; leave it out.")
@@ -249,7 +252,7 @@ def _check_benchmark(args: argparse.Namespace) -> None:
     for flag, path in (("--output", args.output), ("--work", args.work)):
         if storage.is_remote(path):
             raise UsageError(f"{flag}: {path} is remote; expected a local folder.")
-        _check_writable(flag, path, os.path.abspath(path))
+        check_writable(flag, path, os.path.abspath(path))
 
 
 def _without(rows: list[str], dropped: list[str], flag: str) -> list[str]:
@@ -274,20 +277,7 @@ def _check_output(path: str, marker: str) -> None:
             )
     if not storage.is_remote(path):
         # It is made beside its place and put there when it is whole.
-        _check_writable("--output", path, os.path.dirname(os.path.abspath(path.removeprefix("file://"))))
-
-
-def _check_writable(flag: str, path: str, folder: str) -> None:
-    """Refuses a path whose nearest folder that is there is none, or forbids writing."""
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise UsageError(f"{flag}: {path} cannot be made: {folder} is a file; expected a folder. Choose another path.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"{flag}: {path} cannot be made: {folder} cannot be written to; expected a folder that can. Choose another "
-            "path, or change its permissions."
-        )
+        check_writable("--output", path, os.path.dirname(os.path.abspath(path.removeprefix("file://"))))
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -324,7 +314,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
             f"--log_dir: {args.log_dir} is remote; expected a local folder. Leave it out: the bundle has the logs."
         )
     if args.log_dir:
-        _check_writable("--log_dir", args.log_dir, os.path.abspath(args.log_dir))
+        check_writable("--log_dir", args.log_dir, os.path.abspath(args.log_dir))
     args.config = config.load(args.config, default)
     if args.command == "train" and args.network:
         args.config = config.from_dict({"network": {"name": args.network}}, args.config)

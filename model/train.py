@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from beam_jobs import storage, tables
 from beam_jobs.errors import UserError
-from model import augmentation, bundle, config, dataset, end_to_end, evaluate, metrics, networks, rests, transform_graph
+from model import augmentation, bundle, config, dataset, end_to_end, networks, standing_still, transform_graph
 from model.batches import Batches
 from model.callbacks import Checkpoint, Progress
+from model.evaluation import metrics, predictions
 
 # The surest that a validation split may make a network.
 _LOWEST_TEMPERATURE = 0.5
@@ -40,7 +41,7 @@ def _labelled(data: dataset.Windows, labels: tuple[str, ...], further: np.ndarra
 
 def _resting_as_none(train: _Split, labels: tuple[str, ...], landmarks: np.ndarray) -> _Split:
     """Teaches rests in real clips as `none`; what further tables show was drawn, and is what they say."""
-    truth = rests.as_none(train.truth, labels, landmarks, train.data.positions)
+    truth = standing_still.as_none(train.truth, labels, landmarks, train.data.positions)
     return dataclasses.replace(
         train, truth=truth if train.further is None else np.where(train.further, train.truth, truth)
     )
@@ -390,7 +391,7 @@ def make(
             elif not settings.training.temperature:
                 temperature = _temperature(logits[data.validation.labels(labels) >= 0], validation)
             probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits / temperature))
-            figures = evaluate.judge(data.validation, probabilities, labels).figures()
+            figures = predictions.judge(data.validation, probabilities, labels).figures()
         phase = {
             "phase": "finetune" if tuning else "train",
             "num_windows": len(train.data),
@@ -426,7 +427,7 @@ def make(
 
 
 def _hashes(before: Iterable[str], data: dataset.Windows | None) -> list[str]:
-    return sorted({*before, *(evaluate.group_hash(group) for group in (data.groups() if data else ()))})
+    return sorted({*before, *(predictions.group_hash(group) for group in (data.groups() if data else ()))})
 
 
 def train(

@@ -28,9 +28,9 @@ def shared_data() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def pose_model_path() -> str:
     """The default pose model, made from the package index where it is not cached."""
-    from beam_jobs import pose_model
+    from beam_jobs.pose import model_file
 
-    return pose_model.locate()
+    return model_file.locate()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ import pytest
 import videos
 from commands import run_command
 
-from beam_jobs import pose, storage, tables, windows
+from beam_jobs import storage, tables, windows
+from beam_jobs.pose import estimator
 from live import camera, recognizer
 from model import bundle as bundles
 
@@ -168,7 +169,7 @@ def test_random_landmarks(bundle, seed, pose_model_path):
     ones = np.ones(33, np.float32)
     with recognizer.Recognizer(bundle, pose_model_path) as recognizing:
         live = [
-            recognizing.update_pose(pose.Pose(row, row, ones, ones), int(ms))
+            recognizing.update_pose(estimator.Pose(row, row, ones, ones), int(ms))
             for row, ms in zip(world, times, strict=True)
         ]
     np.testing.assert_allclose(

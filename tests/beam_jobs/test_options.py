@@ -5,7 +5,7 @@ import sys
 import pytest
 from commands import run_command
 
-from beam_jobs import options
+from beam_jobs import beam_options, options
 from beam_jobs.errors import UsageError
 
 
@@ -53,11 +53,11 @@ def test_values_out_of_range_are_usage_errors(tmp_path, flags, capsys):
 
 
 def test_local_runs_use_every_core_in_processes():
-    args = options.with_local_defaults([])
+    args = beam_options.with_local_defaults([])
     assert args[:2] == ["--runner=FnApiRunner", "--direct_running_mode=multi_processing"]
-    assert options.with_local_defaults(["--runner=DataflowRunner"]) == ["--runner=DataflowRunner"]
-    assert "--direct_running_mode=in_memory" in options.with_local_defaults(["--direct_running_mode=in_memory"])
-    assert "--direct_running_mode=multi_processing" not in options.with_local_defaults(
+    assert beam_options.with_local_defaults(["--runner=DataflowRunner"]) == ["--runner=DataflowRunner"]
+    assert "--direct_running_mode=in_memory" in beam_options.with_local_defaults(["--direct_running_mode=in_memory"])
+    assert "--direct_running_mode=multi_processing" not in beam_options.with_local_defaults(
         ["--direct_running_mode=in_memory"]
     )
 
@@ -84,14 +84,14 @@ def test_help_has_an_example_and_needs_no_framework(command, capsys, monkeypatch
     ],
 )
 def test_what_counts_as_local(beam_args, local):
-    assert options.is_local(beam_args) == local
+    assert beam_options.is_local(beam_args) == local
 
 
 def test_dataflow_needs_paths_that_its_workers_see():
     paths = {"videos": "gs://bucket/videos", "labels": None, "output": "tables"}
-    options.check_shared(["--runner=FnApiRunner"], paths)
+    beam_options.check_shared(["--runner=FnApiRunner"], paths)
     with pytest.raises(UsageError, match="--output tables is on this machine"):
-        options.check_shared(["--runner=DataflowRunner"], paths)
+        beam_options.check_shared(["--runner=DataflowRunner"], paths)
 
 
 def test_an_output_that_cannot_be_a_folder_is_refused(tmp_path):

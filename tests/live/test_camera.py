@@ -16,7 +16,7 @@ import videos
 
 from beam_jobs import windows
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.video import VideoError
+from beam_jobs.video.reader import VideoError
 from live import camera
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import videos
 
-from beam_jobs import pose, windows
+from beam_jobs import windows
 from beam_jobs.errors import UserError
+from beam_jobs.pose import estimator
 from live import outputs
 from live.recognizer import Recognition, Summary
 
 
 def recognition(timestamp_ms, exercise, probability, due=True):
-    return Recognition(timestamp_ms, 0, exercise, probability, None, due, pose.nobody(), np.zeros(189, np.float32))
+    return Recognition(timestamp_ms, 0, exercise, probability, None, due, estimator.nobody(), np.zeros(189, np.float32))
 
 
 def test_json_lines_are_the_contracts():

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from beam_jobs import landmarks, pose
+from beam_jobs import landmarks
+from beam_jobs.pose import estimator
 from live import overlay, recognizer
 
 LABELS = ("squat", "push_up", "lunge", "jumping_jack")
@@ -17,7 +18,7 @@ def someone(visible=()):
     image[:, 1] = np.arange(33) // 6 / 6 + 1 / 12
     visibility = np.zeros(33, np.float32)
     visibility[list(visible)] = 1
-    return pose.Pose(image.copy(), image, visibility, visibility)
+    return estimator.Pose(image.copy(), image, visibility, visibility)
 
 
 def recognition(found, probabilities=None, labels=LABELS):
@@ -52,7 +53,7 @@ class TestSkeleton:
         assert not picture.any()
 
     def test_nobody_is_nothing(self):
-        picture = overlay.SkeletonAnnotator().annotate(np.zeros((600, 600, 3), np.uint8), pose.nobody())
+        picture = overlay.SkeletonAnnotator().annotate(np.zeros((600, 600, 3), np.uint8), estimator.nobody())
         assert not picture.any()
 
     def test_landmarks_far_outside_are_no_error(self):

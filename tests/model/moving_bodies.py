@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from commands import run_command
 
 from beam_jobs import windows
-from model import config, crossval, dataset
+from model import config, dataset
+from model.benchmark import cross_validation
 
 LABELS = ("bend", "raise", "squat")
 # Of images: x to the right, y down, from 0 to 1; what is not named lies between the shoulders, and shakes.
@@ -96,7 +97,7 @@ def make_tables(folder: pathlib.Path) -> str:
 
 def labelled_set(
     bodies: tuple[Body, ...], labels: tuple[str, ...], seed: int = 0, num_rows: int = 40, rate_hz: float = 15
-) -> crossval.LabelledSet:
+) -> cross_validation.LabelledSet:
     """Clips without tables: real landmarks, and random numbers in place of features, some of them missing."""
     random = np.random.default_rng(seed)
     landmarks, times, clips = [np.full((1, 33, 3), np.nan, np.float32)], [np.array([-1])], []
@@ -116,4 +117,4 @@ def labelled_set(
     positions, clip_of = dataset.cut(clips, detected, windows.WindowRule(length=config.WINDOW_LENGTH))
     rows = np.where(np.isfinite(physical), physical, 0)
     data = dataset.Windows(tuple(clips), rows, np.arange(len(rows)), np.concatenate(times), positions, clip_of)
-    return crossval.LabelledSet(data, physical, stacked, labels, data.labels(labels))
+    return cross_validation.LabelledSet(data, physical, stacked, labels, data.labels(labels))

@@ -227,7 +227,7 @@ def test_a_bundle_json_of_another_bundle(made_bundle, tmp_path, change, said):
 def test_a_bundle_in_a_store(made_bundle, made_tables):
     """Evaluated from, and to, a store that has no local paths (fsspec's memory stands for gs://)."""
     from beam_jobs import storage
-    from model import evaluate
+    from model.evaluation import evaluate
 
     fs, name = storage.filesystem("memory:///bucket/bundle")
     fs.put(made_bundle + "/", name, recursive=True)

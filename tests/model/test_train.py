@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs.errors import UserError
-from model import batches, bundle, config, dataset, evaluate, finetune, networks, rests, train
+from model import batches, bundle, config, dataset, finetune, networks, standing_still, train
+from model.evaluation import evaluate, predictions
 
 
 def test_class_weights_let_each_class_weigh_the_same():
@@ -319,7 +320,7 @@ def test_further_tables_are_trained_on(made, made_tables, further_clips, tmp_pat
     train.train(made_tables, str(tmp_path / "bundle"), one_epoch(quick_config), also=[further])
     metadata = bundle.read_metadata(str(tmp_path / "bundle"))
     # Twelve groups of the train split, and three whatever their split; all are stopped by the same six.
-    hashes = {evaluate.group_hash(f"drawn_{label}") for label in ("lunge", "squat", "none")}
+    hashes = {predictions.group_hash(f"drawn_{label}") for label in ("lunge", "squat", "none")}
     assert len(metadata["trained_groups"]) == 12 + 3 and hashes < set(metadata["trained_groups"])
     assert metadata["phases"][0]["num_groups"] == 15 and metadata["phases"][0]["num_clips"] == 15
     assert len(metadata["validation_groups"]) == 6 and not hashes & set(metadata["validation_groups"])
@@ -455,7 +456,7 @@ def test_the_temperature_suits_the_validation_split(made, tmp_path, quick_config
 
 def test_rests_in_real_clips_are_taught_as_none_and_what_was_drawn_is_not(made_tables, monkeypatch):
     material = train.read(made_tables, config.Config(), everything=True)
-    monkeypatch.setattr(rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
+    monkeypatch.setattr(standing_still, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
     labels = (*train.classes(material.train), "none")
     further = np.arange(len(material.train)) % 5 < 2
     split = train._labelled(material.train, labels, further)

@@ -1,0 +1,62 @@
+"""Who does what in drawn clips: all of it follows from a seed. And how processes that draw them start."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from beam_jobs import tables
+from beam_jobs.athletes.catalog import EXERCISES, OTHER_MOTIONS
+from beam_jobs.athletes.clip import Clip
+from beam_jobs.errors import UsageError
+from beam_jobs.labels import NO_EXERCISE
+
+PARAMETERS_FILE = "athletes.json"
+CLIPS_PER_PERSON = 4
+# Shares of an exercise's clips; what is left trains.
+VALIDATION_SHARE = TEST_SHARE = 0.15
+
+
+def plan(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "usual") -> list[Clip]:
+    """Who does what in which split: people are given to splits first, so that nobody crosses.
+
+    Every split has every exercise; exercises have equally many clips, give or take one. One of them may be 'none':
+    people who do no exercise, in all the ways there are, in turn.
+
+    Raises:
+      UsageError: if an exercise is unknown or named twice, or there are too few clips for three splits.
+    """
+    known = [*EXERCISES, NO_EXERCISE]
+    unknown = [name for name in exercises if name not in known]
+    if unknown or not exercises:
+        raise UsageError(f"--exercises names {unknown or 'nothing'}; known are {', '.join(known)}.")
+    if len(set(exercises)) < len(exercises):
+        raise UsageError(f"--exercises names one twice: {', '.join(exercises)}. Name each once.")
+    least = len(tables.SPLITS) * len(exercises)
+    if num_clips < least:
+        raise UsageError(
+            f"--num_clips is {num_clips}; expected {least} or more: {len(exercises)} exercises, each in "
+            f"{', '.join(tables.SPLITS)}. Draw more clips, or fewer --exercises."
+        )
+    rng = np.random.default_rng([seed, 0, 0])
+    by_split: dict[str, list[str]] = {split: [] for split in tables.SPLITS}
+    for position, name in enumerate(exercises):
+        num = num_clips // len(exercises) + (position < num_clips % len(exercises))
+        held_out = {"validation": max(1, round(VALIDATION_SHARE * num)), "test": max(1, round(TEST_SHARE * num))}
+        for split in tables.SPLITS:
+            by_split[split] += [name] * held_out.get(split, num - sum(held_out.values()))
+    clips: list[Clip] = []
+    person = 0
+    others = itertools.cycle(OTHER_MOTIONS)
+    for split in tables.SPLITS:
+        # Rounds of all exercises, each in an order of its own, dealt out to one person after the other.
+        rounds: dict[int, list[str]] = {}
+        for position, name in enumerate(by_split[split]):
+            rounds.setdefault(by_split[split][:position].count(name), []).append(name)
+        names = [str(name) for round_ in rounds.values() for name in rng.permutation(round_)]
+        for position, name in enumerate(names):
+            motion = next(others) if name == NO_EXERCISE else name
+            clips.append(Clip(seed, len(clips), person + position // CLIPS_PER_PERSON, motion, split, variety))
+        person += math.ceil(len(names) / CLIPS_PER_PERSON)
+    return clips

@@ -1,0 +1,95 @@
+"""Beam's own options: checked, and completed for a run on this machine."""
+
+import argparse
+import contextlib
+import io
+import logging
+import os
+
+from beam_jobs import storage
+from beam_jobs.errors import UsageError
+
+_LOCAL_RUNNER = "FnApiRunner"
+
+
+def check_beam_options(beam_args: list[str], command: str) -> None:
+    """Refuses what Beam does not know: PipelineOptions itself drops a misspelt flag with a warning.
+
+    Raises:
+      UsageError: naming the first unknown flag, or what Beam's own parser objected to.
+    """
+    # Beam is imported only when one of its flags was given, so that --help and our own errors are quick.
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, usage=argparse.SUPPRESS)
+    for options in sorted(PipelineOptions.__subclasses__(), key=lambda options: options.__name__):
+        with contextlib.suppress(argparse.ArgumentError):  # two of Beam's own classes may share a flag
+            options._add_argparse_args(parser)  # type: ignore[arg-type]
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            _, unknown = parser.parse_known_args(beam_args)
+    except SystemExit:
+        raise UsageError(complaint.getvalue().strip().removeprefix("error: ")) from None
+    if unknown:
+        raise UsageError(
+            f"unknown flag {unknown[0]}. See python -m beam_jobs {command} --help; Beam's own options pass through."
+        )
+
+
+def check_shared(beam_args: list[str], paths: dict[str, str | None]) -> None:
+    """Refuses local paths for Dataflow, whose workers do not see this disk.
+
+    Args:
+      beam_args: Beam's options.
+      paths: by the flag's name; None where it was not given.
+
+    Raises:
+      UsageError: naming the first local path.
+    """
+    if _runner(beam_args) == "DataflowRunner":
+        for name, path in paths.items():
+            if path is not None and not storage.is_remote(path):
+                raise UsageError(
+                    f"--{name} {path} is on this machine; Dataflow's workers need a gs:// path. Copy it there."
+                )
+
+
+def _runner(beam_args: list[str]) -> str:
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--runner", default=_LOCAL_RUNNER)
+    return str(parser.parse_known_args(beam_args)[0].runner).rpartition(".")[2]
+
+
+def is_local(beam_args: list[str]) -> bool:
+    """Whether Beam's options ask for a runner on this machine that shares its disk; so they do where none is named."""
+    return _runner(beam_args) in (_LOCAL_RUNNER, "DirectRunner")
+
+
+def num_cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def with_local_defaults(beam_args: list[str]) -> list[str]:
+    """Beam's options with this machine's as default: the FnApiRunner with a process a core.
+
+    Its workers' messages are silenced: an exception reaches the user anyway, once, by the launcher.
+    Beam's own default, DirectRunner, first tries to download another engine, and silently runs one or the other.
+    """
+
+    def given(name: str) -> bool:
+        return any(arg == f"--{name}" or arg.startswith(f"--{name}=") for arg in beam_args)
+
+    if not is_local(beam_args):
+        return list(beam_args)
+    for name in ("portability", "worker"):
+        logging.getLogger(f"apache_beam.runners.{name}").setLevel(logging.CRITICAL + 1)
+    args = list(beam_args)
+    if not given("runner"):
+        args.append(f"--runner={_LOCAL_RUNNER}")
+    if not given("direct_running_mode"):
+        args.append("--direct_running_mode=multi_processing")
+    if not given("direct_num_workers"):
+        args.append(f"--direct_num_workers={num_cores()}")
+    return args

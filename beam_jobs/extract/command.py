@@ -1,0 +1,112 @@
+"""`python -m beam_jobs extract`: checks, runs the pipeline, reports."""
+
+import argparse
+import dataclasses
+import shutil
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_jobs import beam_options, progress, runner, storage, tables
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, MatchVideos
+from beam_jobs.extract.video_list import LabelLookup, VideoSource, csv_columns, manifest_videos, video_source
+from beam_jobs.labels import Video
+from beam_jobs.pose import model_file
+
+
+def check_failed_share(num_videos: int, dead_letters: list[dict], max_failed_share: float, output: str) -> None:
+    """Fails a job whose videos failed in too large a share.
+
+    Raises:
+      UserError: if more videos have a dead letter than the share allows.
+    """
+    failed = sorted({f"{row['video_id']}: {row['reason']}" for row in dead_letters})
+    if len(failed) > max_failed_share * num_videos:
+        shown = "; ".join(failed[:5]) + (f"; and {len(failed) - 5} more" if len(failed) > 5 else "")
+        raise UserError(
+            f"{len(failed)} of {num_videos} videos failed, more than --max_failed_share {max_failed_share:g} allows "
+            f"({shown}). Everything else was written; {storage.join(output, tables.DEAD_LETTERS.name)} says why. Mend "
+            "or remove them, or raise the share."
+        )
+
+
+def match_videos(source: VideoSource) -> list[Video]:
+    """The videos of a source, matched here and now as the job's workers match them."""
+    if source.manifest is not None:
+        return manifest_videos(source.manifest)
+    if source.pattern is None:
+        return list(source.listed)
+    found = (source.video(file.path) for file in FileSystems.match([source.pattern])[0].metadata_list)
+    return [video for video in found if video is not None]
+
+
+def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+    """Runs `python -m beam_jobs extract`."""
+    source = video_source(args.videos)
+    labels_path = args.labels
+    if labels_path is None and source.manifest is not None and "label" in csv_columns(source.manifest):
+        labels_path = source.manifest
+    beam_options.check_shared(beam_args, {"videos": args.videos, "labels": labels_path, "output": args.output})
+    videos = match_videos(source)
+    if not videos:
+        raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
+    _tell_of_labels(videos, labels_path)
+
+    beam_args = beam_options.with_local_defaults(beam_args)
+    job = ExtractLandmarks(
+        args.output, labels_path, model_file.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
+    )
+    if beam_options.is_local(beam_args):
+        storage.remove_stale(storage.join(args.output, tables.LANDMARKS.name))
+        with progress.watch(len(videos), "videos", "frames") as address:
+            counters = _run(dataclasses.replace(job, progress_address=address), source, beam_args)
+    else:
+        staged = dataclasses.replace(job, pose_model_path=_stage(str(job.pose_model_path), args.output))
+        counters = _run(staged, source, beam_args)
+    _report(counters, args.output)
+    ids = {video.video_id for video in videos}
+    dead_letters = storage.read_table(args.output, tables.DEAD_LETTERS).to_pylist()
+    failed = [row for row in dead_letters if row["video_id"] in ids]
+    check_failed_share(len(ids), failed, args.max_failed_share, args.output)
+    return 0
+
+
+def _tell_of_labels(videos: list[Video], labels_path: str | None) -> None:
+    lookup = LabelLookup.read(labels_path)
+    unlabelled = [video.video_id for video in videos if not lookup.names(video)] if labels_path else []
+    if unlabelled and len(unlabelled) == len(videos):
+        raise UserError(
+            f"None of the {len(videos)} videos is in {labels_path}; expected their paths in its `video` column."
+        )
+    if unlabelled:
+        print(f"{len(unlabelled)} of {len(videos)} videos are not in {labels_path}, for example {unlabelled[0]}.")
+
+
+def _stage(pose_model_path: str, output: str) -> str:
+    """Puts the pose model where a distributed runner's workers can read it; they never download one themselves."""
+    staged = storage.join(output, f".pose_model-{model_file.sha256(pose_model_path)[:12]}.task")
+    if not storage.exists(staged):
+        with storage.whole_file(staged) as local:
+            shutil.copyfile(pose_model_path, local)
+    return staged
+
+
+def _run(job: ExtractLandmarks, source: VideoSource, beam_args: list[str]) -> dict[str, int]:
+    pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
+    _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> job
+    result = runner.run(pipeline)
+    counters = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("extract"))["counters"]
+    return {counter.key.metric.name: counter.committed for counter in counters}
+
+
+def _report(counters: dict[str, int], output: str) -> None:
+    num = {name: counters.get(name, 0) for name in COUNTERS}
+    done, skipped, failed = (num[f"videos_{what}"] for what in ("done", "skipped", "failed"))
+    print(f"{done} videos done, {skipped} skipped (done before), {failed} failed -> {output}")
+    decoding_s, estimating_s = num["decoding_ms"] / 1000, num["estimating_ms"] / 1000
+    print(
+        f"{num['frames_decoded']} frames decoded, {num['frames_sampled']} sampled, {num['frames_without_person']} "
+        f"without a person; {decoding_s:.1f} s decoding, {estimating_s:.1f} s estimating"
+    )

@@ -1,0 +1,266 @@
+"""ExtractLandmarks: videos -> landmark rows, quality rows, dead letters.
+
+A video's landmarks are one Parquet file, which appears whole when the video is done and says in its metadata what it
+was made of. That file is the unit of everything: workers share no state, memory does not grow with a video's length,
+a job that was killed is started again and skips what is there.
+"""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.io import fileio
+from apache_beam.metrics import Metrics
+
+from beam_jobs import progress, storage, tables, windows
+from beam_jobs.errors import UserError
+from beam_jobs.extract.rows import POSE_FAILED, Counts, GapMeter, dead_letter, landmark_batches, quality_row, relabel
+from beam_jobs.extract.video_list import LabelLookup, VideoSource, manifest_videos
+from beam_jobs.labels import Labels, Video
+from beam_jobs.pose import estimator as pose_estimator
+from beam_jobs.pose import model_file
+from beam_jobs.video.decoder_process import Decoder
+from beam_jobs.video.reader import VideoError
+
+# Beam's counters of this job, in the namespace "extract".
+COUNTERS = (
+    "videos_done",
+    "videos_skipped",
+    "videos_failed",
+    "frames_decoded",
+    "frames_sampled",
+    "frames_without_person",
+    "decoding_ms",
+    "estimating_ms",
+)
+# Not a fault of the video's content: such a video is tried again when the job is run again.
+PASSING_REASONS = ("decoder_crashed", "decoder_hung", POSE_FAILED)
+
+
+class ExtractVideo(beam.DoFn):
+    """Writes one video's landmarks; yields its quality row and, tagged "dead_letters", what could not be processed."""
+
+    def __init__(
+        self,
+        output: str,
+        labels_path: str | None,
+        pose_model_path: str | None,
+        frame_rate_hz: float,
+        decode_timeout_s: float,
+        progress_address: tuple[str, int] | None = None,
+    ) -> None:
+        """See ExtractLandmarks."""
+        self._output = output
+        self._labels_path = labels_path
+        self._pose_model_path = pose_model_path
+        self._frame_rate_hz = frame_rate_hz
+        self._decode_timeout_s = decode_timeout_s
+        self._progress_address = progress_address
+
+    def setup(self) -> None:
+        """Loads what every video of this worker needs."""
+        self._lookup = LabelLookup.read(self._labels_path)
+        self._model = model_file.locate(self._pose_model_path)
+        self._fingerprint = json.dumps(pose_estimator.fingerprint(self._model, self._frame_rate_hz), sort_keys=True)
+        self._decoder = Decoder(self._decode_timeout_s)
+        self._teller = progress.Teller(self._progress_address)
+
+    def teardown(self) -> None:
+        """Ends the decoder's process."""
+        self._decoder.close()
+        self._teller.close()
+
+    def process(self, video: Video) -> Iterator[Any]:
+        """Extracts a video, or finds that it is done.
+
+        Only what cannot be read becomes a dead letter. What cannot be written is no fault of the video: it fails the
+        bundle, which the runner tries again.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                video.uri.encode()  # a local name that is no UTF-8 cannot stand in a table
+                path = stack.enter_context(storage.local_copy(video.uri))
+                content = model_file.sha256(path)
+            except (OSError, UnicodeEncodeError) as error:
+                _count("videos_failed")
+                yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, "read", error, 0))
+            else:
+                yield from self._extract(video, path, content)
+        self._teller.tell(videos=1)
+
+    def _extract(self, video: Video, path: str, content: str) -> Iterator[Any]:
+        labels = self._lookup.find(video)
+        file = storage.landmarks_file(self._output, video.video_id)
+        done = self._done(file, content)
+        if done is not None:
+            quality = json.loads(done["quality"]) | dataclasses.asdict(labels) | {"uri": video.uri}
+            if quality != json.loads(done["quality"]):
+                relabel(file, labels, done | {"quality": json.dumps(quality)})
+            letters = json.loads(done["dead_letters"])
+            _count("videos_failed" if letters else "videos_skipped")
+            yield quality
+            yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+            return
+        yield from self._estimate(video, path, content, labels, file)
+
+    def _done(self, file: str, content: str) -> dict[str, str] | None:
+        """The metadata of a video's file, if it was made of the same content by the same extractor."""
+        if not storage.exists(file):
+            return None
+        try:
+            metadata = storage.read_metadata(file)
+        except UserError:  # of another schema version: to be made again
+            return None
+        same = metadata.get("content_sha256") == content and metadata.get(tables.FINGERPRINT_KEY) == self._fingerprint
+        if not same or any(letter["reason"] in PASSING_REASONS for letter in json.loads(metadata["dead_letters"])):
+            return None
+        return metadata
+
+    def _estimate(self, video: Video, path: str, content: str, labels: Labels, file: str) -> Iterator[Any]:
+        counts, gaps = Counts(), GapMeter()
+        letters: list[dict] = []
+        metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
+        stream = self._decoder.read(path, self._frame_rate_hz)
+        try:
+            with (
+                storage.table_writer(file, tables.LANDMARKS, metadata) as writer,
+                pose_estimator.PoseEstimator(self._model) as estimator,
+            ):
+                try:
+                    for batch in landmark_batches(
+                        stream, estimator, video.video_id, labels, counts, lambda num: self._teller.tell(frames=num)
+                    ):
+                        gaps.add(batch)
+                        writer.write_batch(batch)
+                except VideoError as error:
+                    if not counts.frames_sampled:
+                        raise  # nothing to keep: no file
+                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled)]
+                finally:
+                    counts.frames_decoded, counts.decoding_ms = stream.num_frames_decoded, round(stream.decoding_ms)
+                    _count_all(counts)
+                quality = quality_row(video, content, labels, stream, counts, gaps)
+                writer.add_key_value_metadata({"quality": json.dumps(quality), "dead_letters": json.dumps(letters)})
+        except VideoError as error:
+            storage.remove(file)  # a former version of the video may have left one
+            _count("videos_failed")
+            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0))
+            return
+        _count("videos_failed" if letters else "videos_done")
+        yield quality
+        yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+
+
+def _stage_of(error: VideoError) -> str:
+    return "estimate" if error.reason == POSE_FAILED else "decode"
+
+
+def _count(name: str, num: int = 1) -> None:
+    Metrics.counter("extract", name).inc(num)
+
+
+def _count_all(counts: Counts) -> None:
+    for name, num in dataclasses.asdict(counts).items():
+        _count(name, num)
+
+
+def merge_rows(existing: pa.Table | None, rows: list[dict], table: tables.Table, video_ids: set[str]) -> pa.Table:
+    """A per-video table after a run: the run's rows, and the former rows of videos that the run did not touch."""
+    new = pa.Table.from_pylist(rows, schema=table.schema())
+    if existing is not None:
+        kept = existing.filter(pc.invert(pc.is_in(existing["video_id"], pa.array(sorted(video_ids), pa.string()))))
+        new = pa.concat_tables([kept.cast(table.schema()), new])
+    return new.sort_by("video_id")
+
+
+class WriteSummaries(beam.DoFn):
+    """Writes the quality and the dead_letters table, each as one file."""
+
+    def __init__(self, output: str) -> None:
+        """See ExtractLandmarks."""
+        self._output = output
+
+    def process(self, _: None, quality: list[dict], dead_letters: list[dict]) -> Iterator[str]:
+        """Writes both tables and yields their paths."""
+        video_ids = {row["video_id"] for row in quality} | {row["video_id"] for row in dead_letters}
+        for table, rows in ((tables.QUALITY, quality), (tables.DEAD_LETTERS, dead_letters)):
+            path = storage.join(self._output, table.name, f"{table.name}.parquet")
+            existing = storage.read_table(self._output, table) if storage.exists(path) else None
+            storage.write_table(path, table, merge_rows(existing, rows, table, video_ids))
+            yield path
+
+
+@dataclasses.dataclass
+class ExtractLandmarks(beam.PTransform):
+    """Videos -> the tables landmarks, quality and dead_letters under `output`.
+
+    Attributes:
+      output: a folder, local or gs://.
+      labels_path: a labels.csv that workers can read; None for no labels.
+      pose_model_path: the `.task`, a path that workers can read; None for the default model.
+      frame_rate_hz: of the sampling grid.
+      decode_timeout_s: how long a decoder may yield nothing.
+      progress_address: where a local launcher listens.
+    """
+
+    output: str
+    labels_path: str | None
+    pose_model_path: str | None
+    frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
+    decode_timeout_s: float = 60.0
+    progress_address: tuple[str, int] | None = None
+
+    def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[str]:
+        """Wires it; the result is the paths of the quality and dead_letters tables."""
+        extracted = (
+            videos
+            | "Spread" >> beam.Reshuffle()
+            | "EstimatePoses"
+            >> beam.ParDo(
+                ExtractVideo(
+                    self.output,
+                    self.labels_path,
+                    self.pose_model_path,
+                    self.frame_rate_hz,
+                    self.decode_timeout_s,
+                    self.progress_address,
+                )
+            ).with_outputs("dead_letters", main="quality")
+        )
+        return (
+            videos.pipeline
+            | "Once" >> beam.Create([None])
+            | "WriteSummaries"
+            >> beam.ParDo(
+                WriteSummaries(self.output),
+                quality=beam.pvalue.AsList(extracted.quality),
+                dead_letters=beam.pvalue.AsList(extracted.dead_letters),
+            )
+        )
+
+
+@dataclasses.dataclass
+class MatchVideos(beam.PTransform):
+    """A VideoSource -> its videos."""
+
+    source: VideoSource
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[Video]:
+        """Wires it."""
+        if self.source.manifest is not None:
+            return (
+                pipeline | "Manifest" >> beam.Create([self.source.manifest]) | "Read" >> beam.FlatMap(manifest_videos)
+            )
+        if self.source.pattern is None:
+            return pipeline | "List" >> beam.Create(self.source.listed)
+        return (
+            pipeline
+            | "Match" >> fileio.MatchFiles(self.source.pattern)
+            | "Name" >> beam.Map(lambda file, source: source.video(file.path), self.source)
+            | "DropCompanions" >> beam.Filter(lambda video: video is not None)
+        )

@@ -1,0 +1,124 @@
+"""Rows of the landmarks, quality and dead_letters tables, from one video's frames: plain functions, no Beam."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beam_jobs import storage, tables
+from beam_jobs.labels import Labels, Video
+from beam_jobs.landmark_table import Counts, GapMeter, landmark_batch, summary
+from beam_jobs.pose import estimator as pose_estimator
+from beam_jobs.video.reader import VideoError
+
+# VideoError's reason where the pose model itself failed on a frame.
+POSE_FAILED = "pose_failed"
+# Written at once: enough for a good Parquet row group, little enough for any memory (1 MB).
+_ROWS_PER_BATCH = 1024
+
+
+def landmark_batches(
+    frames: Iterable[tuple[int, int, np.ndarray]],
+    estimator: pose_estimator.PoseEstimator,
+    video_id: str,
+    labels: Labels,
+    counts: Counts,
+    on_rows: Callable[[int], None] = lambda num: None,
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the landmarks table from sampled frames, up to 1024 a batch; also when the frames end in an error.
+
+    Args:
+      frames: (frame_id, timestamp_ms, BGR image), in order.
+      estimator: this video's own.
+      video_id: the key of every row.
+      labels: the last columns of every row.
+      counts: counted up as frames pass.
+      on_rows: called with the number of new rows, now and then.
+
+    Yields:
+      Batches of `tables.LANDMARKS`.
+
+    Raises:
+      VideoError: the frames' own, or POSE_FAILED, after the last batch.
+    """
+    rows: list[tuple[int, int, pose_estimator.Pose]] = []
+    error: Exception | None = None
+    iterator = iter(frames)
+    while True:
+        try:
+            frame = next(iterator, None)
+        except VideoError as damage:  # what was decoded before the damage is kept
+            frame, error = None, damage
+        if frame is not None:
+            frame_id, timestamp_ms, image = frame
+            started = time.perf_counter()
+            try:
+                found = estimator.estimate(image, timestamp_ms)
+            except (RuntimeError, ValueError) as failure:
+                frame = None
+                error = VideoError(
+                    POSE_FAILED, f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({failure})."
+                )
+            else:
+                counts.estimating_ms += round(1000 * (time.perf_counter() - started))
+                counts.frames_sampled += 1
+                counts.frames_without_person += not found.detected
+                rows.append((frame_id, timestamp_ms, found))
+                if counts.frames_sampled % 50 == 0:
+                    on_rows(50)
+        if rows and (frame is None or len(rows) == _ROWS_PER_BATCH):
+            yield _landmark_batch(rows, video_id, labels)
+            rows = []
+        if frame is None:
+            on_rows(counts.frames_sampled % 50)
+            break
+    if error is not None:
+        raise error
+
+
+def _landmark_batch(rows: list[tuple[int, int, pose_estimator.Pose]], video_id: str, labels: Labels) -> pa.RecordBatch:
+    poses = [row[2] for row in rows]
+    landmarks = np.stack([np.stack([p.world, p.image]) for p in poses])
+    probabilities = np.stack([np.stack([p.visibility, p.presence], axis=1) for p in poses])
+    detected = [p.detected for p in poses]
+    return landmark_batch(
+        video_id, [row[0] for row in rows], [row[1] for row in rows], landmarks, probabilities, detected, labels
+    )
+
+
+def relabel(file: str, labels: Labels, metadata: dict[str, str]) -> None:
+    """Gives an existing landmarks file other labels, without estimating any pose again."""
+    with storage.open_input(file) as source, storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
+        for batch in pq.ParquetFile(source).iter_batches(_ROWS_PER_BATCH):
+            columns = {name: batch.column(name) for name in batch.schema.names}
+            for name, value in dataclasses.asdict(labels).items():
+                columns[name] = pa.array([value] * batch.num_rows, pa.string())
+            schema = tables.LANDMARKS.schema()
+            writer.write_batch(pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema))
+
+
+def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int) -> dict:
+    """The dead_letters row of a video that could not be processed, or not to its end."""
+    reason = getattr(error, "reason", None) or ("not_found" if isinstance(error, FileNotFoundError) else "unreadable")
+    return {
+        # A local name that is no UTF-8 is written with its bytes escaped.
+        "video_id": video.video_id.encode(errors="backslashreplace").decode(),
+        "uri": video.uri.encode(errors="backslashreplace").decode(),
+        "stage": stage,
+        "reason": reason,
+        "message": str(error).encode(errors="backslashreplace").decode(),
+        "num_frames_kept": num_frames_kept,
+    }
+
+
+def quality_row(video: Video, content: str, labels: Labels, stream, counts: Counts, gaps: GapMeter) -> dict:
+    """The quality row of a video whose frames have all been seen; `stream` is the decoder's, read to its end."""
+    return {
+        **summary(video, labels, counts, gaps, stream.last_timestamp_ms, stream.info.frame_rate_hz),
+        "content_sha256": content,
+        "width_px": stream.info.width_px,
+        "height_px": stream.info.height_px,
+    }

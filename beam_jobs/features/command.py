@@ -1,0 +1,96 @@
+"""`python -m beam_jobs features`: checks, runs the pipeline, reports."""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult
+
+from beam_jobs import beam_options, progress, runner, transform_graph
+from beam_jobs.errors import UserError
+from beam_jobs.features import publish
+from beam_jobs.features import shards as features_shards
+from beam_jobs.features.pipeline import COUNTERS, build
+
+# Fewer are done in this process before a local worker process has imported TensorFlow and TFT.
+ROWS_FOR_PROCESSES = 500_000
+
+
+def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+    """Fits the transform graph to the train split (or takes `args.transform_fn`), and writes all feature tables.
+
+    One pipeline: shards of training videos -> analysis -> graph; then, with the graph, shards of all videos -> tables.
+    Everything is written to a hidden folder in the output folder first, and published at the end: on a local disk, a
+    job that fails or is killed leaves a former run's tables as they were; in a store, it does until it publishes, and
+    one that fails while it copies files to their places leaves no final_features. A distributed runner's job goes on
+    when this launcher is interrupted: it publishes and removes the hidden folder itself, and what one that failed left
+    is removed by the next. One job at a time may write to an output folder.
+
+    Args:
+      args: `input`, `output`: folders, local or gs://; `transform_fn`: a folder as of `transform_graph.find`, or None;
+        `other_landmarks`: see there.
+      beam_args: Beam's options.
+
+    Returns:
+      The exit code.
+
+    Raises:
+      UsageError: if a distributed runner's workers cannot see a folder.
+      UserError: if there are no landmarks, they were made in different ways, no training row has a person, the
+        transform graph does not fit, a local worker process died, or the job did not end well.
+    """
+    beam_options.check_shared(beam_args, {"input": args.input, "output": args.output})
+    videos = features_shards.read_videos(args.input)
+    fingerprint = features_shards.common_fingerprint(videos)
+    training = [video for video in videos if video.split == "train"]
+    if args.transform_fn is None and not any(video.num_detected for video in training):
+        raise UserError(
+            f"{args.input} has no row with a person in the train split ({len(training)} of {len(videos)} videos are "
+            "in it); the mean and the deviation of the features are taken there. Give more videos, or say "
+            "split=train for some in labels.csv; or apply a graph that there is, by --transform_fn."
+        )
+    transform_fn = args.transform_fn and transform_graph.find(args.transform_fn, fingerprint, args.other_landmarks)
+    local = beam_options.is_local(beam_args)
+    num_to_read = sum(v.num_rows for v in videos) + (0 if transform_fn else sum(v.num_rows for v in training))
+    publish.clean(args.output)
+    # A local job ends with its launcher; a distributed one may go on after Ctrl-C or when the network is gone.
+    ended = local
+    try:
+        with contextlib.ExitStack() as stack:
+            address = stack.enter_context(progress.watch(num_to_read, "rows", "rows")) if local else None
+            scratch = stack.enter_context(tempfile.TemporaryDirectory()) if local else None
+            pipeline = beam.Pipeline(options=PipelineOptions(_with_local_defaults(beam_args, num_to_read)))
+            build(pipeline, videos, fingerprint, args.output, transform_fn, scratch, address)
+            result = runner.run(pipeline)
+    except UserError:
+        ended = True
+        raise
+    except KeyboardInterrupt:
+        if not local:
+            print("the Beam job goes on, and publishes by itself; cancel it before you start another.", file=sys.stderr)
+        raise
+    finally:
+        if ended:
+            publish.clean(args.output)
+    _report(result, args.output)
+    return 0
+
+
+def _with_local_defaults(beam_args: list[str], num_rows: int) -> list[str]:
+    # A local worker process takes 10 s to import TensorFlow and TFT; in that time this one has done with a small job.
+    small = num_rows < ROWS_FOR_PROCESSES and not any(arg.startswith("--direct_") for arg in beam_args)
+    if small and beam_options.is_local(beam_args):
+        beam_args = [*beam_args, "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+    return beam_options.with_local_defaults(beam_args)
+
+
+def _report(result: PipelineResult, output: str) -> None:
+    found = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(COUNTERS))["counters"]
+    num = {counter.key.metric.name: counter.committed for counter in found}
+    print(
+        f"{num.get('num_videos', 0)} videos, {num.get('num_rows', 0)} rows, {num.get('num_rows_without_person', 0)} "
+        f"without a person; {num.get('transform_ms', 0) / 1000:.1f} s transforming -> {output}"
+    )

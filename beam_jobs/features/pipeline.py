@@ -1,0 +1,262 @@
+"""DeriveFeatures: landmark rows -> feature tables and the transform graph. The `features` command."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from beam_jobs import landmarks, progress, storage, tables, transform_graph, windows
+from beam_jobs.features import publish
+from beam_jobs.features import shards as features_shards
+from beam_jobs.features.shards import LandmarksFile, Rows, Shard
+
+# The tables that this job writes; `final_features`, which everybody reads, is the first to go and the last to come.
+WRITTEN = (*tables.PHYSICAL, tables.FINAL_FEATURES)
+ROWS_PER_SHARD = 100_000
+ROWS_PER_FIT_TASK = 20_000
+# The namespace of Beam's counters of this job.
+COUNTERS = "features"
+
+
+def feature_tables(
+    rows: Rows, outputs: dict[str, np.ndarray], metadata: dict[str, str]
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yields (table's name, its rows) for each table that this job writes."""
+    for table in WRITTEN:
+        columns = {name: rows.keys[name] for name in rows.keys.column_names}
+        values = np.ascontiguousarray(outputs[table.name].T)
+        columns |= dict(zip(table.column_names, map(pa.array, values), strict=False))
+        schema = table.schema(metadata)
+        yield table.name, pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+class _ReadForFit(beam.DoFn):
+    """Shards of training videos to RecordBatches for TFT."""
+
+    def __init__(self, coordinates: str, teller_address: tuple[str, int] | None) -> None:
+        self._coordinates, self._teller_address = coordinates, teller_address
+
+    def process(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+        teller = progress.Teller(self._teller_address)
+        for rows in features_shards.read_rows(shard.videos, self._coordinates):
+            teller.tell(rows=rows.keys.num_rows)
+            yield _record_batch(rows)
+        teller.close()
+
+
+def _record_batch(rows: Rows) -> pa.RecordBatch:
+    arrays = {}
+    for name, values in rows.graph_input().items():
+        offsets = np.arange(len(values) + 1) * values[0].size
+        arrays[name] = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values.reshape(-1)))
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+@dataclasses.dataclass
+class FitTransformFn(beam.PTransform):
+    """Analyses training videos' rows, from shards of them, and writes the transform graph.
+
+    Returns a PCollection of one element, there when the graph is written: a side input to what reads it.
+
+    Attributes:
+      coordinates: "world" or "image".
+      output: the folder to write to, in TFT's layout, beside what is there.
+      temporary: a folder that workers share, and that TensorFlow's own file systems know.
+      teller_address: where progress is told, if anywhere.
+    """
+
+    coordinates: str
+    output: str
+    temporary: str
+    teller_address: tuple[str, int] | None = None
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        """Wires it: shards of training videos -> one element, when the graph is written."""
+        import tensorflow_transform.beam as tft_beam
+        from tensorflow_metadata.proto.v0 import schema_pb2
+        from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
+
+        from beam_jobs.features import preprocessing
+
+        def dense(name: str, *shape: int) -> schema_pb2.TensorRepresentation:
+            representation = schema_pb2.TensorRepresentation()
+            representation.dense_tensor.column_name = name
+            for size in shape:
+                representation.dense_tensor.shape.dim.add(size=size)
+            return representation
+
+        history = windows.HISTORY_LENGTH
+        config = TensorAdapterConfig(
+            pa.schema([("landmarks", pa.large_list(pa.float32())), ("timestamp_ms", pa.large_list(pa.int64()))]),
+            {
+                "landmarks": dense("landmarks", history, landmarks.NUM_LANDMARKS, 3),
+                "timestamp_ms": dense("timestamp_ms", history),
+            },
+        )
+        batches = (
+            shards
+            | "SpreadTraining" >> beam.Reshuffle()
+            | "ReadTraining"
+            >> beam.ParDo(_ReadForFit(self.coordinates, self.teller_address)).with_output_types(pa.RecordBatch)
+        )
+        fitted = storage.join(self.temporary, "fitted")
+        with tft_beam.Context(temp_dir=storage.join(self.temporary, "analysis")):
+            transform_fn = (batches, config) | "Analyze" >> tft_beam.AnalyzeDataset(preprocessing.preprocessing_fn)
+            written = transform_fn | "WriteTransformFn" >> tft_beam.WriteTransformFn(fitted)
+        return (
+            shards.pipeline
+            | "Once" >> beam.Create([None])
+            | "CopyTransformFn" >> beam.Map(_copy_transform_fn, beam.pvalue.AsList(written), fitted, self.output)
+        )
+
+
+def _copy_transform_fn(_, written: list, source: str, target: str) -> None:
+    """Copies a written transform graph; `written` is there to wait for it."""
+    for folder in (transform_graph.FOLDER, "transformed_metadata"):
+        copy_folder(storage.join(source, folder), storage.join(target, folder))
+
+
+class _WriteShard(beam.DoFn):
+    """A shard of videos to one file of each table; yields (table's name, file name)."""
+
+    def __init__(
+        self,
+        transform_fn: str,
+        output: str,
+        coordinates: str,
+        metadata: dict[str, str],
+        teller_address: tuple[str, int] | None,
+    ) -> None:
+        self._transform_fn, self._output, self._coordinates = transform_fn, output, coordinates
+        self._metadata, self._teller_address = metadata, teller_address
+        self._transform: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
+        counter = functools.partial(beam.metrics.Metrics.counter, COUNTERS)
+        self._num_videos, self._num_rows = counter("num_videos"), counter("num_rows")
+        self._num_without_person, self._transform_ms = counter("num_rows_without_person"), counter("transform_ms")
+
+    def process(self, shard: Shard, *written) -> Iterator[tuple[str, str]]:
+        if self._transform is None:  # not in setup(): the graph is there when the side input is, and not before
+            self._transform = transform_graph.load(self._transform_fn)
+        teller = progress.Teller(self._teller_address)
+        with _shard_writers(self._output, shard, self._metadata) as writers:
+            for rows in features_shards.read_rows(shard.videos, self._coordinates):
+                started = time.monotonic()
+                outputs = self._transform(rows.graph_input())
+                self._transform_ms.inc(round((time.monotonic() - started) * 1000))
+                for name, table in feature_tables(rows, outputs, self._metadata):
+                    writers[name].write_table(table)
+                self._num_rows.inc(rows.keys.num_rows)
+                self._num_without_person.inc(pc.sum(pc.invert(rows.keys["detected"])).as_py())
+                teller.tell(rows=rows.keys.num_rows)
+        self._num_videos.inc(len(shard.videos))
+        teller.close()
+        yield from ((table.name, shard.file_name) for table in WRITTEN)
+
+
+@contextlib.contextmanager
+def _shard_writers(output: str, shard: Shard, metadata: dict[str, str]) -> Iterator[dict[str, pq.ParquetWriter]]:
+    """A writer of each table's file of a shard; the files appear when the block ends well."""
+    with contextlib.ExitStack() as stack:
+        yield {
+            table.name: stack.enter_context(
+                storage.table_writer(storage.join(output, table.name, shard.file_name), table, metadata)
+            )
+            for table in WRITTEN
+        }
+
+
+def published_files(num_shards: int) -> set[str]:
+    """Every file that a job with so many shards must leave in its output folder, relative to it."""
+    shards = [Shard(index, num_shards, ()) for index in range(num_shards)]
+    graph = (transform_graph.MADE_FOR, storage.join(transform_graph.FOLDER, "saved_model.pb"))
+    return {storage.join(table.name, shard.file_name) for table in WRITTEN for shard in shards} | {
+        storage.join(transform_graph.FOLDER, file) for file in graph
+    }
+
+
+def _publish(_, written: Iterable[tuple[str, str]], staging: str, output: str, num_shards: int) -> str:
+    """Publishes what the shards have written; `written` is there to wait for them."""
+    folders = (transform_graph.FOLDER, *(table.name for table in WRITTEN))
+    publish.publish(staging, output, folders, published_files(num_shards))
+    return staging
+
+
+@dataclasses.dataclass
+class DeriveFeatures(beam.PTransform):
+    """Applies a transform graph to shards of videos, writes their tables, and publishes them when all are whole.
+
+    Attributes:
+      staging: the folder of unpublished output, the transform graph among it.
+      output: the folder to publish in.
+      num_shards: how many shards there are.
+      fingerprint: what the landmarks were made by.
+      fitted: a PCollection that is there when the transform graph is; None where it is there already.
+      teller_address: where progress is told, if anywhere.
+    """
+
+    staging: str
+    output: str
+    num_shards: int
+    fingerprint: dict
+    fitted: beam.PCollection | None = None
+    teller_address: tuple[str, int] | None = None
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        """Wires it: shards of videos -> one element, when everything is published and nothing staged is left."""
+        transform_fn = storage.join(self.staging, transform_graph.FOLDER, transform_graph.FOLDER)
+        metadata = {tables.FINGERPRINT_KEY: json.dumps(self.fingerprint, sort_keys=True)}
+        write = _WriteShard(transform_fn, self.staging, self.fingerprint["coordinates"], metadata, self.teller_address)
+        when_fitted = [] if self.fitted is None else [beam.pvalue.AsList(self.fitted)]
+        written = shards | "Spread" >> beam.Reshuffle() | "WriteShards" >> beam.ParDo(write, *when_fitted)
+        return (
+            shards.pipeline
+            | "Once" >> beam.Create([None])
+            | "Publish" >> beam.Map(_publish, beam.pvalue.AsList(written), self.staging, self.output, self.num_shards)
+            # The runner may publish again until it has noted that it did: what is staged must be there until then.
+            | "NotePublished" >> beam.Reshuffle()
+            | "RemoveStaging" >> beam.Map(publish.remove)
+        )
+
+
+def copy_folder(source: str, target: str) -> None:
+    """Copies a folder, local or gs://; the copy appears whole."""
+    with storage.local_folder_copy(source) as local, storage.whole_folder(target) as copy:
+        shutil.copytree(local, copy, dirs_exist_ok=True)
+
+
+def build(
+    pipeline: beam.Pipeline,
+    videos: list[LandmarksFile],
+    fingerprint: dict,
+    output: str,
+    transform_fn: str | None,
+    scratch: str | None,
+    teller_address: tuple[str, int] | None,
+) -> None:
+    """Adds the whole job to a pipeline; `scratch` is for TFT's files, beside the staged ones where it is None."""
+    staging = publish.new_staging(output)
+    graph = storage.join(staging, transform_graph.FOLDER)
+    made_for = json.dumps(transform_graph.made_for(fingerprint), indent=2)
+    storage.write_text(storage.join(graph, transform_graph.MADE_FOR), made_for)
+    fitted = None
+    if transform_fn:
+        copy_folder(transform_fn, storage.join(graph, transform_graph.FOLDER))
+    else:
+        training = [video for video in videos if video.split == "train"]
+        fit = FitTransformFn(
+            fingerprint["coordinates"], graph, scratch or storage.join(staging, "temporary"), teller_address
+        )
+        training_shards = features_shards.plan_shards(training, ROWS_PER_FIT_TASK)
+        fitted = pipeline | "TrainingShards" >> beam.Create(training_shards) | "FitTransformFn" >> fit
+    shards = features_shards.plan_shards(videos, ROWS_PER_SHARD)
+    derive = DeriveFeatures(staging, output, len(shards), fingerprint, fitted, teller_address)
+    _ = pipeline | "Shards" >> beam.Create(shards) | "DeriveFeatures" >> derive

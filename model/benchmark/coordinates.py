@@ -1,0 +1,89 @@
+"""Other coordinates of the same bodies, for the benchmark to tell what world landmarks as they are are worth."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from beam_jobs import landmarks, storage, tables, windows
+from model import config, dataset
+from model.benchmark import cross_validation, robustness
+
+# What a row of the benchmark may look at in place of world landmarks.
+KINDS = ("image", "flat", "facing", "metres")
+# How much of the direction in which a body faces is the newest row's.
+_NEWEST_SHARE = 0.2
+
+
+def of(found: cross_validation.LabelledSet, kind: str, tables_path: str) -> cross_validation.LabelledSet:
+    """The same clips and windows in other coordinates, with their features.
+
+    Args:
+      found: clips in world landmarks.
+      kind: "image": landmarks in the picture, in pixels (depth in those of the width); "flat": without depth; "facing":
+        each row turned about the vertical axis so that the body faces the camera; "metres": the same landmarks, with
+        features that are not divided by the torso's length.
+      tables_path: where `found` is from.
+    """
+    if kind == "metres":
+        return in_metres(found)
+    changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {"flat": flat, "facing": facing}
+    if kind == "image":
+        pixels = dataset.load_landmarks(tables_path, found.data, "image") * _sizes(tables_path, found)[:, None]
+        found = dataclasses.replace(found, landmarks=pixels)
+    change = changes.get(kind, lambda rows: rows)
+    other = robustness.changed(found, lambda rows, times, _: (change(rows), times), config.Config().window)
+    return dataclasses.replace(other, kind=kind)
+
+
+def _sizes(tables_path: str, found: cross_validation.LabelledSet) -> np.ndarray:
+    """Each row's picture (width, height, width) in pixels, float32, shape (1 + R, 3); ones where it is not known."""
+    read = storage.read_table(tables_path, tables.QUALITY, ["video_id", "width_px", "height_px"]).to_pylist()
+    known = {row["video_id"]: (row["width_px"] or 1, row["height_px"] or 1) for row in read}
+    sizes = np.ones((len(found.landmarks), 3), np.float32)
+    for clip in found.data.clips:
+        width, height = known[clip.video_id]
+        sizes[clip.first_row : clip.first_row + clip.num_rows] = width, height, width
+    return sizes
+
+
+def in_metres(found: cross_validation.LabelledSet) -> cross_validation.LabelledSet:
+    """The same clips, with lengths, speeds and accelerations as large as the landmarks say, whoever is how tall."""
+    import tensorflow as tf
+
+    from beam_jobs.features import geometry
+
+    torso = np.full((len(found.landmarks), 1), np.nan, np.float32)
+    for clip in found.data.clips:
+        own = slice(clip.first_row, clip.first_row + clip.num_rows)
+        history, _ = windows.histories(found.landmarks[own], found.data.timestamp_ms[own])
+        torso[own, 0] = geometry.torso_length(tf.constant(history)).numpy()
+    scale = np.where(cross_validation.IN_TORSO_LENGTHS, torso, np.float32(1))
+    return dataclasses.replace(found, physical=found.physical * scale, kind="metres")
+
+
+def flat(rows: np.ndarray) -> np.ndarray:
+    """Without depth: float32, shape (T, 33, 3), z 0 where somebody is."""
+    return rows * np.array([1, 1, 0], np.float32)
+
+
+def facing(rows: np.ndarray) -> np.ndarray:
+    """Bodies turned about the vertical axis until left is at the right of the picture, as of who faces the camera.
+
+    The direction is an average over a row's past, since a single estimate of who lies or stands sideways may leap.
+
+    Args:
+      rows: world landmarks of one clip, float32, shape (T, 33, 3); NaN where nobody is.
+    """
+    across = rows[:, landmarks.LEFT_HIP] - rows[:, landmarks.RIGHT_HIP]
+    across = across + rows[:, landmarks.LEFT_SHOULDER] - rows[:, landmarks.RIGHT_SHOULDER]
+    mean = np.zeros(3)
+    turned = np.full_like(rows, np.nan)
+    for index, newest in enumerate(across):
+        if not np.isfinite(newest).all():
+            continue
+        mean = newest if not mean.any() else (1 - _NEWEST_SHARE) * mean + _NEWEST_SHARE * newest
+        angle = np.arctan2(mean[2], mean[0])
+        cos, sin = np.cos(angle), np.sin(angle)
+        turned[index] = rows[index] @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]], np.float32)
+    return turned

@@ -1,0 +1,83 @@
+"""The varieties of drawn athletes: usual is as it always was, wide reaches further and is in view."""
+
+import numpy as np
+import pytest
+
+from beam_jobs.athletes import clip, tempo
+from beam_jobs.athletes import exercise as athletes_exercise
+from beam_jobs.athletes import scene as athletes_scene
+from beam_jobs.athletes.catalog import EXERCISES
+from beam_jobs.athletes.rendering import room
+
+SEED = 3
+ALL = sorted(EXERCISES)
+# Where the left wrist is after half a second, the eye's height and the picture's width, as first drawn: other numbers
+# are other pictures, and need another DRAWING_VERSION.
+FIRST_DRAWN = {
+    "bench_press": (-0.352, -0.483, 1.134, 0.917, 512),
+    "bicep_curl": (-0.239, 0.098, 0.896, 0.845, 512),
+    "deadlift": (-0.229, 0.157, 0.924, 0.632, 512),
+    "front_lateral_raise": (-0.311, 0.059, 0.898, 0.629, 512),
+    "jumping_jack": (-0.785, 0.109, 1.579, 1.389, 512),
+    "lunge": (-0.213, 0.052, 0.835, 1.356, 512),
+    "plank": (-0.119, 1.625, 0.071, 0.852, 480),
+    "pull_up": (-0.293, 0.000, 2.237, 0.120, 512),
+    "push_up": (-0.277, 1.361, 0.035, 0.522, 480),
+    "russian_twist": (-0.271, 0.044, 0.508, 1.382, 480),
+    "shoulder_press": (-0.436, 0.103, 1.556, 0.844, 512),
+    "sit_up": (-0.101, -0.726, 0.144, 0.633, 480),
+    "squat": (-0.230, 0.254, 0.919, 0.627, 512),
+}
+
+
+def scene(exercise: str, person: int = 0, variety: str = "usual") -> athletes_scene.Scene:
+    return athletes_scene.Scene(clip.Clip(SEED, 100 + person, person, exercise, "train", variety))
+
+
+class TestVariety:
+    @pytest.mark.parametrize("exercise", sorted(FIRST_DRAWN))
+    def test_usual_is_as_it_was(self, exercise):
+        shown = scene(exercise)
+        wrist = shown.skeleton(shown.frame_rate_hz // 2).points["left_wrist"]
+        np.testing.assert_allclose((*wrist, shown.camera.eye[2], shown.size[0]), FIRST_DRAWN[exercise], atol=2e-3)
+
+    @pytest.mark.parametrize("exercise", [name for name in ALL if EXERCISES[name].label != "none"])
+    def test_wide_tempos_reach_further(self, exercise):
+        seconds = shortest, longest = EXERCISES[exercise].seconds
+        usual, wide = (
+            [tempo.Tempo(np.random.default_rng(seed), seconds, wide=wide).mean_s for seed in range(40)]
+            for wide in (False, True)
+        )
+        assert shortest <= min(usual) and max(usual) <= longest
+        assert min(wide) < shortest and max(wide) > longest
+
+    def test_wide_styles_know_more_manners(self):
+        usual, wide = (
+            {athletes_exercise.Style([seed], wide).choice("arms", ("a", "b"), wide=("c",)) for seed in range(40)}
+            for wide in (False, True)
+        )
+        assert (usual, wide) == ({"a", "b"}, {"a", "b", "c"})
+        assert athletes_exercise.Style([0]).between("x", 1, 2, wide=(5, 6)) < 2
+        assert 5 <= athletes_exercise.Style([0], wide=True).between("x", 1, 2, wide=(5, 6)) < 6
+        assert not any(athletes_exercise.Style([seed]).chance("x", 1.0) for seed in range(9))
+
+    def test_a_quarter_of_the_wide_views_is_partial(self):
+        def seen(person):
+            shown = scene("squat", person, "wide")
+            points = np.concatenate([list(shown.skeleton(frame).points.values()) for frame in (0, 20, 40, 60)])
+            pixels = shown.camera.project(points) - athletes_scene.MARGIN_PX
+            return ((pixels > 0) & (pixels < shown.size)).all(1).mean()
+
+        shares = np.array([seen(person) for person in range(40)])
+        assert 0.1 < (shares < 1).mean() < 0.4
+        assert shares.min() > 0.4
+
+    @pytest.mark.parametrize("exercise", ALL)
+    def test_no_wall_or_ceiling_is_in_the_way(self, exercise):
+        for person in range(3):
+            shown = scene(exercise, person, "wide")
+            pelvis = shown.skeleton(0).points["pelvis"]
+            x, y = shown.camera.project(pelvis).astype(int)
+            _, depth, _ = room.render_room(shown.room, shown.camera, 0.0)
+            if 0 <= x < depth.shape[1] and 0 <= y < depth.shape[0]:
+                assert depth[y, x] > shown.camera.view(pelvis)[2]

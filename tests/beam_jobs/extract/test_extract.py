@@ -1,0 +1,381 @@
+"""The extract job on real videos with the real pose model, as a user runs it."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import apache_beam as beam
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import videos
+from commands import REPOSITORY, run_command
+
+from beam_jobs import landmarks, storage, tables, windows
+from beam_jobs.errors import UserError
+from beam_jobs.extract import pipeline
+from beam_jobs.extract.video_list import LabelLookup, manifest_videos, video_source
+from beam_jobs.labels import Video, default_labels
+from beam_jobs.pose import estimator as pose_estimator
+from beam_jobs.video.reader import read_frames
+
+IN_PROCESS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+
+
+def rows_of(folder, table=tables.LANDMARKS):
+    return storage.read_table(str(folder), table).to_pylist()
+
+
+@pytest.fixture(scope="module")
+def clips(athlete_videos) -> list[pathlib.Path]:
+    return sorted(athlete_videos.rglob("*.mp4"))
+
+
+@pytest.fixture(scope="module")
+def mixed(clips, tmp_path_factory) -> pathlib.Path:
+    """A folder as users send it: a good clip, one without a person, and four that are broken in their own ways."""
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "people").mkdir()
+    shutil.copy(clips[0], folder / "people" / "good clip.mp4")
+    videos.write(folder / "nobody.mp4", frames=45, frame_rate_hz=15)
+    options = ("-c:v", "libx264", "-g", "10", "-movflags", "+faststart")
+    whole = videos.write(folder / "whole.mp4", frames=120, options=options)
+    (folder / "cut.mp4").write_bytes(pathlib.Path(whole).read_bytes()[: int(os.path.getsize(whole) * 0.7)])
+    os.remove(whole)
+    (folder / "text.mp4").write_text("not a video at all\n")
+    (folder / "empty.mp4").touch()
+    (folder / "README.md").write_text("a companion, passed over")
+    (folder / ".hidden.mp4").write_text("passed over too")
+    (folder / "labels.csv").write_text("video,label,group\npeople/good clip.mp4,squat,ann\nnobody.mp4,,\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def extracted(mixed, tmp_path_factory, pose_model_path):
+    output = tmp_path_factory.mktemp("extracted") / "tables"
+    args = ("--videos", mixed, "--labels", mixed / "labels.csv", "--output", output)
+    return output, run_command("beam_jobs", "extract", *args)
+
+
+def test_broken_videos_become_dead_letters_and_fail_the_job_after_everything_was_written(extracted):
+    output, done = extracted
+    assert done.returncode == 1
+    assert "3 of 5 videos failed, more than --max_failed_share 0.05 allows" in done.stderr
+    assert "Traceback" not in done.stderr
+    letters = {row["video_id"]: row for row in rows_of(output, tables.DEAD_LETTERS)}
+    assert {name: row["reason"] for name, row in letters.items()} == {
+        "cut.mp4": "truncated",
+        "empty.mp4": "empty",
+        "text.mp4": "not_a_video",
+    }
+    quality = {row["video_id"]: row for row in rows_of(output, tables.QUALITY)}
+    assert sorted(quality) == ["cut.mp4", "nobody.mp4", "people/good clip.mp4"]
+    # What was decoded before the damage is kept.
+    assert letters["cut.mp4"]["num_frames_kept"] == quality["cut.mp4"]["num_frames_sampled"] > 5
+    assert "2 videos done, 0 skipped (done before), 3 failed" in done.stdout
+    # Beam's counters, against the quality table.
+    total = {
+        name: sum(row[f"num_frames_{name}"] for row in quality.values()) for name in ("decoded", "sampled", "detected")
+    }
+    without = total["sampled"] - total["detected"]
+    assert f"{total['decoded']} frames decoded, {total['sampled']} sampled, {without} without a person" in done.stdout
+    decoding_s, estimating_s = map(
+        float, re.search(r"([\d.]+) s decoding, ([\d.]+) s estimating", done.stdout).groups()
+    )
+    assert decoding_s > 0
+    assert estimating_s > 0
+
+
+def test_nobody_in_view_is_data(extracted):
+    rows = [row for row in rows_of(extracted[0]) if row["video_id"] == "nobody.mp4"]
+    assert [row["frame_id"] for row in rows] == list(range(45))
+    assert not any(row["detected"] for row in rows)
+    assert all(np.isnan(row["nose_world_x_m"]) and np.isnan(row["left_knee_visibility"]) for row in rows)
+    (quality,) = [row for row in rows_of(extracted[0], tables.QUALITY) if row["video_id"] == "nobody.mp4"]
+    assert (quality["detected_share"], quality["width_px"], quality["height_px"]) == (0.0, 160, 120)
+    assert quality["longest_gap_s"] == pytest.approx(44 / 15, abs=0.002)
+    assert quality["frame_rate_hz"] == pytest.approx(15, rel=0.01)
+
+
+def test_rows_are_the_pose_model_s_own_answers(extracted, mixed, pose_model_path):
+    rows = [row for row in rows_of(extracted[0]) if row["video_id"] == "people/good clip.mp4"]
+    with pose_estimator.PoseEstimator(pose_model_path) as estimator:
+        expected = [
+            (frame.frame_id, frame.timestamp_ms, estimator.estimate(frame.image, frame.timestamp_ms))
+            for frame in read_frames(str(mixed / "people" / "good clip.mp4"), windows.SamplingGrid(15))
+        ]
+    assert [(row["frame_id"], row["timestamp_ms"]) for row in rows] == [(e[0], e[1]) for e in expected]
+    for row, (_, _, found) in zip(rows, expected, strict=True):
+        assert row["detected"] == found.detected
+        for index, name in enumerate(landmarks.NAMES):
+            world = [row[f"{name}_world_{axis}_m"] for axis in "xyz"]
+            image = [row[f"{name}_image_{axis}"] for axis in "xyz"]
+            np.testing.assert_allclose(world, found.world[index], atol=1e-5)
+            np.testing.assert_allclose(image, found.image[index], atol=1e-5)
+            np.testing.assert_allclose(row[f"{name}_visibility"], found.visibility[index], atol=1e-5)
+    assert np.mean([row["detected"] for row in rows]) > 0.9
+
+
+def test_labels_and_fingerprint_travel_with_the_rows(extracted, pose_model_path):
+    output, _ = extracted
+    row = next(row for row in rows_of(output) if row["video_id"] == "people/good clip.mp4")
+    assert (row["label"], row["group"]) == ("squat", "ann")
+    assert row["split"] in tables.SPLITS
+    file = storage.landmarks_file(str(output), "people/good clip.mp4")
+    assert storage.fingerprint(file) == pose_estimator.fingerprint(pose_model_path, 15.0)
+    assert pq.read_schema(file).names == tables.LANDMARKS.schema().names
+
+
+def test_running_again_skips_what_is_done_and_gives_new_labels(extracted, mixed, tmp_path):
+    output = tmp_path / "tables"
+    shutil.copytree(extracted[0], output)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,label,group,split\npeople/good clip.mp4,lunge,bob,test\n")
+    before = rows_of(output)
+    args = ("--videos", mixed, "--labels", labels, "--output", output, "--max_failed_share", "0.6", *IN_PROCESS)
+    done = run_command("beam_jobs", "extract", *args)
+    assert done.returncode == 0
+    assert "0 videos done, 2 skipped (done before), 3 failed" in done.stdout
+    after = rows_of(output)
+    assert {(r["label"], r["group"], r["split"]) for r in after if r["video_id"].startswith("people")} == {
+        ("lunge", "bob", "test")
+    }
+    unlabelled = [
+        [{k: v for k, v in row.items() if k not in ("label", "group", "split")} for row in rows]
+        for rows in (before, after)
+    ]
+    np.testing.assert_equal(unlabelled[1], unlabelled[0])
+    (quality,) = [row for row in rows_of(output, tables.QUALITY) if row["video_id"].startswith("people")]
+    assert quality["label"] == "lunge"
+
+
+def test_another_sampling_rate_is_another_fingerprint_and_estimates_again(extracted, mixed, tmp_path):
+    output = tmp_path / "tables"
+    shutil.copytree(extracted[0], output)
+    args = ("--videos", mixed / "nobody.mp4", "--output", output, "--frame_rate_hz", "5", *IN_PROCESS)
+    done = run_command("beam_jobs", "extract", *args)
+    assert "1 videos done, 0 skipped" in done.stdout
+    rows = [row for row in rows_of(output) if row["video_id"] == "nobody.mp4"]
+    assert len(rows) == 15
+    # The tables still know the videos of the former run.
+    assert len(rows_of(output, tables.QUALITY)) == 3
+    assert len(rows_of(output, tables.DEAD_LETTERS)) == 3
+
+
+def start_extract(videos_folder, output):
+    command = [sys.executable, "-m", "beam_jobs", "extract", "--videos", videos_folder, "--output", output]
+    command.append("--direct_num_workers=2")
+    return subprocess.Popen(
+        list(map(str, command)),
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_first_file(output, process):
+    deadline = time.monotonic() + 240
+    while not storage.table_files(str(output), tables.LANDMARKS):
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def processes_of(session):
+    found = subprocess.run(
+        ["ps", "-ww", "-s", str(session), "-o", "pid=,args="], capture_output=True, text=True, check=False
+    )
+    return [line for line in found.stdout.splitlines() if "defunct" not in line]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(athlete_videos, tmp_path, how, pose_model_path):
+    output = tmp_path / "tables"
+    process = start_extract(athlete_videos, output)
+    wait_for_first_file(output, process)
+    if how == signal.SIGKILL:
+        os.killpg(process.pid, how)
+    else:
+        process.send_signal(how)  # as Ctrl-C, yet to the launcher alone: it must end its workers itself
+    printed, _ = process.communicate(timeout=60)
+    whole = [pathlib.Path(file) for file in storage.table_files(str(output), tables.LANDMARKS)]
+    assert 1 <= len(whole) < 6
+    assert all(pq.read_table(file).num_rows > 50 for file in whole)
+    if how == signal.SIGINT:
+        assert process.returncode == 130, printed
+        assert "Traceback" not in printed
+        deadline = time.monotonic() + 20
+        while processes_of(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert processes_of(process.pid) == []
+    stamps = {file: file.stat().st_mtime_ns for file in whole}
+    done = run_command("beam_jobs", "extract", "--videos", athlete_videos, "--output", output)
+    assert done.returncode == 0
+    assert f"{len(whole)} skipped" in done.stdout
+    assert {file: file.stat().st_mtime_ns for file in whole} == stamps
+    keys = [(row["video_id"], row["frame_id"]) for row in rows_of(output)]
+    assert len(set(keys)) == len(keys)
+    assert len({video for video, _ in keys}) == 6
+    assert len(rows_of(output, tables.QUALITY)) == 6
+
+
+def test_a_manifest_names_videos_beside_itself_and_carries_labels(mixed, tmp_path):
+    manifest = tmp_path / "videos.csv"
+    shutil.copy(mixed / "nobody.mp4", tmp_path / "a.mp4")
+    manifest.write_text(f"video,label\na.mp4,plank\n{mixed / 'nobody.mp4'},squat\nmissing.mp4,squat\n")
+    args = ("--videos", manifest, "--output", tmp_path / "tables", "--max_failed_share", "0.5", *IN_PROCESS)
+    assert run_command("beam_jobs", "extract", *args).returncode == 0
+    found = {row["video_id"]: row["label"] for row in rows_of(tmp_path / "tables", tables.QUALITY)}
+    assert found == {"a.mp4": "plank", str(mixed / "nobody.mp4"): "squat"}
+    (letter,) = rows_of(tmp_path / "tables", tables.DEAD_LETTERS)
+    assert (letter["video_id"], letter["reason"]) == ("missing.mp4", "not_found")
+
+
+def test_a_glob_is_matched_below_its_fixed_part(mixed, tmp_path):
+    args = ("--videos", mixed / "no*.mp4", "--output", tmp_path / "tables", *IN_PROCESS)
+    assert run_command("beam_jobs", "extract", *args).returncode == 0
+    assert [row["video_id"] for row in rows_of(tmp_path / "tables", tables.QUALITY)] == ["nobody.mp4"]
+
+
+def test_from_and_to_cloud_storage(mixed, tmp_path, gcs_bucket, pose_model_path):
+    from beam_jobs import storage
+
+    for name in ("nobody.mp4", "text.mp4"):
+        with storage.whole_file(f"{gcs_bucket}/videos/{name}") as local:
+            shutil.copy(mixed / name, local)
+    args = ("--videos", f"{gcs_bucket}/videos", "--output", f"{gcs_bucket}/tables", "--max_failed_share", "0.5")
+    assert run_command("beam_jobs", "extract", *args, *IN_PROCESS).returncode == 0
+    rows = rows_of(f"{gcs_bucket}/tables")
+    assert [row["frame_id"] for row in rows] == list(range(45))
+    assert [row["reason"] for row in rows_of(f"{gcs_bucket}/tables", tables.DEAD_LETTERS)] == ["not_a_video"]
+    again = run_command("beam_jobs", "extract", *args, *IN_PROCESS)
+    assert "0 videos done, 1 skipped" in again.stdout
+
+
+def test_the_metadata_says_what_a_file_was_made_of(extracted, mixed):
+    metadata = storage.read_metadata(storage.landmarks_file(str(extracted[0]), "cut.mp4"))
+    assert metadata["content_sha256"] == json.loads(metadata["quality"])["content_sha256"]
+    assert [letter["reason"] for letter in json.loads(metadata["dead_letters"])] == ["truncated"]
+
+
+def process(output, video, labels_path=None, timeout_s=5.0, on_frame=lambda dofn, number: None, monkeypatch=None):
+    """Runs the DoFn on one video as a worker does; returns its quality rows and its dead letters."""
+    dofn = pipeline.ExtractVideo(str(output), labels_path, None, 15.0, timeout_s)
+    dofn.setup()
+    numbers = iter(range(10_000))
+    estimate = pose_estimator.PoseEstimator.estimate
+
+    def watched(self, image, timestamp_ms):
+        on_frame(dofn, next(numbers))
+        return estimate(self, image, timestamp_ms)
+
+    if monkeypatch is not None:
+        monkeypatch.setattr(pose_estimator.PoseEstimator, "estimate", watched)
+    found = list(dofn.process(video))
+    dofn.teardown()
+    letters = [one.value for one in found if isinstance(one, beam.pvalue.TaggedOutput)]
+    return [one for one in found if isinstance(one, dict)], letters
+
+
+@pytest.mark.parametrize(
+    ("signal_sent", "reason"), [(signal.SIGSEGV, "decoder_crashed"), (signal.SIGSTOP, "decoder_hung")]
+)
+def test_a_decoder_that_dies_or_hangs_costs_the_rest_of_one_video_and_is_tried_again(
+    tmp_path, monkeypatch, signal_sent, reason, pose_model_path
+):
+    video = Video("v.mp4", videos.write(tmp_path / "v.mp4", frames=300, size_px=(640, 480)))
+
+    def attack(dofn, number):
+        if number == 5:
+            os.kill(dofn._decoder._process.pid, signal_sent)
+
+    quality, letters = process(tmp_path / "out", video, on_frame=attack, monkeypatch=monkeypatch)
+    assert [letter["reason"] for letter in letters] == [reason]
+    assert 5 < quality[0]["num_frames_sampled"] == letters[0]["num_frames_kept"] < 150
+    monkeypatch.undo()
+    quality, letters = process(tmp_path / "out", video)
+    assert (quality[0]["num_frames_sampled"], letters) == (150, [])
+
+
+def test_a_pose_model_that_fails_on_a_frame_keeps_the_rows_before_it(tmp_path, monkeypatch, pose_model_path):
+    video = Video("v.mp4", videos.write(tmp_path / "v.mp4", frames=60))
+
+    def fail(dofn, number):
+        if number == 7:
+            raise RuntimeError("a graph broke")
+
+    quality, (letter,) = process(tmp_path / "out", video, on_frame=fail, monkeypatch=monkeypatch)
+    assert (letter["stage"], letter["reason"], letter["num_frames_kept"]) == ("estimate", "pose_failed", 7)
+    assert "a graph broke" in letter["message"]
+    assert quality[0]["num_frames_sampled"] == 7
+
+
+def test_what_cannot_be_written_is_no_fault_of_the_video(tmp_path, pose_model_path):
+    video = Video("v.mp4", videos.write(tmp_path / "v.mp4", frames=30))
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        process(tmp_path / "file" / "out", video)
+
+
+def test_a_worker_that_dies_ends_the_job_with_what_to_do(athlete_videos, tmp_path, pose_model_path):
+    output = tmp_path / "tables"
+    started = start_extract(athlete_videos, output)
+    wait_for_first_file(output, started)
+    listed = subprocess.run(
+        ["ps", "-ww", "-s", str(started.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+    )
+    workers = [
+        int(line.split()[0]) for line in listed.stdout.splitlines() if "sdk_worker_main" in line and "sh -c" not in line
+    ]
+    assert len(workers) >= 2
+    os.kill(workers[0], signal.SIGKILL)
+    printed, _ = started.communicate(timeout=120)
+    assert started.returncode == 1, printed
+    assert "A worker process died" in printed
+    assert "Traceback" not in printed
+
+
+def test_names_that_look_like_patterns_or_are_long(tmp_path, pose_model_path):
+    folder = tmp_path / "v [1]"
+    folder.mkdir()
+    long_name = "深蹲" * 30 + ".mp4"
+    for name in ("b [x].mp4", long_name):
+        videos.write(tmp_path / "plain.mp4", frames=15)
+        (tmp_path / "plain.mp4").rename(folder / name)
+    done = run_command("beam_jobs", "extract", "--videos", folder, "--output", tmp_path / "out", *IN_PROCESS)
+    assert done.returncode == 0
+    assert sorted(row["video_id"] for row in rows_of(tmp_path / "out", tables.QUALITY)) == ["b [x].mp4", long_name]
+    assert video_source(str(folder / "b [x].mp4")).listed == (Video("b [x].mp4", str(folder / "b [x].mp4")),)
+
+
+def test_labels_go_to_the_path_they_name(tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,label\nclip.mp4,squat\nsub/clip.mp4,lunge\n")
+    lookup = LabelLookup.read(str(labels))
+    assert lookup.find(Video("clip.mp4", f"{tmp_path}/sub/clip.mp4")).label == "lunge"
+    assert lookup.find(Video("clip.mp4", f"{tmp_path}/./clip.mp4")).label == "squat"
+    assert lookup.find(Video("clip.mp4", "gs://elsewhere/clip.mp4")).label == "squat"
+    assert lookup.find(Video("other.mp4", "other.mp4")) == default_labels("other.mp4")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label\nx\n", "has no column `video`"),
+        ("video\na\na\n", "line 3: 'a' stands there twice"),
+        ("v,video\nx\n", "empty"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_told(tmp_path, text, message):
+    path = tmp_path / "videos.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        manifest_videos(str(path))

@@ -1,0 +1,115 @@
+"""Bodies in other coordinates, against what trigonometry says."""
+
+import numpy as np
+import pytest
+from moving_bodies import LABELS, Body, labelled_set
+
+from beam_jobs import landmarks
+from model.benchmark import coordinates
+
+
+def body(seed: int, num_rows: int = 20) -> np.ndarray:
+    rows = np.random.default_rng(seed).normal(0, 0.2, (1, 33, 3)).repeat(num_rows, axis=0).astype(np.float32)
+    # Facing the camera: left is at the right of the picture, as far from it as right is.
+    for left, sign in ((landmarks.LEFT_HIP, 1), (landmarks.LEFT_SHOULDER, 1)):
+        rows[:, left, 0], rows[:, left + 1, 0] = 0.2 * sign, -0.2 * sign
+        rows[:, left, 2] = rows[:, left + 1, 2] = 0
+    return rows
+
+
+@pytest.mark.parametrize("degrees", [0, 40, 170, -90])
+def test_whoever_stands_sideways_is_turned_to_the_camera(degrees):
+    rows = body(1)
+    angle = np.radians(degrees)
+    x, z = rows[..., 0].copy(), rows[..., 2].copy()
+    turned = rows.copy()
+    turned[..., 0], turned[..., 2] = x * np.cos(angle) + z * np.sin(angle), z * np.cos(angle) - x * np.sin(angle)
+    np.testing.assert_allclose(coordinates.facing(turned), rows, atol=1e-5)
+
+
+def test_rows_without_a_person_stay_so():
+    rows = body(2)
+    rows[[0, 7]] = np.nan
+    found = coordinates.facing(rows)
+    assert np.isnan(found[[0, 7]]).all()
+    np.testing.assert_allclose(np.delete(found, [0, 7], axis=0), np.delete(rows, [0, 7], axis=0), atol=1e-6)
+
+
+def test_windows_stay_the_same_and_features_do_not():
+    found = labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS)
+    for kind in ("flat", "facing"):
+        other = coordinates.of(found, kind, "")
+        np.testing.assert_array_equal(other.data.positions, found.data.positions)
+        np.testing.assert_array_equal(other.truth, found.truth)
+        assert other.physical.shape == found.physical.shape
+    flat = coordinates.of(found, "flat", "")
+    there = np.isfinite(flat.landmarks).all(axis=(1, 2))
+    assert there.any() and (flat.landmarks[there][..., 2] == 0).all()
+    np.testing.assert_array_equal(flat.landmarks[there][..., :2], found.landmarks[there][..., :2])
+    # z of the first 99 features, whose origin is between the hips.
+    assert (flat.physical[there][:, 2:99:3] == 0).all()
+
+
+def test_lengths_in_metres_grow_with_the_body_and_angles_do_not():
+    """The augmenter's graph gives the same, so that who is trained on sees what is tested."""
+    import tensorflow as tf
+
+    from beam_jobs import tables, windows
+    from model.benchmark import cross_validation, robustness
+
+    found, twice = (
+        robustness.changed(
+            labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS),
+            lambda rows, times, _, factor=factor: (factor * rows, times),
+            windows.WindowRule(34),
+        )
+        for factor in (1, 2)
+    )
+    ours, theirs = (coordinates.in_metres(one).physical for one in (found, twice))
+    there = np.isfinite(ours) & np.isfinite(theirs)
+    assert there.mean() > 0.8
+    names = [column.name for table in tables.PHYSICAL for column in table.columns]
+    same = np.array(["degrees" in name or "angle" in name for name in names]) | ~cross_validation.IN_TORSO_LENGTHS
+    np.testing.assert_allclose(np.where(there, theirs, 0)[:, same], np.where(there, ours, 0)[:, same], atol=0.1)
+    lengths = np.where(there, theirs, 0)[:, ~same], np.where(there, 2 * ours, 0)[:, ~same]
+    np.testing.assert_allclose(*lengths, atol=1e-3, rtol=1e-3)
+    # 99 coordinates, 4 mirrored distances, 8 distances, 33 speeds and 33 accelerations.
+    assert (~same).sum() == 177
+    clip = found.data.clips[0]
+    rows = found.landmarks[None, clip.first_row : clip.first_row + 41]
+    times = found.data.timestamp_ms[None, clip.first_row : clip.first_row + 41].astype(np.int64)
+    train = cross_validation.training_clips(coordinates.in_metres(found), np.ones(len(found.truth), bool))
+    assert train.standard.kind == "metres"
+    in_graph = tf.function(train.standard.featurize())(tf.constant(rows), tf.constant(times - times[:, :1]))[0]
+    expected = train.data.rows[clip.first_row + 7 : clip.first_row + 41]
+    np.testing.assert_allclose(in_graph, expected, atol=5e-3, rtol=5e-3)
+
+
+def test_without_depth_there_is_none_in_training_either():
+    """Augmentation shakes landmarks along z, too."""
+    import tensorflow as tf
+
+    from model.benchmark import cross_validation
+
+    found = coordinates.of(labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS), "flat", "")
+    train = cross_validation.training_clips(found, np.ones(len(found.truth), bool))
+    clip = found.data.clips[0]
+    rows = found.landmarks[None, clip.first_row : clip.first_row + 41]
+    times = found.data.timestamp_ms[None, clip.first_row : clip.first_row + 41].astype(np.int64)
+    featurize = tf.function(train.standard.featurize())
+    shaken = rows + np.random.default_rng(0).normal(0, 0.1, rows.shape).astype(np.float32) * [0, 0, 1]
+    there, shaken_there = (featurize(tf.constant(one.astype(np.float32)), tf.constant(times)) for one in (rows, shaken))
+    np.testing.assert_allclose(there, shaken_there, atol=1e-5)
+    assert np.abs(there).max() > 1
+
+
+def test_landmarks_in_the_picture_are_pixels(real_tables):
+    from model import config
+    from model.benchmark import cross_validation
+
+    found = cross_validation.load(real_tables, config.Config(), 4)
+    image = coordinates.of(found, "image", real_tables)
+    # An import knows no picture's size, and these tables are of image landmarks already.
+    np.testing.assert_allclose(image.landmarks, found.landmarks, rtol=1e-6)
+    close = np.isclose(image.physical, found.physical, rtol=1e-3, atol=1e-3, equal_nan=True)
+    assert close.mean() > 0.999
