@@ -8,7 +8,7 @@ import time
 
 SCRIPT = """
 import concurrent.futures, multiprocessing, os, time
-from beam_jobs.processes import leave_with_launcher
+from beam_jobs.child_processes import leave_with_launcher
 
 if __name__ == "__main__":
     context = multiprocessing.get_context("spawn")

@@ -100,7 +100,7 @@ def test_every_folds_fits_are_asked_about_all_that_is_unknown(found):
 
 
 def test_rests_are_asked_about_where_their_clip_is_tested(found, monkeypatch):
-    monkeypatch.setattr(robustness.rests, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
+    monkeypatch.setattr(robustness.standing_still, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
     fold = cross_validation.folds(found, 2, 0, "group")
     asked = [robustness.chosen("rests in clips", found, found, fold, number) for number in range(2)]
     resting = (found.data.positions[:, -1] % 2 == 0) & (found.truth >= 0)
