@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    native_logs.drop()  # for the local workers too, which are this process's children
+    native_logs.silence_native_stderr()  # for the local workers too, which are this process's children
     exit_code = main()
     sys.stdout.flush()
     sys.stderr.flush()

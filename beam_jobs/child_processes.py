@@ -6,7 +6,7 @@ import signal
 import threading
 
 
-def leave_with_launcher() -> None:
+def exit_with_parent() -> None:
     """Ends this process when the one that started it is gone, killed perhaps: nobody is left behind at work."""
     launcher = multiprocessing.parent_process()
     if launcher is None:
@@ -25,4 +25,4 @@ def start_worker() -> None:
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leave_with_launcher()
+    exit_with_parent()

@@ -12,7 +12,7 @@ from beam_jobs.labels import Labels, Video
 
 
 @dataclasses.dataclass
-class Counts:
+class FrameCounts:
     """What happened to one video's frames. Times are in milliseconds."""
 
     frames_decoded: int = 0
@@ -58,7 +58,7 @@ def landmark_batch(
     return pa.RecordBatch.from_arrays(columns, schema=tables.LANDMARKS.schema())
 
 
-class GapMeter:
+class LongestGap:
     """The longest stretch of media time without a person: from the first row without one to the next row with one."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class GapMeter:
 
 
 def summary(
-    video: Video, labels: Labels, counts: Counts, gaps: GapMeter, last_timestamp_ms: float, frame_rate_hz: float
+    video: Video, labels: Labels, counts: FrameCounts, gaps: LongestGap, last_timestamp_ms: float, frame_rate_hz: float
 ) -> dict:
     """A quality row without what only a video's file tells.
 

@@ -4,7 +4,7 @@ Indices are 0-based, as MediaPipe's own. "Left" is the person's left.
 Source: MediaPipe's pose landmark model (BlazePose GHUM 3D).
 """
 
-NAMES: tuple[str, ...] = (
+LANDMARK_NAMES: tuple[str, ...] = (
     "nose",
     "left_eye_inner",
     "left_eye",
@@ -39,8 +39,8 @@ NAMES: tuple[str, ...] = (
     "left_foot_index",
     "right_foot_index",
 )
-NUM_LANDMARKS = len(NAMES)
-INDEX: dict[str, int] = {name: index for index, name in enumerate(NAMES)}
+NUM_LANDMARKS = len(LANDMARK_NAMES)
+INDEX: dict[str, int] = {name: index for index, name in enumerate(LANDMARK_NAMES)}
 
 LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
 LEFT_ELBOW, RIGHT_ELBOW = 13, 14
@@ -50,7 +50,7 @@ LEFT_KNEE, RIGHT_KNEE = 25, 26
 LEFT_ANKLE, RIGHT_ANKLE = 27, 28
 
 # (left, right) of every landmark that has a side; the nose alone has none.
-PAIRS: tuple[tuple[int, int], ...] = (
+LEFT_RIGHT_PAIRS: tuple[tuple[int, int], ...] = (
     (1, 4),
     (2, 5),
     (3, 6),
@@ -62,13 +62,13 @@ PAIRS: tuple[tuple[int, int], ...] = (
 
 def _mirror() -> tuple[int, ...]:
     order = list(range(NUM_LANDMARKS))
-    for left, right in PAIRS:
+    for left, right in LEFT_RIGHT_PAIRS:
         order[left], order[right] = right, left
     return tuple(order)
 
 
 # landmarks[..., MIRROR, :] swaps the sides' names; negate x beside it to mirror a body.
-MIRROR: tuple[int, ...] = _mirror()
+MIRROR_INDICES: tuple[int, ...] = _mirror()
 
 # The angles' vertices with their neighbours: (name, proximal, joint, distal), left before right.
 JOINTS: tuple[tuple[str, int, int, int], ...] = (
@@ -82,7 +82,7 @@ JOINTS: tuple[tuple[str, int, int, int], ...] = (
     ("right_knee", 24, 26, 28),
 )
 
-EDGES: tuple[tuple[int, int], ...] = (
+CONNECTIONS: tuple[tuple[int, int], ...] = (
     (0, 1),
     (1, 2),
     (2, 3),

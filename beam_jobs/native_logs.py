@@ -34,7 +34,7 @@ def quiet_import() -> Iterator[None]:
             os.close(kept)
 
 
-def drop() -> None:
+def silence_native_stderr() -> None:
     """Sends what native code writes to standard error nowhere, and keeps Python's own messages.
 
     MediaPipe and TFLite write a dozen lines for every video and have no switch for it. Call it once in a process; its

@@ -17,14 +17,14 @@ from tqdm import tqdm
 _LINE_EVERY_S = 15.0
 
 
-class Teller:
-    """Sends counts to the launcher's `watch`; does nothing where there is no address."""
+class ProgressSender:
+    """Sends counts to the launcher's `show_progress`; does nothing where there is no address."""
 
     def __init__(self, address: tuple[str, int] | None) -> None:
         self._address = address
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM) if address else None
 
-    def tell(self, **counts: int) -> None:
+    def send(self, **counts: int) -> None:
         """Adds to the launcher's counts, for example `tell(videos=1, frames=24)`."""
         if self._socket is not None and self._address is not None:
             with contextlib.suppress(OSError):
@@ -37,8 +37,8 @@ class Teller:
 
 
 @contextlib.contextmanager
-def watch(total: int, unit: str, rate: str) -> Iterator[tuple[str, int]]:
-    """Shows progress on standard error while the block runs; yields the address for `Teller`.
+def show_progress(total: int, unit: str, rate: str) -> Iterator[tuple[str, int]]:
+    """Shows progress on standard error while the block runs; yields the address for `ProgressSender`.
 
     Args:
       total: how many `unit` there are to do.

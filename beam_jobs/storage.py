@@ -68,7 +68,7 @@ def list_files(folder: str, suffix: str = "") -> list[str]:
     )
 
 
-def name_below(folder: str, file: str) -> str:
+def relative_path(folder: str, file: str) -> str:
     """A file's path from a folder above it, however both are spelled: relative, absolute, or as a URL."""
     return _below(filesystem(folder)[1], filesystem(file)[1])
 
@@ -127,7 +127,7 @@ def local_folder_copy(path: str) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory() as folder:
         for remote in list_files(path):
-            local = os.path.join(folder, name_below(path, remote))
+            local = os.path.join(folder, relative_path(path, remote))
             os.makedirs(os.path.dirname(local), exist_ok=True)
             fs, name = filesystem(remote)
             fs.get_file(name, local)
@@ -135,7 +135,7 @@ def local_folder_copy(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def whole_file(path: str) -> Iterator[str]:
+def atomic_file(path: str) -> Iterator[str]:
     """A local path to write to; what was written appears at `path` when the block ends well, and not otherwise.
 
     On a local disk the temporary file is a hidden neighbour, renamed at the end; for a store it is uploaded, and an
@@ -160,7 +160,7 @@ def whole_file(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: str, marker: str | None = None) -> Iterator[str]:
+def atomic_folder(path: str, marker: str | None = None) -> Iterator[str]:
     """A local folder to write to; it appears at `path`, replacing what was there, when the block ends well.
 
     Args:
@@ -200,7 +200,7 @@ def whole_folder(path: str, marker: str | None = None) -> Iterator[str]:
 
 def write_text(path: str, text: str) -> None:
     """Writes a whole file of UTF-8 text."""
-    with whole_file(path) as local:
+    with atomic_file(path) as local:
         pathlib.Path(local).write_text(text, encoding="utf-8")
 
 
@@ -212,7 +212,7 @@ def remove(path: str) -> None:
 
 
 def remove_stale(folder: str, older_than_s: float = 600.0) -> None:
-    """Removes what `whole_file` of a process that was killed left in a local folder: hidden, and untouched for long."""
+    """Removes what `atomic_file` of a killed process left in a local folder: hidden, and untouched for long."""
     if is_remote(folder) or not os.path.isdir(folder):
         return
     for file in pathlib.Path(folder).glob(".*"):
@@ -226,7 +226,7 @@ def table_writer(path: str, table: tables.Table, metadata: dict[str, str] | None
 
     Batches must have the table's schema (`table.schema()`; metadata may differ). Write several hundred rows at a time.
     """
-    with whole_file(path) as local, pq.ParquetWriter(local, table.schema(metadata), compression="zstd") as writer:
+    with atomic_file(path) as local, pq.ParquetWriter(local, table.schema(metadata), compression="zstd") as writer:
         yield writer
 
 

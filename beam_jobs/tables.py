@@ -75,7 +75,9 @@ LABEL_COLUMNS = (
 
 
 def _per_landmark(suffixes: tuple[str, ...], unit: str) -> tuple[Column, ...]:
-    return tuple(Column(f"{name}_{suffix}", pa.float32(), unit) for name in landmarks.NAMES for suffix in suffixes)
+    return tuple(
+        Column(f"{name}_{suffix}", pa.float32(), unit) for name in landmarks.LANDMARK_NAMES for suffix in suffixes
+    )
 
 
 _TORSO = "torso lengths"
@@ -141,14 +143,14 @@ ACCELERATION = Table(
 )
 
 # The physical tables whose columns, put one after the other, are the 189 features.
-PHYSICAL = (NORMALIZED, JOINT_ANGLES, SYMMETRY, DISTANCES, VELOCITY, ACCELERATION)
-FEATURE_NAMES: tuple[str, ...] = tuple(name for table in PHYSICAL for name in table.column_names)
+UNSCALED_TABLES = (NORMALIZED, JOINT_ANGLES, SYMMETRY, DISTANCES, VELOCITY, ACCELERATION)
+FEATURE_NAMES: tuple[str, ...] = tuple(name for table in UNSCALED_TABLES for name in table.column_names)
 NUM_FEATURES = len(FEATURE_NAMES)
 
 FINAL_FEATURES = Table(
     "final_features",
     (
-        *(Column(c.name, pa.float32(), "standard deviations") for table in PHYSICAL for c in table.columns),
+        *(Column(c.name, pa.float32(), "standard deviations") for table in UNSCALED_TABLES for c in table.columns),
         Column("detected", pa.bool_(), description="somebody is in view; where false every feature is 0, its mean"),
     ),
     "final_pose_features_dataset",
@@ -190,5 +192,5 @@ DEAD_LETTERS = Table(
 )
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in (LANDMARKS, *PHYSICAL, FINAL_FEATURES, QUALITY, DEAD_LETTERS)
+    table.name: table for table in (LANDMARKS, *UNSCALED_TABLES, FINAL_FEATURES, QUALITY, DEAD_LETTERS)
 }

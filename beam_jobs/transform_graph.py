@@ -11,7 +11,7 @@ from beam_jobs.errors import UserError
 # The folder in a job's output, in TFT's layout (the SavedModel below it has the same name), and of a bundle.
 FOLDER = "transform_fn"
 # The file beside the SavedModel that says what the graph was made for; a bundle's bundle.json says it, too.
-MADE_FOR = "fingerprint.json"
+FINGERPRINT_FILE = "fingerprint.json"
 
 
 # Of a fingerprint, what no flag lets differ: the graph would compute something else.
@@ -34,18 +34,18 @@ def find(folder: str, fingerprint: dict, other_landmarks: bool = False) -> str:
         if not storage.exists(storage.join(saved_model, "saved_model.pb")):
             continue
         beside = saved_model.rstrip("/").rpartition("/")[0] or "."
-        for name in (MADE_FOR, "bundle.json"):
+        for name in (FINGERPRINT_FILE, "bundle.json"):
             description = storage.join(beside, name)
             if storage.exists(description):
                 _check_made_for(description, json.loads(storage.read_text(description)), fingerprint, other_landmarks)
                 return saved_model
     raise UserError(
-        f"{folder} holds no transform graph (saved_model.pb with {MADE_FOR} or bundle.json beside its folder); "
+        f"{folder} holds no transform graph (saved_model.pb with {FINGERPRINT_FILE} or bundle.json beside its folder); "
         "expected the output of python -m beam_jobs features, its transform_fn folder, or a bundle."
     )
 
 
-def made_for(fingerprint: dict) -> dict:
+def graph_requirements(fingerprint: dict) -> dict:
     """What must be equal for a transform graph to fit."""
     return {
         "schema_version": tables.SCHEMA_VERSION,
@@ -55,7 +55,7 @@ def made_for(fingerprint: dict) -> dict:
 
 
 def _check_made_for(file: str, found: dict, fingerprint: dict, other_landmarks: bool) -> None:
-    for key, expected in made_for(fingerprint).items():
+    for key, expected in graph_requirements(fingerprint).items():
         known = found.get(key)
         if other_landmarks and key == "fingerprint" and isinstance(known, dict):
             known, expected = ({name: one.get(name) for name in _NEVER_OTHER} for one in (known, expected))

@@ -235,7 +235,7 @@ def _num_frames(capture) -> float:
 def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable | None) -> NewestFrame:
     import cv2
 
-    reader.quiet_decoders()
+    reader.silence_decoder_logs()
     capture = (open_camera or cv2.VideoCapture)(index)
     if capture.isOpened():
         # Drivers queue frames too, where they let themselves be told.

@@ -101,7 +101,7 @@ class Recorder:
     def __init__(self, path: str, frame_rate_hz: float) -> None:
         """Prepares to write; nothing is created before the first frame."""
         self._path, self._frame_rate_hz = path, frame_rate_hz
-        self._file = storage.whole_file(path)
+        self._file = storage.atomic_file(path)
         self._writer: Any = None
         self._last: tuple[int, np.ndarray] | None = None
 

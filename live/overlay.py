@@ -39,8 +39,8 @@ class SkeletonAnnotator:
         """Chooses colours, and how visible a landmark must be to be drawn (a probability)."""
         self._colors = left, right, middle
         self._min_visibility = min_visibility
-        self._lefts = {pair[0] for pair in landmarks.PAIRS}
-        self._rights = {pair[1] for pair in landmarks.PAIRS}
+        self._lefts = {pair[0] for pair in landmarks.LEFT_RIGHT_PAIRS}
+        self._rights = {pair[1] for pair in landmarks.LEFT_RIGHT_PAIRS}
 
     def _color(self, *indices: int) -> Color:
         left, right, middle = self._colors
@@ -59,7 +59,7 @@ class SkeletonAnnotator:
         # Landmarks may lie outside of the picture, but not so far that drawing overflows.
         points = [tuple(int(v) for v in p) for p in np.clip(pose.image[:, :2], -4, 5) * (width, height)]
         shown = pose.visibility >= self._min_visibility
-        for start, end in landmarks.EDGES:
+        for start, end in landmarks.CONNECTIONS:
             if shown[start] and shown[end]:
                 # Dark below bright is seen on any ground.
                 cv2.line(picture, points[start], points[end], _DARK, thickness + 2, cv2.LINE_AA)

@@ -65,5 +65,5 @@ def _told(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    native_logs.drop()  # TensorFlow tells of a missing GPU as of an error
+    native_logs.silence_native_stderr()  # TensorFlow tells of a missing GPU as of an error
     sys.exit(main())

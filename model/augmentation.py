@@ -69,7 +69,7 @@ class Augmenter:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int32)])
         def windows_of(last, seed):
-            rows, times = cut(sequences, last, _ROWS_FED, stretch(tf.shape(last)[0], seed, config))
+            rows, times = resample_windows(sequences, last, _ROWS_FED, stretch(tf.shape(last)[0], seed, config))
             features = featurize(augment(rows, seed, config), times)
             if not config.noise:
                 return features
@@ -84,7 +84,9 @@ class Augmenter:
         return self._windows_of(tf.constant(last, tf.int32), tf.constant(seed, tf.int32)).numpy()
 
 
-def cut(sequences: Sequences, last: tf.Tensor, num_rows: int, stretch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def resample_windows(
+    sequences: Sequences, last: tf.Tensor, num_rows: int, stretch: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Rows that end in given ones, at another tempo.
 
     Args:
@@ -141,7 +143,7 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
     rows = rows - middle[:, :, None]
     torso = _mean_torso(_middle(rows, _SHOULDERS))[:, None, None, None]
     if config.mirror_probability:
-        mirrored = tf.gather(rows, names.MIRROR, axis=2) * tf.constant([-1.0, 1.0, 1.0])
+        mirrored = tf.gather(rows, names.MIRROR_INDICES, axis=2) * tf.constant([-1.0, 1.0, 1.0])
         rows = tf.where(uniform(0, 0, 1, 1, 1, 1) < config.mirror_probability, mirrored, rows)
     if config.max_yaw_degrees or config.tilt_degrees:
         yaw = uniform(1, -1, 1) * math.radians(config.max_yaw_degrees)

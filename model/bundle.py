@@ -27,7 +27,7 @@ from beam_jobs.windows import WindowRule
 from model import end_to_end, transform_graph
 
 SCHEMA_VERSION = tables.SCHEMA_VERSION
-MARKER = "bundle.json"
+METADATA_FILE = "bundle.json"
 TRANSFORM, CLASSIFIER, END_TO_END, WEIGHTS = transform_graph.FOLDER, "classifier", "end_to_end", "weights.weights.h5"
 # What an import writes in its fingerprint for what it cannot know.
 UNKNOWN = "unknown"
@@ -196,9 +196,9 @@ def read_metadata(path: str) -> dict[str, Any]:
     Raises:
       UserError: where there is none, it is damaged, or it is of another schema; says both values.
     """
-    file = storage.join(path, MARKER)
+    file = storage.join(path, METADATA_FILE)
     if not storage.exists(file):
-        raise UserError(f"{path} has no {MARKER}; expected a bundle's folder (python -m model train makes one).")
+        raise UserError(f"{path} has no {METADATA_FILE}; expected a bundle's folder (python -m model train makes one).")
     try:
         metadata = json.loads(storage.read_text(file))
     except json.JSONDecodeError as error:
@@ -269,7 +269,7 @@ def write(
         "versions": {name: importlib.metadata.version(name) for name in _VERSIONS_OF},
         "feature_names": list(tables.FEATURE_NAMES),
     }
-    with storage.whole_folder(path, marker=MARKER) as folder:
+    with storage.atomic_folder(path, marker=METADATA_FILE) as folder:
         with storage.local_folder_copy(transform_fn) as source:
             shutil.copytree(source, os.path.join(folder, TRANSFORM))
         _save_classifier(network, len(labels), rule, temperature, os.path.join(folder, CLASSIFIER))
@@ -278,7 +278,7 @@ def write(
         network.save_weights(os.path.join(folder, WEIGHTS))
         if logs is not None:
             shutil.copytree(logs, os.path.join(folder, "logs"))
-        with open(os.path.join(folder, MARKER), "w", encoding="utf-8") as file:
+        with open(os.path.join(folder, METADATA_FILE), "w", encoding="utf-8") as file:
             json.dump(metadata, file, indent=2, allow_nan=False)
             file.write("\n")
 

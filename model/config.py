@@ -252,7 +252,7 @@ _BEFORE = Config(
 )
 
 
-def of_bundle(metadata: Mapping[str, Any], bundle_path: str) -> Config:
+def config_of_bundle(metadata: Mapping[str, Any], bundle_path: str) -> Config:
     """The configuration that a bundle was made with.
 
     Raises:

@@ -179,7 +179,7 @@ def load(tables_path: str, splits: Sequence[str] | None, rule: WindowRule) -> Wi
         )
     detected = np.concatenate([[False], table["detected"].to_numpy(zero_copy_only=False)])
     clips = _clips(tables_path, table, detected)
-    positions, clip_of = cut(clips, detected, rule)
+    positions, clip_of = window_positions(clips, detected, rule)
     return Windows(
         clips=tuple(clips),
         rows=features,
@@ -245,7 +245,7 @@ def load_physical(tables_path: str, data: Windows) -> np.ndarray:
     found = np.full(data.rows.shape, np.nan, np.float32)
     wanted = pc.field("video_id").isin(sorted({clip.video_id for clip in data.clips}))
     column = 0
-    for table in tables.PHYSICAL:
+    for table in tables.UNSCALED_TABLES:
         read = storage.read_table(tables_path, table, ["frame_id", *table.column_names], filter=wanted)
         if not np.array_equal(read["frame_id"].to_numpy(), data.frame_id[1:]):
             raise UserError(
@@ -258,7 +258,7 @@ def load_physical(tables_path: str, data: Windows) -> np.ndarray:
     return found
 
 
-def cut(clips: Sequence[Clip], detected: np.ndarray, rule: WindowRule) -> tuple[np.ndarray, np.ndarray]:
+def window_positions(clips: Sequence[Clip], detected: np.ndarray, rule: WindowRule) -> tuple[np.ndarray, np.ndarray]:
     """Windows as row numbers: the one rule is run over the numbers in place of the features; a missing row's is 0."""
     positions: list[np.ndarray] = []
     clip_of: list[int] = []

@@ -30,7 +30,7 @@ def finetune(
     """
     metadata = bundle.read_metadata(bundle_path)
     transform_graph.check_tables(metadata, bundle_path, tables_path)
-    theirs = config.of_bundle(metadata, bundle_path)
+    theirs = config.config_of_bundle(metadata, bundle_path)
     if (settings.network, settings.window) != (theirs.network, theirs.window):
         raise UserError(
             f"--config asks for {settings.network}, {settings.window}; the bundle has {theirs.network}, "
@@ -68,7 +68,7 @@ def _copy(network: keras.Model, wider: keras.Model) -> None:
             _copy(old_layer, layer)
             continue
         known = old_layer.get_weights()
-        if layer.name == networks.HEAD:
+        if layer.name == networks.OUTPUT_LAYER:
             merged = layer.get_weights()
             for new, old in zip(merged, known, strict=True):
                 new[..., : old.shape[-1]] = old

@@ -11,7 +11,7 @@ from beam_jobs import landmarks, tables
 from model.config import WINDOW_LENGTH, NetworkConfig
 
 # The last layer's name: fine-tuning gives it more columns when there are new classes.
-HEAD = "logits"
+OUTPUT_LAYER = "logits"
 
 
 def _input() -> keras.KerasTensor:
@@ -35,7 +35,7 @@ def seed_tcn(config: NetworkConfig, num_classes: int) -> keras.Model:
         name="tcn",
     )(windows)
     hidden = layers.Dense(config.dense_units, activation="relu", name="hidden")(layers.Dropout(config.dropout)(last))
-    logits = layers.Dense(num_classes, name=HEAD)(layers.Dropout(config.dropout)(hidden))
+    logits = layers.Dense(num_classes, name=OUTPUT_LAYER)(layers.Dropout(config.dropout)(hidden))
     return keras.Model(windows, logits, name="tcn")
 
 
@@ -64,7 +64,7 @@ def _pooled(x, valid, config: NetworkConfig, num_classes: int):
     highest = keras.ops.max(x * valid - 1e3 * (1 - valid), axis=1)
     pooled = layers.Dropout(config.dropout)(layers.Concatenate()([mean, highest]))
     hidden = layers.Dense(config.dense_units, activation=silu, name="hidden")(pooled)
-    return layers.Dense(num_classes, name=HEAD)(layers.Dropout(config.dropout)(hidden))
+    return layers.Dense(num_classes, name=OUTPUT_LAYER)(layers.Dropout(config.dropout)(hidden))
 
 
 def _embedded_by_two(windows, config: NetworkConfig):
@@ -135,8 +135,8 @@ def skeleton_adjacency() -> np.ndarray:
 
     The landmark itself, the neighbours along the limbs, and the one on the other side.
     """
-    edges = {frozenset(edge) for edge in landmarks.EDGES} | {frozenset((0, 11)), frozenset((0, 12))}
-    sides = {frozenset(pair) for pair in landmarks.PAIRS}
+    edges = {frozenset(edge) for edge in landmarks.CONNECTIONS} | {frozenset((0, 11)), frozenset((0, 12))}
+    sides = {frozenset(pair) for pair in landmarks.LEFT_RIGHT_PAIRS}
     num = len(GRAPH_LANDMARKS)
     found = np.stack([np.eye(num), np.zeros((num, num)), np.zeros((num, num))]).astype(np.float32)
     for i, first in enumerate(GRAPH_LANDMARKS):
@@ -212,7 +212,7 @@ def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
 
 
 # Who answers together: the two that did best alone, and differ most in how they look.
-MEMBERS = (conv_transformer, graph)
+ENSEMBLE_MEMBERS = (conv_transformer, graph)
 
 
 def ensemble(config: NetworkConfig, num_classes: int) -> keras.Model:
@@ -221,7 +221,7 @@ def ensemble(config: NetworkConfig, num_classes: int) -> keras.Model:
     In training each learns by itself, from the same windows (see `train.compiled`), so that each errs in its own way.
     """
     windows = _input()
-    answers = [member(config, num_classes)(windows) for member in MEMBERS]
+    answers = [member(config, num_classes)(windows) for member in ENSEMBLE_MEMBERS]
     return keras.Model(windows, layers.Average(name="mean")(answers), name="ensemble")
 
 

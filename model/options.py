@@ -298,7 +298,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         for flag in ("also", "people"):
             for path in getattr(args, flag):
                 dataset.check_folder(path, f"--{flag}")
-    _check_output(args.output, evaluate.MARKER if args.command == "evaluate" else bundle.MARKER)
+    _check_output(args.output, evaluate.METRICS_FILE if args.command == "evaluate" else bundle.METADATA_FILE)
     default = config.Config()
     if args.command != "train":
         if not storage.is_folder(args.bundle):
@@ -306,7 +306,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metadata = bundle.read_metadata(args.bundle)
         if args.command == "evaluate":
             return args
-        default = config.of_bundle(metadata, args.bundle)
+        default = config.config_of_bundle(metadata, args.bundle)
         # A temperature is of the weights that it was found for: the validation split gives the tuned ones theirs.
         default = config.from_dict({"training": {"temperature": 0.0}}, default)
     if args.log_dir and storage.is_remote(args.log_dir):

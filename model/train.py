@@ -111,9 +111,9 @@ def read(
         _check_labelled(tables_path, "train split", train, settings)
         _check_labelled(tables_path, "validation split", validation, settings)
     parts, landmarks = [train], [dataset.load_landmarks(tables_path, train)]
-    ours = transform_graph.sha256(transform_graph.beside(tables_path))
+    ours = transform_graph.sha256(transform_graph.find_beside_tables(tables_path))
     for flag, path in (*(("--people", path) for path in people), *(("--also", path) for path in also)):
-        theirs = transform_graph.sha256(transform_graph.beside(path))
+        theirs = transform_graph.sha256(transform_graph.find_beside_tables(path))
         if theirs != ours:
             raise UserError(
                 f"{flag} {path} was made by another transform graph (sha256 {theirs[:12]}…) than {tables_path} "
@@ -293,7 +293,7 @@ def _augmenter(
     tables_path: str, data: dataset.Windows, landmarks: np.ndarray, settings: config.AugmentationConfig
 ) -> augmentation.Augmenter:
     """Makes training's windows from their landmarks, by the tables' own transform graph."""
-    with storage.local_folder_copy(transform_graph.beside(tables_path)) as folder:
+    with storage.local_folder_copy(transform_graph.find_beside_tables(tables_path)) as folder:
         graph = tf.saved_model.load(folder)
 
     # The closure keeps the loaded graph, whose constants live as long as it does.
@@ -391,7 +391,7 @@ def make(
             elif not settings.training.temperature:
                 temperature = _temperature(logits[data.validation.labels(labels) >= 0], validation)
             probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits / temperature))
-            figures = predictions.judge(data.validation, probabilities, labels).figures()
+            figures = predictions.predictions_of(data.validation, probabilities, labels).figures()
         phase = {
             "phase": "finetune" if tuning else "train",
             "num_windows": len(train.data),
@@ -409,7 +409,7 @@ def make(
             temperature=temperature,
             rule=settings.window,
             fingerprint=dataset.fingerprint(tables_path),
-            transform_fn=transform_graph.beside(tables_path),
+            transform_fn=transform_graph.find_beside_tables(tables_path),
             extra={
                 "network": settings.network.name,
                 "num_parameters": network.count_params(),
@@ -458,7 +458,7 @@ def train(
     Raises:
       UserError: if a split is empty, or there is one class alone.
     """
-    transform_graph.beside(tables_path)
+    transform_graph.find_beside_tables(tables_path)
     if everything and not settings.training.temperature:
         print(
             "warning: with every clip trained on, none is left to take a temperature from: probabilities stay the "

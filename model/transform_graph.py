@@ -8,10 +8,10 @@ from beam_jobs import storage
 from beam_jobs.errors import UserError
 from beam_jobs.transform_graph import FOLDER
 
-__all__ = ["FOLDER", "beside", "check_tables", "sha256"]
+__all__ = ["FOLDER", "check_tables", "find_beside_tables", "sha256"]
 
 
-def beside(tables_path: str) -> str:
+def find_beside_tables(tables_path: str) -> str:
     """The SavedModel folder of the transform graph beside feature tables.
 
     Raises:
@@ -33,7 +33,7 @@ def sha256(folder: str) -> str:
     for file in storage.list_files(folder):
         with storage.open_input(file) as source:
             content = hashlib.sha256(source.read()).hexdigest()
-        digest.update(f"{storage.name_below(folder, file)} {content}\n".encode())
+        digest.update(f"{storage.relative_path(folder, file)} {content}\n".encode())
     return digest.hexdigest()
 
 
@@ -43,7 +43,7 @@ def check_tables(metadata: Mapping[str, Any], bundle_path: str, tables_path: str
     Raises:
       UserError: with both hashes, and the command that mends it.
     """
-    theirs, ours = sha256(beside(tables_path)), metadata["transform_fn_sha256"]
+    theirs, ours = sha256(find_beside_tables(tables_path)), metadata["transform_fn_sha256"]
     if theirs != ours:
         raise UserError(
             f"{tables_path} was made by another transform graph (sha256 {theirs[:12]}…) than the bundle's "

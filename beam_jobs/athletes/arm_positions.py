@@ -1,12 +1,12 @@
 """How people hold their arms, and weights, while the legs work: for the wide variety."""
 
-from beam_jobs.athletes.exercise import Style
+from beam_jobs.athletes.exercise import MovementStyle
 from beam_jobs.athletes.skeleton import FORWARD, SIDES, UP, Prop, Skeleton
 
 HOLDS = ("hips", "behind_head", "back_barbell", "front_barbell", "racked", "hanging", "dumbbells", "plate", "fists")
 
 
-def hold(skeleton: Skeleton, style: Style, kind: str) -> None:
+def pose_arms(skeleton: Skeleton, style: MovementStyle, kind: str) -> None:
     """Poses both arms as the kind says, and puts into the hands what is held.
 
     Args:
@@ -51,7 +51,7 @@ def hold(skeleton: Skeleton, style: Style, kind: str) -> None:
             skeleton.arm(side, wrist, 0.6 * out - up, up - 0.4 * out)
         else:
             loose = style.between("loose", 0.05, 0.2)
-            skeleton.swing(side, -UP + loose * out + 0.04 * forward, -UP + 0.04 * out + loose * FORWARD)
+            skeleton.arm_from_directions(side, -UP + loose * out + 0.04 * forward, -UP + 0.04 * out + loose * FORWARD)
     grip = (skeleton.grip("left") + skeleton.grip("right")) / 2
     if kind in ("back_barbell", "front_barbell"):
         skeleton.props.append(Prop("barbell", bar, right, 1.7, style.between("plate", 0.12, 0.21)))
@@ -61,7 +61,7 @@ def hold(skeleton: Skeleton, style: Style, kind: str) -> None:
         skeleton.hold_dumbbells(FORWARD, style.between("plate", 0.045, 0.075))
 
 
-def rest_arm(skeleton: Skeleton, style: Style, side: str) -> None:
+def rest_arm(skeleton: Skeleton, style: MovementStyle, side: str) -> None:
     """An arm that has nothing to do: hanging, or its hand on the hip."""
     sign = dict(SIDES)[side]
     right, forward, up = skeleton.frames["chest"]
@@ -69,4 +69,4 @@ def rest_arm(skeleton: Skeleton, style: Style, side: str) -> None:
         waist = skeleton.points[f"{side}_hip"] + 0.055 * skeleton.body.height_m * (sign * right + 0.9 * up)
         skeleton.arm(side, waist, sign * right - 0.45 * forward, 0.8 * forward - sign * 0.6 * right - 0.4 * up)
     else:
-        skeleton.swing(side, -up + 0.15 * sign * right, -up + 0.05 * sign * right + 0.12 * forward)
+        skeleton.arm_from_directions(side, -up + 0.15 * sign * right, -up + 0.05 * sign * right + 0.12 * forward)

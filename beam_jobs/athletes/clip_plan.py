@@ -18,7 +18,7 @@ CLIPS_PER_PERSON = 4
 VALIDATION_SHARE = TEST_SHARE = 0.15
 
 
-def plan(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "usual") -> list[Clip]:
+def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "usual") -> list[Clip]:
     """Who does what in which split: people are given to splits first, so that nobody crosses.
 
     Every split has every exercise; exercises have equally many clips, give or take one. One of them may be 'none':

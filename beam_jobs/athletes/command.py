@@ -23,7 +23,7 @@ import tqdm
 from beam_jobs import beam_options, storage
 from beam_jobs.athletes.catalog import DEFAULT_EXERCISES
 from beam_jobs.athletes.clip import Clip
-from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, plan
+from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, assign_clips
 from beam_jobs.athletes.scene import Scene
 from beam_jobs.child_processes import start_worker
 from beam_jobs.errors import UsageError, UserError
@@ -45,7 +45,7 @@ def write_clip(clip: Clip, output: str, duration_s: float | None = None) -> None
         for image in scene.frames():
             writer.write(image)
         writer.release()
-        with storage.whole_file(storage.join(output, clip.video)) as whole:
+        with storage.atomic_file(storage.join(output, clip.video)) as whole:
             shutil.copyfile(path, whole)
 
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
         names = tuple(name.strip() for name in args.exercises.split(",") if name.strip())
     if args.seed < 0:
         raise UsageError(f"--seed is {args.seed}; expected 0 or more.")
-    clips = plan(args.seed, args.num_clips, names, args.variety)
+    clips = assign_clips(args.seed, args.num_clips, names, args.variety)
     parameters = {
         "drawing_version": DRAWING_VERSION,
         "seed": args.seed,

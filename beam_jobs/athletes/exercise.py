@@ -10,7 +10,7 @@ import numpy as np
 from beam_jobs.athletes.skeleton import Body, Skeleton
 
 
-class Style:
+class MovementStyle:
     """One clip's manner of doing an exercise: named choices, each drawn once, whatever the order they are asked in.
 
     In a `wide` style the choices reach as far as people in gyms and living rooms go.
@@ -44,7 +44,7 @@ class Style:
 
 
 @dataclasses.dataclass(frozen=True)
-class Moment:
+class RepetitionPhase:
     """Where in the set of repetitions a frame lies.
 
     Attributes:
@@ -60,7 +60,7 @@ class Moment:
     returning: bool = False
 
 
-Pose = Callable[[Body, Style, Moment], Skeleton]
+Pose = Callable[[Body, MovementStyle, RepetitionPhase], Skeleton]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +108,7 @@ def smooth(value: float) -> float:
     return value * value * (3 - 2 * value)
 
 
-def sway(style: Style, moment: Moment, name: str, amount: float) -> float:
+def sway(style: MovementStyle, moment: RepetitionPhase, name: str, amount: float) -> float:
     """A slow unsteadiness, as nobody stands like a post."""
     rate, phase = style.between(f"{name}_rate", 0.25, 0.6), style.between(f"{name}_phase", 0, math.tau)
     return amount * math.sin(math.tau * rate * moment.time_s + phase)

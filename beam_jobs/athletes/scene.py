@@ -21,7 +21,7 @@ _WIDE_FRAME_RATES_HZ = (15, 15, 15, 24, 25, 30)
 MARGIN_PX = 6
 
 
-def sample_person(seed: int, person: int) -> tuple[athletes_skeleton.Body, rendering_person.Look]:
+def sample_person(seed: int, person: int) -> tuple[athletes_skeleton.Body, rendering_person.Appearance]:
     """A person: bones and looks, the same in all of their clips."""
     rng = np.random.default_rng([seed, person, 1])
     body = athletes_skeleton.sample_body(rng)
@@ -36,7 +36,7 @@ def sample_person(seed: int, person: int) -> tuple[athletes_skeleton.Body, rende
         return tuple(float(c) for c in cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0])
 
     style = str(rng.choice(["short", "short", "bun", "ponytail", "long", "bald"]))
-    look = rendering_person.Look(
+    look = rendering_person.Appearance(
         girth=float(np.clip(rng.normal(1.03, 0.12), 0.84, 1.34)),
         muscle=float(np.clip(rng.normal(1.0, 0.09), 0.84, 1.22)),
         waist=float(rng.uniform(0.80, 0.98)),
@@ -70,7 +70,7 @@ class Scene:
         self.exercise = EXERCISES[clip.exercise]
         self.body, self.look = sample_person(clip.seed, clip.person)
         self.wide = clip.variety == "wide"
-        self.style = exercise.Style([clip.seed, clip.index, 2], self.wide)
+        self.style = exercise.MovementStyle([clip.seed, clip.index, 2], self.wide)
         self.mirrored = bool(rng.random() < 0.5)
         self.frame_rate_hz = int(rng.choice(_WIDE_FRAME_RATES_HZ if self.wide else _FRAME_RATES_HZ))
         self.tempo = Tempo(rng, self.exercise.seconds, duration_s, self.wide)
@@ -84,7 +84,9 @@ class Scene:
 
     def _place_camera(self, rng: np.random.Generator) -> None:
         moments = [
-            exercise.Moment(depth, repetition, 0.0) for depth in (0, 0.25, 0.5, 0.75, 1) for repetition in (0, 1)
+            exercise.RepetitionPhase(depth, repetition, 0.0)
+            for depth in (0, 0.25, 0.5, 0.75, 1)
+            for repetition in (0, 1)
         ]
         if self.wide or self.exercise.label == labels.NO_EXERCISE:
             # Who walks about is in view all the time.
@@ -102,7 +104,7 @@ class Scene:
         self.light = athletes_skeleton.unit(light)
         self.size = view.size
 
-    def _pose(self, moment: exercise.Moment) -> athletes_skeleton.Skeleton:
+    def _pose(self, moment: exercise.RepetitionPhase) -> athletes_skeleton.Skeleton:
         pose = self.exercise.pose(self.body, self.style, moment)
         return pose.mirrored() if self.mirrored else pose
 

@@ -87,7 +87,7 @@ def cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.array((b * z - c * y, c * x - a * z, a * y - b * x))
 
 
-def along(right: float, forward: float, up: float) -> np.ndarray:
+def vector(right: float, forward: float, up: float) -> np.ndarray:
     """A vector from its three parts."""
     return np.array((right, forward, up), float)
 
@@ -95,8 +95,8 @@ def along(right: float, forward: float, up: float) -> np.ndarray:
 def frame(lean_degrees: float, twist_degrees: float = 0.0, roll_degrees: float = 0.0) -> np.ndarray:
     """Axes (rows right, forward, up) of a part that leans forward, is then turned to its left, then tilts right."""
     lean, twist, roll = np.radians((lean_degrees, twist_degrees, roll_degrees))
-    up = along(0, math.sin(lean), math.cos(lean))
-    forward = along(0, math.cos(lean), -math.sin(lean))
+    up = vector(0, math.sin(lean), math.cos(lean))
+    forward = vector(0, math.cos(lean), -math.sin(lean))
     right = math.cos(twist) * RIGHT + math.sin(twist) * forward
     forward = cross(up, right)
     return np.stack(
@@ -104,7 +104,7 @@ def frame(lean_degrees: float, twist_degrees: float = 0.0, roll_degrees: float =
     )
 
 
-def two_bones(
+def two_bone_ik(
     root: np.ndarray, target: np.ndarray, first_m: float, second_m: float, pole: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The middle joint and the end of two bones that reach from `root` for `target`, bent towards `pole`.
@@ -168,7 +168,7 @@ class Skeleton:
     def leg(self, side: str, ankle: np.ndarray, toes: np.ndarray, knee: np.ndarray | None = None) -> None:
         """A leg with its ankle at a place, its foot along `toes`, its knee bent towards `knee` (default: the toes)."""
         toes = unit(toes)
-        joint, end = two_bones(
+        joint, end = two_bone_ik(
             self.points[f"{side}_hip"], ankle, self.body.thigh_m, self.body.shank_m, toes if knee is None else knee
         )
         sole = _sole(toes)
@@ -179,12 +179,14 @@ class Skeleton:
 
     def arm(self, side: str, wrist: np.ndarray, elbow: np.ndarray, hand: np.ndarray | None = None) -> None:
         """An arm with its wrist at a place, its elbow bent towards `elbow`, its hand along `hand` (or the forearm)."""
-        joint, end = two_bones(
+        joint, end = two_bone_ik(
             self.points[f"{side}_shoulder"], wrist, self.body.upper_arm_m, self.body.forearm_m, elbow
         )
         self._hand(side, joint, end, hand)
 
-    def swing(self, side: str, upper: np.ndarray, fore: np.ndarray, hand: np.ndarray | None = None) -> None:
+    def arm_from_directions(
+        self, side: str, upper: np.ndarray, fore: np.ndarray, hand: np.ndarray | None = None
+    ) -> None:
         """An arm by the directions of its two bones."""
         joint = self.points[f"{side}_shoulder"] + self.body.upper_arm_m * unit(upper)
         self._hand(side, joint, joint + self.body.forearm_m * unit(fore), hand)

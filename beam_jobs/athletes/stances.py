@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from beam_jobs.athletes.exercise import Moment, Style, sway
-from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, along
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, sway
+from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, vector
 
 
-def feet_apart(body: Body, style: Style, least: float, most: float) -> tuple[float, float]:
+def feet_apart(body: Body, style: MovementStyle, least: float, most: float) -> tuple[float, float]:
     """Half the distance between the ankles, and how far the toes turn out (radians)."""
     stance = style.between("stance", least, most, wide=(0.75 * least, 1.4 * most))
     out = style.between("toes_out", 4, 26) + (14 * max(stance - 1.2, 0.0) if style.wide else 0.0)
@@ -17,7 +17,7 @@ def feet_apart(body: Body, style: Style, least: float, most: float) -> tuple[flo
 
 def toes(sign: float, out: float) -> np.ndarray:
     """Where a foot points that is turned out by so much (radians)."""
-    return along(sign * math.sin(out), math.cos(out), 0)
+    return vector(sign * math.sin(out), math.cos(out), 0)
 
 
 def bent_legs(
@@ -27,36 +27,38 @@ def bent_legs(
     spread = max(stance - body.hip_m, 0.0)
     flat = 0.995 * math.sqrt(1 - (spread / body.leg_m) ** 2)
     shank, thigh = np.radians((shank_degrees, thigh_degrees))
-    pelvis = along(
+    pelvis = vector(
         0,
         flat * (body.shank_m * math.sin(shank) - body.thigh_m * math.sin(thigh)),
         body.ankle_m + flat * (body.shank_m * math.cos(shank) + body.thigh_m * math.cos(thigh)),
     )
-    return pelvis, {side: along(sign * stance, 0, body.ankle_m) for side, sign in SIDES}
+    return pelvis, {side: vector(sign * stance, 0, body.ankle_m) for side, sign in SIDES}
 
 
-def stand(body: Body, style: Style, moment: Moment, **trunk: float) -> Skeleton:
+def stand(body: Body, style: MovementStyle, moment: RepetitionPhase, **trunk: float) -> Skeleton:
     """Somebody who stands, knees soft; some wide styles sit on a bench."""
     stance, out = feet_apart(body, style, 0.6, 1.25)
     if style.chance("seated", 0.22):
         return seated(body, style, stance, **trunk)
     soft = style.between("soft_knees", 2, 9, wide=(1, 16))
     pelvis, ankles = bent_legs(body, stance, out, soft, soft)
-    pelvis = pelvis + along(sway(style, moment, "aside", 0.008), sway(style, moment, "fore", 0.006), -0.001)
+    pelvis = pelvis + vector(sway(style, moment, "aside", 0.008), sway(style, moment, "fore", 0.006), -0.001)
     skeleton = Skeleton(body, pelvis, **{"lean_degrees": style.between("lean", -2, 4), **trunk})
     for side, sign in SIDES:
         skeleton.leg(side, ankles[side], toes(sign, out))
     return skeleton
 
 
-def seated(body: Body, style: Style, stance: float, **trunk: float) -> Skeleton:
+def seated(body: Body, style: MovementStyle, stance: float, **trunk: float) -> Skeleton:
     """Somebody who sits upright on a bench, feet on the floor."""
     seat = style.between("seat", 0.40, 0.48)
-    skeleton = Skeleton(body, along(0, 0, seat + 0.052 * body.height_m), **{"lean_degrees": 0.0, **trunk})
+    skeleton = Skeleton(body, vector(0, 0, seat + 0.052 * body.height_m), **{"lean_degrees": 0.0, **trunk})
     far = style.between("feet_far", 0.85, 1.15) * body.thigh_m
     for side, sign in SIDES:
-        ankle = along(sign * max(stance, body.hip_m), far, body.ankle_m)
+        ankle = vector(sign * max(stance, body.hip_m), far, body.ankle_m)
         skeleton.leg(side, ankle, toes(sign, 0.2), UP + 0.15 * sign * RIGHT)
     axis = RIGHT if style.choice("astride", ("across", "along")) == "across" else FORWARD
-    skeleton.props.append(Prop("bench", along(0, 0, seat) - (0.4 * FORWARD if axis is FORWARD else 0), axis, 1.0, 0.14))
+    skeleton.props.append(
+        Prop("bench", vector(0, 0, seat) - (0.4 * FORWARD if axis is FORWARD else 0), axis, 1.0, 0.14)
+    )
     return skeleton

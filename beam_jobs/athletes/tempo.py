@@ -46,7 +46,7 @@ class Tempo:
         # The clip may begin anywhere in a repetition.
         self._starts = np.concatenate([[0], np.cumsum(self._seconds)[:-1]]) - rng.uniform(0, 1) * self._seconds[0]
 
-    def moment(self, time_s: float) -> exercise.Moment:
+    def moment(self, time_s: float) -> exercise.RepetitionPhase:
         """Where in the set a time lies."""
         repetition = int(np.searchsorted(self._starts, time_s, side="right")) - 1
         share = (time_s - self._starts[repetition]) / self._seconds[repetition]
@@ -57,4 +57,6 @@ class Tempo:
             depth = 1.0
         else:
             depth = 1 - exercise.smooth((share - low) / (up - low))
-        return exercise.Moment(depth * self._deepest[repetition], repetition, time_s, returning=bool(share >= low))
+        return exercise.RepetitionPhase(
+            depth * self._deepest[repetition], repetition, time_s, returning=bool(share >= low)
+        )

@@ -18,7 +18,7 @@ _FACE = {
 }
 
 
-def of(skeleton: Skeleton) -> np.ndarray:
+def landmarks_of_skeleton(skeleton: Skeleton) -> np.ndarray:
     """Places of the landmarks in the athlete's own coordinates (right, forward, up), metres: float64, shape (33, 3)."""
     points, size = skeleton.points, skeleton.body.head_m
     centre, axes = points["head"], skeleton.frames["head"]
@@ -38,7 +38,7 @@ def of(skeleton: Skeleton) -> np.ndarray:
         found[f"{side}_index"] = wrist + 0.95 * hand + 0.25 * thumbwards
         found[f"{side}_pinky"] = wrist + 0.85 * hand - 0.5 * thumbwards
         found[f"{side}_thumb"] = thumb
-    return np.stack([found[name] for name in landmarks.NAMES])
+    return np.stack([found[name] for name in landmarks.LANDMARK_NAMES])
 
 
 def of_clip(clip: Clip, frame_rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ def of_clip(clip: Clip, frame_rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     """
     scene = Scene(clip)
     num = max(1, round(scene.tempo.duration_s * frame_rate_hz))
-    places = np.stack([of(scene.skeleton_at(index / frame_rate_hz)) for index in range(num)])
+    places = np.stack([landmarks_of_skeleton(scene.skeleton_at(index / frame_rate_hz)) for index in range(num)])
     middle = (places[:, landmarks.LEFT_HIP] + places[:, landmarks.RIGHT_HIP]) / 2
     world = (places - middle[:, None]) @ scene.camera.axes.T
     pixels = scene.picture(places)

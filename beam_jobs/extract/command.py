@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     )
     if beam_options.is_local(beam_args):
         storage.remove_stale(storage.join(args.output, tables.LANDMARKS.name))
-        with progress.watch(len(videos), "videos", "frames") as address:
+        with progress.show_progress(len(videos), "videos", "frames") as address:
             counters = _run(dataclasses.replace(job, progress_address=address), source, beam_args)
     else:
         staged = dataclasses.replace(job, pose_model_path=_stage(str(job.pose_model_path), args.output))
@@ -88,7 +88,7 @@ def _stage(pose_model_path: str, output: str) -> str:
     """Puts the pose model where a distributed runner's workers can read it; they never download one themselves."""
     staged = storage.join(output, f".pose_model-{model_file.sha256(pose_model_path)[:12]}.task")
     if not storage.exists(staged):
-        with storage.whole_file(staged) as local:
+        with storage.atomic_file(staged) as local:
             shutil.copyfile(pose_model_path, local)
     return staged
 

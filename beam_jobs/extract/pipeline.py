@@ -19,9 +19,10 @@ from apache_beam.metrics import Metrics
 
 from beam_jobs import progress, storage, tables, windows
 from beam_jobs.errors import UserError
-from beam_jobs.extract.rows import POSE_FAILED, Counts, GapMeter, dead_letter, landmark_batches, quality_row, relabel
+from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
 from beam_jobs.extract.video_list import LabelLookup, VideoSource, manifest_videos
 from beam_jobs.labels import Labels, Video
+from beam_jobs.landmark_table import FrameCounts, LongestGap
 from beam_jobs.pose import estimator as pose_estimator
 from beam_jobs.pose import model_file
 from beam_jobs.video.decoder_process import Decoder
@@ -39,7 +40,7 @@ COUNTERS = (
     "estimating_ms",
 )
 # Not a fault of the video's content: such a video is tried again when the job is run again.
-PASSING_REASONS = ("decoder_crashed", "decoder_hung", POSE_FAILED)
+RETRYABLE_REASONS = ("decoder_crashed", "decoder_hung", POSE_FAILED)
 
 
 class ExtractVideo(beam.DoFn):
@@ -68,12 +69,12 @@ class ExtractVideo(beam.DoFn):
         self._model = model_file.locate(self._pose_model_path)
         self._fingerprint = json.dumps(pose_estimator.fingerprint(self._model, self._frame_rate_hz), sort_keys=True)
         self._decoder = Decoder(self._decode_timeout_s)
-        self._teller = progress.Teller(self._progress_address)
+        self._sender = progress.ProgressSender(self._progress_address)
 
     def teardown(self) -> None:
         """Ends the decoder's process."""
         self._decoder.close()
-        self._teller.close()
+        self._sender.close()
 
     def process(self, video: Video) -> Iterator[Any]:
         """Extracts a video, or finds that it is done.
@@ -91,7 +92,7 @@ class ExtractVideo(beam.DoFn):
                 yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, "read", error, 0))
             else:
                 yield from self._extract(video, path, content)
-        self._teller.tell(videos=1)
+        self._sender.send(videos=1)
 
     def _extract(self, video: Video, path: str, content: str) -> Iterator[Any]:
         labels = self._lookup.find(video)
@@ -117,12 +118,12 @@ class ExtractVideo(beam.DoFn):
         except UserError:  # of another schema version: to be made again
             return None
         same = metadata.get("content_sha256") == content and metadata.get(tables.FINGERPRINT_KEY) == self._fingerprint
-        if not same or any(letter["reason"] in PASSING_REASONS for letter in json.loads(metadata["dead_letters"])):
+        if not same or any(letter["reason"] in RETRYABLE_REASONS for letter in json.loads(metadata["dead_letters"])):
             return None
         return metadata
 
     def _estimate(self, video: Video, path: str, content: str, labels: Labels, file: str) -> Iterator[Any]:
-        counts, gaps = Counts(), GapMeter()
+        counts, gaps = FrameCounts(), LongestGap()
         letters: list[dict] = []
         metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
         stream = self._decoder.read(path, self._frame_rate_hz)
@@ -133,7 +134,7 @@ class ExtractVideo(beam.DoFn):
             ):
                 try:
                     for batch in landmark_batches(
-                        stream, estimator, video.video_id, labels, counts, lambda num: self._teller.tell(frames=num)
+                        stream, estimator, video.video_id, labels, counts, lambda num: self._sender.send(frames=num)
                     ):
                         gaps.add(batch)
                         writer.write_batch(batch)
@@ -164,7 +165,7 @@ def _count(name: str, num: int = 1) -> None:
     Metrics.counter("extract", name).inc(num)
 
 
-def _count_all(counts: Counts) -> None:
+def _count_all(counts: FrameCounts) -> None:
     for name, num in dataclasses.asdict(counts).items():
         _count(name, num)
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from beam_jobs import storage, tables
 from beam_jobs.labels import Labels, Video
-from beam_jobs.landmark_table import Counts, GapMeter, landmark_batch, summary
+from beam_jobs.landmark_table import FrameCounts, LongestGap, landmark_batch, summary
 from beam_jobs.pose import estimator as pose_estimator
 from beam_jobs.video.reader import VideoError
 
@@ -25,7 +25,7 @@ def landmark_batches(
     estimator: pose_estimator.PoseEstimator,
     video_id: str,
     labels: Labels,
-    counts: Counts,
+    counts: FrameCounts,
     on_rows: Callable[[int], None] = lambda num: None,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of the landmarks table from sampled frames, up to 1024 a batch; also when the frames end in an error.
@@ -114,7 +114,7 @@ def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int
     }
 
 
-def quality_row(video: Video, content: str, labels: Labels, stream, counts: Counts, gaps: GapMeter) -> dict:
+def quality_row(video: Video, content: str, labels: Labels, stream, counts: FrameCounts, gaps: LongestGap) -> dict:
     """The quality row of a video whose frames have all been seen; `stream` is the decoder's, read to its end."""
     return {
         **summary(video, labels, counts, gaps, stream.last_timestamp_ms, stream.info.frame_rate_hz),

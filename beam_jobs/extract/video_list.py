@@ -11,7 +11,7 @@ from beam_jobs.errors import UserError
 from beam_jobs.labels import Labels, Video, default_labels, read_labels
 
 # A folder's files that are nobody's video; whatever else lies there is tried.
-_COMPANIONS = frozenset(
+_NON_VIDEO_SUFFIXES = frozenset(
     (".csv", ".json", ".jsonl", ".txt", ".md", ".html", ".xml", ".yaml", ".yml", ".srt", ".vtt", ".log", ".zip")
     + (".jpg", ".jpeg", ".png", ".webp", ".parquet")
 )
@@ -40,7 +40,7 @@ class VideoSource:
         name = path[len(self.base) :]
         if any(part.startswith(".") for part in name.split("/")):
             return None
-        if self.recursive and os.path.splitext(name)[1].lower() in _COMPANIONS:
+        if self.recursive and os.path.splitext(name)[1].lower() in _NON_VIDEO_SUFFIXES:
             return None
         return Video(name, path)
 

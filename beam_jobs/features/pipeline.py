@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from beam_jobs import landmarks, progress, storage, tables, transform_graph, windows
 from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
-from beam_jobs.features.shards import LandmarksFile, Rows, Shard
+from beam_jobs.features.shards import FeatureInputs, LandmarksFile, Shard
 
 # The tables that this job writes; `final_features`, which everybody reads, is the first to go and the last to come.
-WRITTEN = (*tables.PHYSICAL, tables.FINAL_FEATURES)
+WRITTEN = (*tables.UNSCALED_TABLES, tables.FINAL_FEATURES)
 ROWS_PER_SHARD = 100_000
 ROWS_PER_FIT_TASK = 20_000
 # The namespace of Beam's counters of this job.
@@ -28,7 +28,7 @@ COUNTERS = "features"
 
 
 def feature_tables(
-    rows: Rows, outputs: dict[str, np.ndarray], metadata: dict[str, str]
+    rows: FeatureInputs, outputs: dict[str, np.ndarray], metadata: dict[str, str]
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yields (table's name, its rows) for each table that this job writes."""
     for table in WRITTEN:
@@ -42,18 +42,18 @@ def feature_tables(
 class _ReadForFit(beam.DoFn):
     """Shards of training videos to RecordBatches for TFT."""
 
-    def __init__(self, coordinates: str, teller_address: tuple[str, int] | None) -> None:
-        self._coordinates, self._teller_address = coordinates, teller_address
+    def __init__(self, coordinates: str, progress_address: tuple[str, int] | None) -> None:
+        self._coordinates, self._progress_address = coordinates, progress_address
 
     def process(self, shard: Shard) -> Iterator[pa.RecordBatch]:
-        teller = progress.Teller(self._teller_address)
+        sender = progress.ProgressSender(self._progress_address)
         for rows in features_shards.read_rows(shard.videos, self._coordinates):
-            teller.tell(rows=rows.keys.num_rows)
+            sender.send(rows=rows.keys.num_rows)
             yield _record_batch(rows)
-        teller.close()
+        sender.close()
 
 
-def _record_batch(rows: Rows) -> pa.RecordBatch:
+def _record_batch(rows: FeatureInputs) -> pa.RecordBatch:
     arrays = {}
     for name, values in rows.graph_input().items():
         offsets = np.arange(len(values) + 1) * values[0].size
@@ -71,13 +71,13 @@ class FitTransformFn(beam.PTransform):
       coordinates: "world" or "image".
       output: the folder to write to, in TFT's layout, beside what is there.
       temporary: a folder that workers share, and that TensorFlow's own file systems know.
-      teller_address: where progress is told, if anywhere.
+      progress_address: where progress is told, if anywhere.
     """
 
     coordinates: str
     output: str
     temporary: str
-    teller_address: tuple[str, int] | None = None
+    progress_address: tuple[str, int] | None = None
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
         """Wires it: shards of training videos -> one element, when the graph is written."""
@@ -106,7 +106,7 @@ class FitTransformFn(beam.PTransform):
             shards
             | "SpreadTraining" >> beam.Reshuffle()
             | "ReadTraining"
-            >> beam.ParDo(_ReadForFit(self.coordinates, self.teller_address)).with_output_types(pa.RecordBatch)
+            >> beam.ParDo(_ReadForFit(self.coordinates, self.progress_address)).with_output_types(pa.RecordBatch)
         )
         fitted = storage.join(self.temporary, "fitted")
         with tft_beam.Context(temp_dir=storage.join(self.temporary, "analysis")):
@@ -134,10 +134,10 @@ class _WriteShard(beam.DoFn):
         output: str,
         coordinates: str,
         metadata: dict[str, str],
-        teller_address: tuple[str, int] | None,
+        progress_address: tuple[str, int] | None,
     ) -> None:
         self._transform_fn, self._output, self._coordinates = transform_fn, output, coordinates
-        self._metadata, self._teller_address = metadata, teller_address
+        self._metadata, self._progress_address = metadata, progress_address
         self._transform: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
         counter = functools.partial(beam.metrics.Metrics.counter, COUNTERS)
         self._num_videos, self._num_rows = counter("num_videos"), counter("num_rows")
@@ -146,7 +146,7 @@ class _WriteShard(beam.DoFn):
     def process(self, shard: Shard, *written) -> Iterator[tuple[str, str]]:
         if self._transform is None:  # not in setup(): the graph is there when the side input is, and not before
             self._transform = transform_graph.load(self._transform_fn)
-        teller = progress.Teller(self._teller_address)
+        sender = progress.ProgressSender(self._progress_address)
         with _shard_writers(self._output, shard, self._metadata) as writers:
             for rows in features_shards.read_rows(shard.videos, self._coordinates):
                 started = time.monotonic()
@@ -156,9 +156,9 @@ class _WriteShard(beam.DoFn):
                     writers[name].write_table(table)
                 self._num_rows.inc(rows.keys.num_rows)
                 self._num_without_person.inc(pc.sum(pc.invert(rows.keys["detected"])).as_py())
-                teller.tell(rows=rows.keys.num_rows)
+                sender.send(rows=rows.keys.num_rows)
         self._num_videos.inc(len(shard.videos))
-        teller.close()
+        sender.close()
         yield from ((table.name, shard.file_name) for table in WRITTEN)
 
 
@@ -177,7 +177,7 @@ def _shard_writers(output: str, shard: Shard, metadata: dict[str, str]) -> Itera
 def published_files(num_shards: int) -> set[str]:
     """Every file that a job with so many shards must leave in its output folder, relative to it."""
     shards = [Shard(index, num_shards, ()) for index in range(num_shards)]
-    graph = (transform_graph.MADE_FOR, storage.join(transform_graph.FOLDER, "saved_model.pb"))
+    graph = (transform_graph.FINGERPRINT_FILE, storage.join(transform_graph.FOLDER, "saved_model.pb"))
     return {storage.join(table.name, shard.file_name) for table in WRITTEN for shard in shards} | {
         storage.join(transform_graph.FOLDER, file) for file in graph
     }
@@ -200,7 +200,7 @@ class DeriveFeatures(beam.PTransform):
       num_shards: how many shards there are.
       fingerprint: what the landmarks were made by.
       fitted: a PCollection that is there when the transform graph is; None where it is there already.
-      teller_address: where progress is told, if anywhere.
+      progress_address: where progress is told, if anywhere.
     """
 
     staging: str
@@ -208,13 +208,15 @@ class DeriveFeatures(beam.PTransform):
     num_shards: int
     fingerprint: dict
     fitted: beam.PCollection | None = None
-    teller_address: tuple[str, int] | None = None
+    progress_address: tuple[str, int] | None = None
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
         """Wires it: shards of videos -> one element, when everything is published and nothing staged is left."""
         transform_fn = storage.join(self.staging, transform_graph.FOLDER, transform_graph.FOLDER)
         metadata = {tables.FINGERPRINT_KEY: json.dumps(self.fingerprint, sort_keys=True)}
-        write = _WriteShard(transform_fn, self.staging, self.fingerprint["coordinates"], metadata, self.teller_address)
+        write = _WriteShard(
+            transform_fn, self.staging, self.fingerprint["coordinates"], metadata, self.progress_address
+        )
         when_fitted = [] if self.fitted is None else [beam.pvalue.AsList(self.fitted)]
         written = shards | "Spread" >> beam.Reshuffle() | "WriteShards" >> beam.ParDo(write, *when_fitted)
         return (
@@ -229,7 +231,7 @@ class DeriveFeatures(beam.PTransform):
 
 def copy_folder(source: str, target: str) -> None:
     """Copies a folder, local or gs://; the copy appears whole."""
-    with storage.local_folder_copy(source) as local, storage.whole_folder(target) as copy:
+    with storage.local_folder_copy(source) as local, storage.atomic_folder(target) as copy:
         shutil.copytree(local, copy, dirs_exist_ok=True)
 
 
@@ -240,23 +242,23 @@ def build(
     output: str,
     transform_fn: str | None,
     scratch: str | None,
-    teller_address: tuple[str, int] | None,
+    progress_address: tuple[str, int] | None,
 ) -> None:
     """Adds the whole job to a pipeline; `scratch` is for TFT's files, beside the staged ones where it is None."""
     staging = publish.new_staging(output)
     graph = storage.join(staging, transform_graph.FOLDER)
-    made_for = json.dumps(transform_graph.made_for(fingerprint), indent=2)
-    storage.write_text(storage.join(graph, transform_graph.MADE_FOR), made_for)
+    made_for = json.dumps(transform_graph.graph_requirements(fingerprint), indent=2)
+    storage.write_text(storage.join(graph, transform_graph.FINGERPRINT_FILE), made_for)
     fitted = None
     if transform_fn:
         copy_folder(transform_fn, storage.join(graph, transform_graph.FOLDER))
     else:
         training = [video for video in videos if video.split == "train"]
         fit = FitTransformFn(
-            fingerprint["coordinates"], graph, scratch or storage.join(staging, "temporary"), teller_address
+            fingerprint["coordinates"], graph, scratch or storage.join(staging, "temporary"), progress_address
         )
         training_shards = features_shards.plan_shards(training, ROWS_PER_FIT_TASK)
         fitted = pipeline | "TrainingShards" >> beam.Create(training_shards) | "FitTransformFn" >> fit
     shards = features_shards.plan_shards(videos, ROWS_PER_SHARD)
-    derive = DeriveFeatures(staging, output, len(shards), fingerprint, fitted, teller_address)
+    derive = DeriveFeatures(staging, output, len(shards), fingerprint, fitted, progress_address)
     _ = pipeline | "Shards" >> beam.Create(shards) | "DeriveFeatures" >> derive

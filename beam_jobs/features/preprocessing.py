@@ -23,7 +23,7 @@ def preprocessing_fn(inputs):
       order of `tables.PHYSICAL`, `standardized`.
     """
     physical = physical_features(inputs["landmarks"], inputs["timestamp_ms"])
-    columns = tf.concat([physical[table.name] for table in tables.PHYSICAL], axis=1)
+    columns = tf.concat([physical[table.name] for table in tables.UNSCALED_TABLES], axis=1)
     return {**physical, tables.FINAL_FEATURES.name: standardized(columns)}
 
 

@@ -114,7 +114,7 @@ def _files(base: str, folders: Sequence[str]) -> set[str]:
     """The files below some folders of `base`, relative to it."""
     storage.filesystem(base)[0].invalidate_cache()
     found = (file for folder in folders for file in storage.list_files(storage.join(base, folder)))
-    return {storage.name_below(base, file) for file in found}
+    return {storage.relative_path(base, file) for file in found}
 
 
 def _check(expected: Collection[str], found: Collection[str], where: str) -> None:

@@ -49,7 +49,7 @@ class Shard:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class FeatureInputs:
     """Rows on their way into the transform graph.
 
     Attributes:
@@ -129,7 +129,7 @@ def plan_shards(videos: Iterable[LandmarksFile], rows_per_shard: int) -> list[Sh
 
 def read_rows(
     videos: Iterable[LandmarksFile], coordinates: str, rows_per_batch: int = _ROWS_PER_BATCH
-) -> Iterator[Rows]:
+) -> Iterator[FeatureInputs]:
     """Reads videos' rows with their histories, in batches that may span videos; memory does not grow with their length.
 
     Args:
@@ -137,7 +137,7 @@ def read_rows(
       coordinates: "world" or "image": which of the two the graph is fed.
       rows_per_batch: at least so many rows in a batch, the last one aside.
     """
-    waiting: list[Rows] = []
+    waiting: list[FeatureInputs] = []
     for video in videos:
         for rows in _video_rows(video, coordinates, rows_per_batch):
             waiting.append(rows)
@@ -148,15 +148,15 @@ def read_rows(
         yield _concatenated(waiting)
 
 
-def _concatenated(parts: list[Rows]) -> Rows:
-    return Rows(
+def _concatenated(parts: list[FeatureInputs]) -> FeatureInputs:
+    return FeatureInputs(
         pa.concat_tables([rows.keys for rows in parts]),
         np.concatenate([rows.landmarks for rows in parts]),
         np.concatenate([rows.timestamps_ms for rows in parts]),
     )
 
 
-def _video_rows(video: LandmarksFile, coordinates: str, rows_per_batch: int) -> Iterator[Rows]:
+def _video_rows(video: LandmarksFile, coordinates: str, rows_per_batch: int) -> Iterator[FeatureInputs]:
     points = tables.landmark_columns(coordinates)
     keys = [column.name for column in tables.KEY_COLUMNS]
     person_id, past, past_ms = None, np.empty((0, landmarks.NUM_LANDMARKS, 3), np.float32), np.empty(0, np.int64)
@@ -174,7 +174,7 @@ def _video_rows(video: LandmarksFile, coordinates: str, rows_per_batch: int) -> 
                 known, known_ms = np.concatenate([past, read[start:end]]), np.concatenate([past_ms, times[start:end]])
                 history, history_ms = windows.histories(known, known_ms)
                 own = pa.Table.from_batches([batch.slice(start, end - start)]).select([*keys, "detected"])
-                yield Rows(_with_labels(own, video), history[len(past) :], history_ms[len(past) :])
+                yield FeatureInputs(_with_labels(own, video), history[len(past) :], history_ms[len(past) :])
                 past, past_ms = known[1 - windows.HISTORY_LENGTH :], known_ms[1 - windows.HISTORY_LENGTH :]
 
 

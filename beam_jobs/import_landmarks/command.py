@@ -107,7 +107,7 @@ def _fills_unit_cubes(path: str) -> bool:
         for batch in _open_parquet(path, file).iter_batches(_ROWS_AT_ONCE, columns=_COORDINATES):
             image, detected = _image_landmarks(batch)
             if detected.any():
-                return bool(proportions.fills_unit_cube(image[detected]).any())
+                return bool(proportions.is_scaled_per_axis(image[detected]).any())
     return False
 
 
@@ -205,7 +205,7 @@ class _Sampler:
         self._last_frame = -1
         self._origin_ms: float | None = None
         self._last_ms = 0.0
-        self._counts, self._gaps = landmark_table.Counts(), landmark_table.GapMeter()
+        self._counts, self._gaps = landmark_table.FrameCounts(), landmark_table.LongestGap()
 
     def sample(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of the landmarks table for those of `batch` that fall on the grid."""
@@ -238,13 +238,13 @@ class _Sampler:
         """World landmarks: not known, or restored."""
         if not self._restored:
             return np.full_like(image, np.nan)
-        if not proportions.fills_unit_cube(image[detected]).all():
+        if not proportions.is_scaled_per_axis(image[detected]).all():
             raise UserError(
                 f"{self._args.landmarks}: the axes of video '{self._video_id}' are not all scaled to 0-1 in each frame,"
                 " as those of the first video are; expected one scale in a table. Give each scale a table of its own, "
                 "or --proportions as_they_are."
             )
-        return proportions.restore_scale(image)
+        return proportions.restore_proportions(image)
 
     def quality(self) -> dict:
         """The video's row of the quality table."""

@@ -38,7 +38,7 @@ _STEPS = 20
 _OUTLIER = 1.5
 
 
-def fills_unit_cube(image: np.ndarray) -> np.ndarray:
+def is_scaled_per_axis(image: np.ndarray) -> np.ndarray:
     """Which rows' landmarks reach from exactly 0 to exactly 1 along each axis, bool, shape (T,).
 
     Args:
@@ -47,7 +47,7 @@ def fills_unit_cube(image: np.ndarray) -> np.ndarray:
     return ((image.min(axis=1) == 0) & (image.max(axis=1) == 1)).all(axis=1)
 
 
-def restore_scale(image: np.ndarray) -> np.ndarray:
+def restore_proportions(image: np.ndarray) -> np.ndarray:
     """Bodies with limbs of human lengths from landmarks whose axes were scaled to 0-1 in each frame.
 
     Measured on 120 real clips whose landmarks were scaled so: a coordinate was off MediaPipe's world landmark by 0.07

@@ -78,7 +78,7 @@ def locate(pose_model: str | None = None) -> str:
 
 
 def _write(content: bytes, path: pathlib.Path) -> None:
-    with storage.whole_file(str(path)) as local:
+    with storage.atomic_file(str(path)) as local:
         pathlib.Path(local).write_bytes(content)
 
 

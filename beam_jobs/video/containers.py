@@ -17,7 +17,7 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 @dataclasses.dataclass(frozen=True)
-class Promise:
+class ContainerInfo:
     """What a file says about itself.
 
     Attributes:
@@ -37,7 +37,7 @@ class Promise:
     duration_s: float | None = None
 
     @property
-    def cut_short(self) -> bool:
+    def is_truncated(self) -> bool:
         """Whether the end of the file is missing. A padding byte more or less is not an end."""
         return not self.has_index or (self.num_bytes is not None and self.num_bytes > self.num_bytes_actual + 1)
 
@@ -56,22 +56,22 @@ def is_text(path: str) -> bool:
     return True
 
 
-def promise(path: str) -> Promise:
+def read_container_info(path: str) -> ContainerInfo:
     """Reads what the local file `path` promises."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(12)
         try:
             if head[:4] == _EBML:
-                return Promise(_matroska_end(file), size)
+                return ContainerInfo(_matroska_end(file), size)
             if head[:4] == b"RIFF" and head[8:] == b"AVI ":
-                return Promise(_riff_end(file, size), size, counts_frames=True)
+                return ContainerInfo(_riff_end(file, size), size, counts_frames=True)
             if head[4:8] in _TOP_BOXES:
                 return _iso_media(file, size)
         except (struct.error, IndexError):
             # A header that breaks off or is nonsense promises nothing; the decoder has the last word.
             pass
-    return Promise(None, size)
+    return ContainerInfo(None, size)
 
 
 def _boxes(file: BinaryIO, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -91,7 +91,7 @@ def _boxes(file: BinaryIO, position: int, end: int) -> Iterator[tuple[bytes, int
         position += length
 
 
-def _iso_media(file: BinaryIO, size: int) -> Promise:
+def _iso_media(file: BinaryIO, size: int) -> ContainerInfo:
     num_bytes, seen_to, has_index, has_tracks, fragmented, duration_s = 0, 0, False, False, False, None
     for kind, content, end in _boxes(file, 0, size):
         if kind not in _TOP_BOXES:
@@ -107,8 +107,8 @@ def _iso_media(file: BinaryIO, size: int) -> Promise:
                 has_tracks = any(inner == b"trak" for inner, _, _ in _boxes(file, content, end))
                 duration_s = _shown_s(file, content, end)
     if not has_index and seen_to + 8 <= size:
-        return Promise(None, size)  # the index may lie behind what was not understood
-    return Promise(num_bytes, size, has_index, has_tracks, counts_frames=not fragmented, duration_s=duration_s)
+        return ContainerInfo(None, size)  # the index may lie behind what was not understood
+    return ContainerInfo(num_bytes, size, has_index, has_tracks, counts_frames=not fragmented, duration_s=duration_s)
 
 
 def _shown_s(file: BinaryIO, content: int, end: int) -> float | None:

@@ -21,7 +21,7 @@ from beam_jobs import windows
 from beam_jobs.video.reader import VideoError, VideoInfo, VideoReader
 
 
-class Stream:
+class DecodedVideo:
     """A video being read elsewhere: iterate over (frame_id, timestamp_ms, BGR image) of the frames on the grid.
 
     Attributes:
@@ -84,9 +84,9 @@ class Decoder:
         self._process: subprocess.Popen | None = None
         self._connection: multiprocessing.connection.Connection | None = None
 
-    def read(self, path: str, frame_rate_hz: float) -> Stream:
+    def read(self, path: str, frame_rate_hz: float) -> DecodedVideo:
         """A local video's frames on a sampling grid; read one at a time."""
-        return Stream(self, path, frame_rate_hz)
+        return DecodedVideo(self, path, frame_rate_hz)
 
     def request(self, request: tuple[str, float]) -> multiprocessing.connection.Connection:
         """Asks the process for a video."""

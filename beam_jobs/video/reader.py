@@ -82,7 +82,7 @@ class Frame(NamedTuple):
     image: np.ndarray
 
 
-def quiet_decoders() -> None:
+def silence_decoder_logs() -> None:
     """Keeps FFmpeg and OpenCV from writing about every damaged packet to standard error.
 
     FFmpeg's part works before the first video is opened. The user's own OPENCV_FFMPEG_LOGLEVEL goes first.
@@ -103,7 +103,7 @@ def open_capture(source: str, timeout_ms: int = _URL_TIMEOUT_MS):
     """A cv2.VideoCapture of a file or URL by FFmpeg alone; ask it `isOpened`. Timeouts hold for URLs."""
     import cv2
 
-    quiet_decoders()
+    silence_decoder_logs()
     options = [cv2.CAP_PROP_N_THREADS, _DECODER_THREADS]
     options += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
     return cv2.VideoCapture(source, cv2.CAP_FFMPEG, options)
@@ -139,7 +139,7 @@ class VideoReader:
         self._source, self._grid = name_of(source), grid
         self._is_url = storage.is_remote(source)
         # Of what is behind a URL only the number of frames is known.
-        self._promise = containers.Promise(None, 0, counts_frames=True) if self._is_url else _checked_file(source)
+        self._promise = containers.ContainerInfo(None, 0, counts_frames=True) if self._is_url else _checked_file(source)
         # An absolute path keeps FFmpeg from reading a protocol out of a file's name.
         self._capture = open_capture(source if self._is_url else os.path.abspath(source))
         if not self._capture.isOpened():
@@ -260,7 +260,7 @@ class VideoReader:
         return info
 
     def _not_opened(self) -> VideoError:
-        if self._promise.cut_short:
+        if self._promise.is_truncated:
             return _truncated(self._source, "nothing in it can be decoded")
         if not self._promise.has_tracks:
             return _no_frames(self._source)
@@ -275,13 +275,13 @@ class VideoReader:
 
     def _check_end(self) -> None:
         if not self.num_frames_decoded:
-            if self._promise.cut_short:
+            if self._promise.is_truncated:
                 raise _truncated(self._source, "nothing in it can be decoded")
             raise _no_frames(self._source)
         if self.num_frames_decoded == 1 and not self._is_url:
             raise VideoError("not_a_video", f"{self._source} holds a single picture; expected a video. Leave it out.")
         kept = f"{self.num_frames_decoded} frames ({self.duration_s:.1f} s) could be decoded and are kept"
-        if self._promise.cut_short:
+        if self._promise.is_truncated:
             raise _truncated(self._source, kept)
         expected = self.num_frames_decoded + self.num_frames_lost
         # The container's count is believed where it is stored and the time that the frames cover bears it out.
@@ -318,7 +318,7 @@ def _truncated(source: str, kept: str) -> VideoError:
     )
 
 
-def _checked_file(path: str) -> containers.Promise:
+def _checked_file(path: str) -> containers.ContainerInfo:
     if not os.path.exists(path):
         raise VideoError("not_found", f"{path} does not exist; expected a video file there. Check the path.")
     if os.path.isdir(path):
@@ -330,4 +330,4 @@ def _checked_file(path: str) -> containers.Promise:
     # FFmpeg would draw a text as if on a terminal, and follow a playlist's entries to other files.
     if containers.is_text(path):
         raise VideoError("not_a_video", f"{path} is a text; expected a video. Leave it out.")
-    return containers.promise(path)
+    return containers.read_container_info(path)

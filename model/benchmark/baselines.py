@@ -20,7 +20,7 @@ _CHUNK = 256
 _MAX_DEVIATION = 5.0
 
 
-class Rival(Protocol):
+class Baseline(Protocol):
     """What can be fitted to windows and asked about others; the same seed and windows give the same probabilities.
 
     scikit-learn's HistGradientBoostingClassifier is none of them: 60 rounds over 13 classes and 945 statistics took
@@ -77,7 +77,7 @@ def _statistics(windows: np.ndarray) -> np.ndarray:
     return np.where(there.any(axis=1), found, 0).astype(np.float32)
 
 
-class _OnStatistics:
+class WindowStatisticsBaseline:
     """An estimator of scikit-learn's on `statistics`.
 
     Attributes:
@@ -106,7 +106,7 @@ class _OnStatistics:
         return _with_floor(found)
 
 
-def logistic_regression(seed: int) -> Rival:
+def logistic_regression(seed: int) -> Baseline:
     """A linear rival on `statistics`, standardised and cut off at five standard deviations.
 
     Its L2 penalty is 0.005 times the squared weights beside the mean loss, however many windows there are: overlapping
@@ -126,10 +126,10 @@ def logistic_regression(seed: int) -> Rival:
             LogisticRegression(C=100 / num_windows, max_iter=500),
         )
 
-    return _OnStatistics(build, ("standardscaler__sample_weight", "logisticregression__sample_weight"))
+    return WindowStatisticsBaseline(build, ("standardscaler__sample_weight", "logisticregression__sample_weight"))
 
 
-def extra_trees(seed: int) -> Rival:
+def extra_trees(seed: int) -> Baseline:
     """300 extremely randomised trees on `statistics`, with five windows or more in a leaf.
 
     Source: Geurts, Ernst and Wehenkel, Extremely Randomized Trees, 2006.
@@ -141,10 +141,10 @@ def extra_trees(seed: int) -> Rival:
         # One job: several add up their trees in the order in which they finish, and figures would differ by rounding.
         return ExtraTreesClassifier(300, min_samples_leaf=5, random_state=seed)
 
-    return _OnStatistics(build)
+    return WindowStatisticsBaseline(build)
 
 
-class NearestPoses:
+class NearestPosesBaseline:
     """Votes of the training poses that are nearest to each of a window's rows, in the way of MediaPipe's guide.
 
     For each row that is there, the training poses with the smallest maximal distance in any coordinate are found (so
@@ -235,10 +235,10 @@ def embedding(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows[..., _POSE_INDICES] * _POSE_WEIGHTS, np.float32)
 
 
-RIVALS: dict[str, Callable[[int], Rival]] = {
+RIVALS: dict[str, Callable[[int], Baseline]] = {
     "logistic_regression": logistic_regression,
     "extra_trees": extra_trees,
-    "nearest_poses": NearestPoses,
+    "nearest_poses": NearestPosesBaseline,
 }
 
 

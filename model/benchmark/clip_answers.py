@@ -8,14 +8,14 @@ import numpy as np
 from beam_jobs.labels import NO_EXERCISE
 from model import dataset
 from model.benchmark import cross_validation
-from model.benchmark.cross_validation import LabelledSet
+from model.benchmark.cross_validation import LabelledWindows
 from model.evaluation import metrics
 
 # How many of a clip's latest windows answer together: 1 is the latest alone; a window comes every 0.2 s.
-AVERAGED = (1, 3, 5, 10, 20)
+SMOOTHING_WINDOWS = (1, 3, 5, 10, 20)
 
 
-def averaged_accuracy(found: LabelledSet, probabilities: np.ndarray, num: int) -> float:
+def averaged_accuracy(found: LabelledWindows, probabilities: np.ndarray, num: int) -> float:
     """The share of windows at which the mean of a clip's latest windows is right (live answers by the latest alone).
 
     Args:
@@ -32,7 +32,7 @@ def averaged_accuracy(found: LabelledSet, probabilities: np.ndarray, num: int) -
     return float((mean.argmax(axis=1) == found.truth[tested]).mean())
 
 
-def of_clips(found: LabelledSet, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def of_clips(found: LabelledWindows, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The clips of known classes as indices, and the mean of each one's tested windows' probabilities (NaN: none)."""
     tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
     clips = np.flatnonzero(dataset.clip_labels(found.data.clips, found.labels) >= 0)
@@ -58,7 +58,7 @@ class Answer:
     of_truth: float
 
 
-def clip_answers(found: LabelledSet, probabilities: np.ndarray) -> list[Answer]:
+def clip_answers(found: LabelledWindows, probabilities: np.ndarray) -> list[Answer]:
     """What the clips of known classes were called.
 
     Args:
@@ -75,7 +75,7 @@ def clip_answers(found: LabelledSet, probabilities: np.ndarray) -> list[Answer]:
     ]
 
 
-def called(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
+def confusion_counts(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
     """What the clips of each class were called, and how often; "" stands for no answer."""
     counts: dict[str, dict[str, int]] = {}
     for one in sorted(answers, key=lambda one: (str(one.clip.label), one.answer)):
@@ -84,7 +84,7 @@ def called(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def figures(found: LabelledSet, probabilities: np.ndarray) -> dict:
+def clip_metrics(found: LabelledWindows, probabilities: np.ndarray) -> dict:
     """Window and clip figures of a whole cross-validation, `probabilities` of all windows, NaN where not tested."""
     tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
     truth = dataset.clip_labels(found.data.clips, found.labels)
@@ -92,12 +92,12 @@ def figures(found: LabelledSet, probabilities: np.ndarray) -> dict:
     return {
         "windows": metrics.window_figures(probabilities[tested], found.truth[tested]),
         "clips": metrics.clip_figures(whole, truth[clips]),
-        "averaged": {str(num): averaged_accuracy(found, probabilities, num) for num in AVERAGED},
+        "averaged": {str(num): averaged_accuracy(found, probabilities, num) for num in SMOOTHING_WINDOWS},
     }
 
 
 def calibrated(
-    logits: np.ndarray, fold: np.ndarray, found: cross_validation.LabelledSet
+    logits: np.ndarray, fold: np.ndarray, found: cross_validation.LabelledWindows
 ) -> tuple[np.ndarray, list[float]]:
     """Probabilities of windows, each fold's by the temperature that suits the other folds' answers; and those.
 

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from beam_jobs.child_processes import leave_with_launcher
+from beam_jobs.child_processes import exit_with_parent
 from beam_jobs.errors import UserError
 from model import dataset
 from model.benchmark import cross_validation, experiments, fits, results
@@ -22,7 +22,7 @@ from model.benchmark import cross_validation, experiments, fits, results
 NATIVE_RATE_HZ = 30.0
 
 
-def _check(plan: fits.Plan) -> None:
+def _check(plan: fits.BenchmarkInputs) -> None:
     """Refuses tables that do not go together or cannot be split into so many folds, before a fit is begun."""
     rate_hz = dataset.fingerprint(plan.tables).get("frame_rate_hz")
     for flag, path in (
@@ -57,7 +57,7 @@ def _check(plan: fits.Plan) -> None:
         )
 
 
-def _check_filmed(plan: fits.Plan, found: cross_validation.LabelledSet) -> None:
+def _check_filmed(plan: fits.BenchmarkInputs, found: cross_validation.LabelledWindows) -> None:
     """Refuses tables of other clips than these."""
     ours = {clip.video_id for clip in found.data.clips}
     for name, path in plan.filmed:
@@ -81,7 +81,7 @@ def _check_twins(args: argparse.Namespace, by_group: dict) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Does what is missing, and writes results.json and results.md."""
-    plan = fits.Plan(
+    plan = fits.BenchmarkInputs(
         args.tables,
         tuple(args.athletes),
         args.native or "",
@@ -95,20 +95,20 @@ def run(args: argparse.Namespace) -> None:
     _check(plan)
     # Before an hour of fits, rather than after it: what does not go together.
     others = "replace" if args.replace else "join" if args.join else "refuse"
-    before = results.earlier(plan, args.output, args.rows, others)
+    before = results.load_previous(plan, args.output, args.rows, others)
     _check_twins(args, before["rows"].get("group", {}))
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    todo = fits.all_of(args.rows, args.splits, seeds, args.folds)
-    missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.work, piece.file))]
+    todo = fits.list_fits(args.rows, args.splits, seeds, args.folds)
+    missing = [piece for piece in todo if not os.path.exists(os.path.join(plan.fits_dir, piece.file))]
     for piece in todo:
         if piece not in missing:
-            fits.read_piece(plan, fits.clips(plan), piece)
+            fits.load_fit(plan, fits.clips(plan), piece)
             if experiments.ROWS[piece.row].probed and piece.split == "group":
                 fits.check_probes(plan, piece)
     context = multiprocessing.get_context("spawn")
     with (
         concurrent.futures.ProcessPoolExecutor(
-            args.processes, mp_context=context, initializer=leave_with_launcher
+            args.processes, mp_context=context, initializer=exit_with_parent
         ) as pool,
         tqdm(
             total=len(todo),
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> None:
             mininterval=0.5 if sys.stderr.isatty() else 15,
         ) as bar,
     ):
-        futures = [pool.submit(fits.work, plan, piece) for piece in missing]
+        futures = [pool.submit(fits.run_fit, plan, piece) for piece in missing]
         try:
             for future in concurrent.futures.as_completed(futures):
                 future.result()

@@ -15,7 +15,9 @@ KINDS = ("image", "flat", "facing", "metres")
 _NEWEST_SHARE = 0.2
 
 
-def of(found: cross_validation.LabelledSet, kind: str, tables_path: str) -> cross_validation.LabelledSet:
+def convert_coordinates(
+    found: cross_validation.LabelledWindows, kind: str, tables_path: str
+) -> cross_validation.LabelledWindows:
     """The same clips and windows in other coordinates, with their features.
 
     Args:
@@ -32,11 +34,11 @@ def of(found: cross_validation.LabelledSet, kind: str, tables_path: str) -> cros
         pixels = dataset.load_landmarks(tables_path, found.data, "image") * _sizes(tables_path, found)[:, None]
         found = dataclasses.replace(found, landmarks=pixels)
     change = changes.get(kind, lambda rows: rows)
-    other = robustness.changed(found, lambda rows, times, _: (change(rows), times), config.Config().window)
+    other = robustness.with_corruption(found, lambda rows, times, _: (change(rows), times), config.Config().window)
     return dataclasses.replace(other, kind=kind)
 
 
-def _sizes(tables_path: str, found: cross_validation.LabelledSet) -> np.ndarray:
+def _sizes(tables_path: str, found: cross_validation.LabelledWindows) -> np.ndarray:
     """Each row's picture (width, height, width) in pixels, float32, shape (1 + R, 3); ones where it is not known."""
     read = storage.read_table(tables_path, tables.QUALITY, ["video_id", "width_px", "height_px"]).to_pylist()
     known = {row["video_id"]: (row["width_px"] or 1, row["height_px"] or 1) for row in read}
@@ -47,7 +49,7 @@ def _sizes(tables_path: str, found: cross_validation.LabelledSet) -> np.ndarray:
     return sizes
 
 
-def in_metres(found: cross_validation.LabelledSet) -> cross_validation.LabelledSet:
+def in_metres(found: cross_validation.LabelledWindows) -> cross_validation.LabelledWindows:
     """The same clips, with lengths, speeds and accelerations as large as the landmarks say, whoever is how tall."""
     import tensorflow as tf
 

@@ -196,7 +196,7 @@ def mirror(rows: np.ndarray) -> np.ndarray:
       rows: landmarks, float32, shape (T, 33, 3).
     """
     _check(rows)
-    mirrored = np.array(rows[..., list(landmarks.MIRROR), :], np.float32)
+    mirrored = np.array(rows[..., list(landmarks.MIRROR_INDICES), :], np.float32)
     mirrored[..., 0] *= -1
     return mirrored
 

@@ -15,13 +15,13 @@ from model import config, dataset
 
 SPLITS = ("group", "random")
 # Which of the 189 features are lengths, or lengths over time.
-IN_TORSO_LENGTHS = np.array(["torso" in column.unit for table in tables.PHYSICAL for column in table.columns])
+IN_TORSO_LENGTHS = np.array(["torso" in column.unit for table in tables.UNSCALED_TABLES for column in table.columns])
 # As in beam_jobs.preprocessing: a column that varies less is rounding noise round a constant.
 _CONSTANT_BELOW = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledSet:
+class LabelledWindows:
     """Clips to cross-validate on, or to add to the training clips of others.
 
     Attributes:
@@ -48,7 +48,7 @@ def load(
     labels: Sequence[str] = (),
     splits: Sequence[str] | None = None,
     rename: Mapping[str, str] | None = None,
-) -> LabelledSet:
+) -> LabelledWindows:
     """Reads the output of a features job.
 
     Args:
@@ -63,7 +63,7 @@ def load(
     if not labels:
         known = [clip.label for clip in data.clips]
         labels = sorted({label for label in known if label is not None and known.count(label) >= min_clips})
-    return LabelledSet(
+    return LabelledWindows(
         data,
         dataset.load_physical(tables_path, data),
         dataset.load_landmarks(tables_path, data),
@@ -72,13 +72,13 @@ def load(
     )
 
 
-def only(found: LabelledSet, label: str) -> LabelledSet:
+def only(found: LabelledWindows, label: str) -> LabelledWindows:
     """The same set with the windows of one class alone."""
     keep = found.truth == found.labels.index(label)
     return dataclasses.replace(found, data=found.data.select(keep), truth=found.truth[keep])
 
 
-def folds(found: LabelledSet, num_folds: int, seed: int, split: str) -> np.ndarray:
+def folds(found: LabelledWindows, num_folds: int, seed: int, split: str) -> np.ndarray:
     """The fold in which each window is tested, int32, shape (N,); -1 where it is in none.
 
     Args:
@@ -108,10 +108,10 @@ def folds(found: LabelledSet, num_folds: int, seed: int, split: str) -> np.ndarr
 
 
 @dataclasses.dataclass(frozen=True)
-class Standard:
+class Standardizer:
     """Mean and deviation of each feature over training rows; what `preprocessing.standardized` does, in NumPy.
 
-    `kind` as in `LabelledSet`: of which features it is.
+    `kind` as in `LabelledWindows`: of which features it is.
     """
 
     mean: np.ndarray
@@ -120,7 +120,7 @@ class Standard:
     kind: str = ""
 
     @classmethod
-    def of(cls, physical: np.ndarray) -> "Standard":
+    def of(cls, physical: np.ndarray) -> "Standardizer":
         """Of rows in their own units, shape (R, 189); NaN is skipped, column by column."""
         wide = physical.astype(np.float64)
         known = np.isfinite(wide)
@@ -159,7 +159,7 @@ class Standard:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingClips:
+class FoldTrainingData:
     """What a fold trains on, standardised.
 
     Attributes:
@@ -175,17 +175,17 @@ class TrainingClips:
     truth: np.ndarray
     landmarks: np.ndarray
     labels: tuple[str, ...]
-    standard: Standard
+    standard: Standardizer
     further: np.ndarray
 
 
 def training_clips(
-    found: LabelledSet,
+    found: LabelledWindows,
     keep: np.ndarray,
-    others: Sequence[LabelledSet] = (),
-    standard: Standard | None = None,
-    own: Sequence[LabelledSet] = (),
-) -> TrainingClips:
+    others: Sequence[LabelledWindows] = (),
+    standard: Standardizer | None = None,
+    own: Sequence[LabelledWindows] = (),
+) -> FoldTrainingData:
     """The training side of a fold.
 
     Args:
@@ -202,7 +202,7 @@ def training_clips(
     if standard is None:
         measured = parts[:1] if parts[0][1].any() else parts
         rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in measured]
-        standard = dataclasses.replace(Standard.of(np.concatenate(rows)), kind=found.kind)
+        standard = dataclasses.replace(Standardizer.of(np.concatenate(rows)), kind=found.kind)
     data = dataset.joined([part.data for part, _ in parts])
     landmarks = dataset.joined_rows([part.landmarks for part, _ in parts])
     keep_all = np.concatenate([mask for _, mask in parts])
@@ -211,11 +211,11 @@ def training_clips(
     data.rows[0] = 0
     truth = np.concatenate([part.truth for part, _ in parts])[keep_all]
     further = np.repeat(np.arange(len(parts)) > len(own), [int(mask.sum()) for _, mask in parts])
-    return TrainingClips(data, truth, landmarks, found.labels, standard, further)
+    return FoldTrainingData(data, truth, landmarks, found.labels, standard, further)
 
 
 @dataclasses.dataclass(frozen=True)
-class Fitted:
+class FittedModel:
     """What came of a fold.
 
     Attributes:
@@ -226,12 +226,14 @@ class Fitted:
     """
 
     logits: Callable[[np.ndarray], np.ndarray]
-    standard: Standard
+    standard: Standardizer
     minutes: float
     weights: list[np.ndarray] = dataclasses.field(default_factory=list)
 
 
-def fit_network(train: TrainingClips, settings: config.Config, start_from: list[np.ndarray] | None = None) -> Fitted:
+def fit_network(
+    train: FoldTrainingData, settings: config.Config, start_from: list[np.ndarray] | None = None
+) -> FittedModel:
     """Trains a network for a fixed number of epochs; nobody is held out to stop it.
 
     Args:
@@ -264,10 +266,10 @@ def fit_network(train: TrainingClips, settings: config.Config, start_from: list[
     rate = plan.finetune_learning_rate if tuned else plan.learning_rate
     training.compiled(network, plan, rate, epochs * len(feed)).fit(feed, epochs=epochs, shuffle=False, verbose=0)
     minutes = (time.monotonic() - started) / 60
-    return Fitted(network.predict_on_batch, train.standard, minutes, network.get_weights())
+    return FittedModel(network.predict_on_batch, train.standard, minutes, network.get_weights())
 
 
-def answers(fitted: Fitted, found: LabelledSet, chosen: np.ndarray) -> np.ndarray:
+def answers(fitted: FittedModel, found: LabelledWindows, chosen: np.ndarray) -> np.ndarray:
     """Logits of some of a set's windows, float32, shape (N, C)."""
     rows = fitted.standard.apply(found.physical)
     rows[0] = 0

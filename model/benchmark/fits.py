@@ -26,7 +26,7 @@ VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Piece:
+class Fit:
     """One fit."""
 
     row: str
@@ -41,7 +41,7 @@ class Piece:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class BenchmarkInputs:
     """What a worker needs to do any piece.
 
     Attributes:
@@ -62,28 +62,28 @@ class Plan:
     native: str
     min_clips: int
     num_folds: int
-    work: str
+    fits_dir: str
     people: tuple[str, ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
     filmed: tuple[tuple[str, str], ...] = ()
 
 
-def clips(plan: Plan, kind: str = "") -> cross_validation.LabelledSet:
+def clips(plan: BenchmarkInputs, kind: str = "") -> cross_validation.LabelledWindows:
     """What is cross-validated, in world landmarks or in one of `coordinates.KINDS`: the same windows."""
     return _clips(plan, kind)
 
 
 @functools.lru_cache(maxsize=2)
-def _clips(plan: Plan, kind: str) -> cross_validation.LabelledSet:
+def _clips(plan: BenchmarkInputs, kind: str) -> cross_validation.LabelledWindows:
     if kind:
         from model.benchmark import coordinates
 
-        return coordinates.of(clips(plan), kind, plan.tables)
+        return coordinates.convert_coordinates(clips(plan), kind, plan.tables)
     return cross_validation.load(plan.tables, config.Config(), plan.min_clips, rename=dict(plan.rename))
 
 
 @functools.lru_cache(maxsize=2)
-def _athletes(plan: Plan, labels: tuple[str, ...]) -> tuple[cross_validation.LabelledSet, ...]:
+def _athletes(plan: BenchmarkInputs, labels: tuple[str, ...]) -> tuple[cross_validation.LabelledWindows, ...]:
     if not plan.athletes:
         raise UserError("this contender learns from drawn athletes; expected their tables as --athletes.")
     return tuple(
@@ -95,7 +95,7 @@ def _athletes(plan: Plan, labels: tuple[str, ...]) -> tuple[cross_validation.Lab
 
 
 @functools.lru_cache(maxsize=2)
-def _people(plan: Plan, labels: tuple[str, ...]) -> tuple[cross_validation.LabelledSet, ...]:
+def _people(plan: BenchmarkInputs, labels: tuple[str, ...]) -> tuple[cross_validation.LabelledWindows, ...]:
     if not plan.people:
         raise UserError("this contender learns from further clips; expected their tables as --people.")
     found = tuple(
@@ -111,14 +111,14 @@ def _people(plan: Plan, labels: tuple[str, ...]) -> tuple[cross_validation.Label
 
 
 @functools.lru_cache(maxsize=1)
-def probe_sets(plan: Plan) -> dict[str, cross_validation.LabelledSet]:
+def probe_sets(plan: BenchmarkInputs) -> dict[str, cross_validation.LabelledWindows]:
     """What probed contenders' fits are also asked about."""
     from model.benchmark import robustness
 
     found = clips(plan)
     native = cross_validation.load(plan.native, config.Config(), labels=found.labels) if plan.native else None
     idle = {}
-    for name, path in zip(robustness.IDLERS, plan.athletes, strict=False):
+    for name, path in zip(robustness.NO_EXERCISE_SETS, plan.athletes, strict=False):
         athletes = cross_validation.load(path, config.Config(), labels=(NO_EXERCISE,), splits=("test",))
         idle[name] = dataclasses.replace(cross_validation.only(athletes, NO_EXERCISE), labels=found.labels)
     rename = dict(plan.rename)
@@ -134,7 +134,7 @@ def settings_of(row: Contender, seed: int) -> config.Config:
     return config.from_dict(experiments.merged(row.changes, {"seed": seed}))
 
 
-def work(plan: Plan, piece: Piece) -> None:
+def run_fit(plan: BenchmarkInputs, piece: Fit) -> None:
     """Does one piece and keeps it."""
     _one_thread()
     row = experiments.ROWS[piece.row]
@@ -159,10 +159,10 @@ def work(plan: Plan, piece: Piece) -> None:
         from model.benchmark import robustness
 
         for name, probe in probe_sets(plan).items():
-            chosen = robustness.chosen(name, probe, found, fold, piece.fold)
+            chosen = robustness.windows_to_test(name, probe, found, fold, piece.fold)
             kept[f"{name}/windows"], kept[f"{name}/logits"] = chosen, _mean_logits(fits, probe, chosen)
-    file = os.path.join(plan.work, piece.file)
-    with storage.whole_file(file) as path, open(path, "wb") as opened:
+    file = os.path.join(plan.fits_dir, piece.file)
+    with storage.atomic_file(file) as path, open(path, "wb") as opened:
         np.savez_compressed(opened, **kept)
 
 
@@ -170,7 +170,7 @@ def work(plan: Plan, piece: Piece) -> None:
 _contents = functools.lru_cache(dataset.contents)
 
 
-def made_by(plan: Plan, name: str) -> str:
+def made_by(plan: BenchmarkInputs, name: str) -> str:
     """What a fit depends on beside its fold: the contender's recipe, the tables, the athletes, further people."""
     row = experiments.ROWS[name]
     recipe = dataclasses.asdict(row)
@@ -190,7 +190,7 @@ def made_by(plan: Plan, name: str) -> str:
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
-def _tested(plan: Plan, piece: Piece, found: cross_validation.LabelledSet) -> np.ndarray:
+def _tested(plan: BenchmarkInputs, piece: Fit, found: cross_validation.LabelledWindows) -> np.ndarray:
     """The windows that a piece answers."""
     fold = cross_validation.folds(found, plan.num_folds, piece.seed, piece.split)
     # Who learns from athletes alone has seen none of the clips: one fit answers all of them.
@@ -199,7 +199,7 @@ def _tested(plan: Plan, piece: Piece, found: cross_validation.LabelledSet) -> np
     return np.flatnonzero((fold >= 0 if alone else fold == piece.fold) & ~np.isin(found.truth, left_out))
 
 
-def left_out_classes(plan: Plan, piece: Piece, labels: Sequence[str]) -> np.ndarray:
+def left_out_classes(plan: BenchmarkInputs, piece: Fit, labels: Sequence[str]) -> np.ndarray:
     """The classes that a piece's fits never see: by turns all of them, where the contender leaves some out."""
     if not experiments.ROWS[piece.row].left_out:
         return np.zeros(0, int)
@@ -207,7 +207,9 @@ def left_out_classes(plan: Plan, piece: Piece, labels: Sequence[str]) -> np.ndar
     return np.array(exercises[piece.fold :: plan.num_folds])
 
 
-def training_windows(row: Contender, found: cross_validation.LabelledSet, keep: np.ndarray, seed: int) -> np.ndarray:
+def training_windows(
+    row: Contender, found: cross_validation.LabelledWindows, keep: np.ndarray, seed: int
+) -> np.ndarray:
     """Those of some windows that a contender trains on, who may see fewer people, or not every window; bool (N,)."""
     if row.stride > 1:
         # Its place in its clip: windows are in order.
@@ -226,16 +228,16 @@ def training_windows(row: Contender, found: cross_validation.LabelledSet, keep: 
 
 
 def fit(
-    plan: Plan,
+    plan: BenchmarkInputs,
     row: Contender,
-    found: cross_validation.LabelledSet,
+    found: cross_validation.LabelledWindows,
     keep: np.ndarray,
     seed: int,
     left_out: Sequence[int] | np.ndarray = (),
-) -> list[cross_validation.Fitted]:
+) -> list[cross_validation.FittedModel]:
     """Fits a contender to some of the clips' windows, and to none of the classes `left_out`."""
 
-    def without(sets: tuple[cross_validation.LabelledSet, ...]) -> list[cross_validation.LabelledSet]:
+    def without(sets: tuple[cross_validation.LabelledWindows, ...]) -> list[cross_validation.LabelledWindows]:
         return [dataclasses.replace(one, truth=np.where(np.isin(one.truth, left_out), -1, one.truth)) for one in sets]
 
     others = without(_athletes(plan, found.labels)) if row.athletes != "none" else []
@@ -273,7 +275,7 @@ def fit(
     return fits
 
 
-def _fit_rival(name: str, train: cross_validation.TrainingClips, seed: int) -> cross_validation.Fitted:
+def _fit_rival(name: str, train: cross_validation.FoldTrainingData, seed: int) -> cross_validation.FittedModel:
     from model.benchmark import baselines
 
     started = time.monotonic()
@@ -284,11 +286,11 @@ def _fit_rival(name: str, train: cross_validation.TrainingClips, seed: int) -> c
     weights = 1 / counts[train.data.clip] / per_class[train.truth]
     rival.fit(train.data.features(), train.truth, weights / weights.mean(), len(train.labels))
     minutes = (time.monotonic() - started) / 60
-    return cross_validation.Fitted(lambda windows: np.log(rival.probabilities(windows)), train.standard, minutes)
+    return cross_validation.FittedModel(lambda windows: np.log(rival.probabilities(windows)), train.standard, minutes)
 
 
 def _mean_logits(
-    fits: list[cross_validation.Fitted], found: cross_validation.LabelledSet, windows: np.ndarray
+    fits: list[cross_validation.FittedModel], found: cross_validation.LabelledWindows, windows: np.ndarray
 ) -> np.ndarray:
     return np.mean([cross_validation.answers(one, found, windows) for one in fits], axis=0)
 
@@ -302,11 +304,11 @@ def _one_thread() -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def all_of(rows: Iterable[str], splits: Iterable[str], seeds: Iterable[int], num_folds: int) -> list[Piece]:
+def list_fits(rows: Iterable[str], splits: Iterable[str], seeds: Iterable[int], num_folds: int) -> list[Fit]:
     """Every piece, the first seed of all rows before the second."""
     splits, rows = list(splits), list(rows)
     return [
-        Piece(row, split, seed, fold)
+        Fit(row, split, seed, fold)
         for seed in seeds
         for split in splits
         for row in rows
@@ -325,14 +327,14 @@ def num_folds_of(row: str, num_folds: int) -> int:
     return 1 if experiments.ROWS[row].athletes == "alone" else num_folds
 
 
-def read_piece(plan: Plan, found: cross_validation.LabelledSet, piece: Piece) -> dict[str, np.ndarray]:
+def load_fit(plan: BenchmarkInputs, found: cross_validation.LabelledWindows, piece: Fit) -> dict[str, np.ndarray]:
     """A piece's logits and which windows they are of.
 
     Raises:
       FileNotFoundError: if it was not done.
       UserError: if it is of other tables, classes, folds or settings.
     """
-    file = os.path.join(plan.work, piece.file)
+    file = os.path.join(plan.fits_dir, piece.file)
     with np.load(file) as kept:
         arrays = {name: kept[name] for name in ("made_by", "windows", "logits", "minutes")}
     ours = str(arrays["made_by"]) == made_by(plan, piece.row)
@@ -344,7 +346,7 @@ def read_piece(plan: Plan, found: cross_validation.LabelledSet, piece: Piece) ->
     return arrays
 
 
-def check_probes(plan: Plan, piece: Piece) -> None:
+def check_probes(plan: BenchmarkInputs, piece: Fit) -> None:
     """Refuses a probed contender's piece that was not asked what is asked now: its fits are gone.
 
     Raises:
@@ -354,10 +356,10 @@ def check_probes(plan: Plan, piece: Piece) -> None:
 
     found = clips(plan)
     fold = cross_validation.folds(found, plan.num_folds, piece.seed, piece.split)
-    file = os.path.join(plan.work, piece.file)
+    file = os.path.join(plan.fits_dir, piece.file)
     with np.load(file) as kept:
         for name, probe in probe_sets(plan).items():
-            chosen = robustness.chosen(name, probe, found, fold, piece.fold)
+            chosen = robustness.windows_to_test(name, probe, found, fold, piece.fold)
             if f"{name}/windows" not in kept or not np.array_equal(kept[f"{name}/windows"], chosen):
                 raise UserError(
                     f"{file} was not asked about '{name}', or about other windows of it; expected an answer to each of "
@@ -365,8 +367,8 @@ def check_probes(plan: Plan, piece: Piece) -> None:
                 )
 
 
-def read(
-    plan: Plan, found: cross_validation.LabelledSet, row: str, split: str, seed: int
+def load_logits(
+    plan: BenchmarkInputs, found: cross_validation.LabelledWindows, row: str, split: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """A contender's logits of all windows (NaN where not tested), the fold of each, and the minutes of all folds.
 
@@ -376,8 +378,8 @@ def read(
     """
     logits, fold, minutes = None, np.full(len(found.truth), -1), 0.0
     for number in range(num_folds_of(row, plan.num_folds)):
-        piece = Piece(row, split, seed, number)
-        kept = read_piece(plan, found, piece)
+        piece = Fit(row, split, seed, number)
+        kept = load_fit(plan, found, piece)
         if logits is None:
             logits = np.full((len(found.truth), kept["logits"].shape[1]), np.nan, np.float32)
         logits[kept["windows"]] = kept["logits"]

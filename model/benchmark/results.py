@@ -13,12 +13,12 @@ from beam_jobs import storage
 from beam_jobs.errors import UserError
 from model.benchmark import clip_answers, cross_validation, experiments, fits, results_markdown
 from model.benchmark.clip_answers import calibrated
-from model.benchmark.fits import Plan
+from model.benchmark.fits import BenchmarkInputs
 from model.benchmark.unknown_exercises import SCORE, left_out, probed
 
 
 def write(
-    plan: Plan,
+    plan: BenchmarkInputs,
     output: str,
     rows: Sequence[str],
     splits: Sequence[str],
@@ -33,10 +33,10 @@ def write(
       rows: the contenders, in the table's order.
       splits: "group" and, beside it, "random".
       seeds: of the group splits.
-      others: see `earlier`.
+      others: see `load_previous`.
 
     Raises:
-      UserError: as `earlier`.
+      UserError: as `load_previous`.
     """
     # Those have not answered every clip: figures of their own.
     strangers = {row: {"seeds": left_out(plan, row, seeds)} for row in rows if experiments.ROWS[row].left_out}
@@ -50,18 +50,18 @@ def write(
     _write_clips(plan, rows, seeds)
     os.makedirs(output, exist_ok=True)
     # Read as late as can be: another run may have added to it.
-    results = {**_tested(plan), **_joined(earlier(plan, output, [*rows, *strangers], others), now)}
+    results = {**_tested(plan), **_joined(load_previous(plan, output, [*rows, *strangers], others), now)}
     storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
     storage.write_text(os.path.join(output, "results.md"), results_markdown.markdown(results))
 
 
-def _write_clips(plan: Plan, rows: Iterable[str], seeds: Iterable[int]) -> None:
+def _write_clips(plan: BenchmarkInputs, rows: Iterable[str], seeds: Iterable[int]) -> None:
     """Writes what each clip was called, beside the pieces of each row: to look at those that were got wrong."""
     found = fits.clips(plan)
     for row in rows:
         for seed in seeds:
             try:
-                logits, fold, _ = fits.read(plan, found, row, "group", seed)
+                logits, fold, _ = fits.load_logits(plan, found, row, "group", seed)
             except FileNotFoundError:
                 break
             text = io.StringIO()
@@ -70,10 +70,10 @@ def _write_clips(plan: Plan, rows: Iterable[str], seeds: Iterable[int]) -> None:
             for one in clip_answers.clip_answers(found, calibrated(logits, fold, found)[0]):
                 figures = f"{one.probability:.3f}", f"{one.of_truth:.3f}"
                 kept.writerow((one.clip.name, one.clip.label, one.answer, *figures))
-            storage.write_text(os.path.join(plan.work, row, f"clips_{seed}.csv"), text.getvalue())
+            storage.write_text(os.path.join(plan.fits_dir, row, f"clips_{seed}.csv"), text.getvalue())
 
 
-def _tested(plan: Plan) -> dict[str, Any]:
+def _tested(plan: BenchmarkInputs) -> dict[str, Any]:
     """What tells one benchmark's figures from another's."""
     found = fits.clips(plan)
     clips = np.unique(found.data.clip[found.truth >= 0])
@@ -86,7 +86,7 @@ def _tested(plan: Plan) -> dict[str, Any]:
     }
 
 
-def earlier(plan: Plan, output: str, rows: Iterable[str], others: str = "refuse") -> dict[str, Any]:
+def load_previous(plan: BenchmarkInputs, output: str, rows: Iterable[str], others: str = "refuse") -> dict[str, Any]:
     """The figures that stand in a folder, to which those of some rows are to be added.
 
     Args:
@@ -135,7 +135,7 @@ def earlier(plan: Plan, output: str, rows: Iterable[str], others: str = "refuse"
     return found
 
 
-def _is_like_ours(plan: Plan, row: str, of_seed: dict[str, Any], of_any_fits: bool) -> bool:
+def _is_like_ours(plan: BenchmarkInputs, row: str, of_seed: dict[str, Any], of_any_fits: bool) -> bool:
     """Whether a seed's figures are of the same fits, or any, and, where people were told apart, by the same score."""
     scored = of_seed if experiments.ROWS[row].left_out else of_seed.get("probes", {"score": SCORE})
     return (of_any_fits or of_seed.get("made_by") == fits.made_by(plan, row)) and scored.get("score") == SCORE
@@ -164,7 +164,7 @@ def _joined_seeds(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list
     return found
 
 
-def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int]) -> dict[str, Any]:
+def summarize(plan: BenchmarkInputs, rows: Iterable[str], split: str, seeds: Iterable[int]) -> dict[str, Any]:
     """Figures of each row: of every seed, calibrated and not, their mean and standard deviation over seeds."""
     found = fits.clips(plan)
     summary = {}
@@ -172,7 +172,7 @@ def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int])
         of_seeds = []
         for seed in seeds if split == "group" else [seed for seed in seeds if not seed]:
             try:
-                logits, fold, minutes = fits.read(plan, found, row, split, seed)
+                logits, fold, minutes = fits.load_logits(plan, found, row, split, seed)
             except FileNotFoundError:
                 break
             tested = fold >= 0
@@ -183,9 +183,9 @@ def summarize(plan: Plan, rows: Iterable[str], split: str, seeds: Iterable[int])
                 {
                     "seed": seed,
                     "made_by": fits.made_by(plan, row),
-                    **clip_answers.figures(found, probabilities),
-                    "called": clip_answers.called(clip_answers.clip_answers(found, probabilities)),
-                    "uncalibrated": clip_answers.figures(found, raw),
+                    **clip_answers.clip_metrics(found, probabilities),
+                    "called": clip_answers.confusion_counts(clip_answers.clip_answers(found, probabilities)),
+                    "uncalibrated": clip_answers.clip_metrics(found, raw),
                     "temperatures": [round(value, 3) for value in temperatures],
                     "minutes": minutes,
                 }

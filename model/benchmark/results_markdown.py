@@ -30,7 +30,7 @@ def markdown(results: dict[str, Any]) -> str:
             "",
             f"**{row}** ({_seeds(one['seeds'])}), each exercise left out of training in one of {results['num_folds']} "
             "folds, told those from the ones that it was trained on, by the evidence for any exercise "
-            "(`evidence` in model/benchmark/results.py): "
+            "(`known_class_score` in model/benchmark/results.py): "
             f"AUROC {mean['auroc']:.3f}, {mean['false_accept_rate_at_95_recall']:.1%} of their windows accepted at 95 "
             f"% recall; {mean['called_an_exercise']:.1%} of them are called one of the other exercises, and not none "
             "(means over folds).",
@@ -119,14 +119,14 @@ def _averaging(rows: dict[str, Any]) -> list[str]:
         "right.",
         "",
         "| contender | "
-        + " | ".join(f"{num} windows" if num > 1 else "1 window" for num in clip_answers.AVERAGED)
+        + " | ".join(f"{num} windows" if num > 1 else "1 window" for num in clip_answers.SMOOTHING_WINDOWS)
         + " |",
-        "| --- " * (len(clip_answers.AVERAGED) + 1) + "|",
+        "| --- " * (len(clip_answers.SMOOTHING_WINDOWS) + 1) + "|",
     ]
     for row, one in rows.items():
         of_seeds = [seed["averaged"] for seed in one["seeds"] if "averaged" in seed]
         if of_seeds:  # earlier versions did not note it
-            means = _mean(of_seeds, map(str, clip_answers.AVERAGED))
+            means = _mean(of_seeds, map(str, clip_answers.SMOOTHING_WINDOWS))
             lines.append(f"| {row} | " + " | ".join(f"{mean:.1%}" for mean in means.values()) + " |")
     return lines
 
@@ -168,7 +168,7 @@ def _probes(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
         return lines
     lines += [
         "",
-        "And on people who do none of the exercises. Score: the evidence for any exercise (`evidence` in "
+        "And on people who do none of the exercises. Score: the evidence for any exercise (`known_class_score` in "
         "model/benchmark/unknown_exercises.py). Called an exercise: windows whose likeliest class is one, which is "
         "what live says. Rests are those that the rule of `model/standing_still.py` finds, by which rests are also "
         "taught.",

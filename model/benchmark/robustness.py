@@ -19,7 +19,7 @@ def _rows_only(change: Callable[[np.ndarray, np.random.Generator], np.ndarray]) 
 
 # By the name of the table's row. Source rates are taken from tables of 30 Hz, all else from those of the bundle's rate.
 RATES_HZ = (10, 15, 24, 30, 60)
-CHANGES: dict[str, Change] = {
+CORRUPTIONS: dict[str, Change] = {
     **{
         f"missing {share:.0%}": _rows_only(
             functools.partial(lambda rows, rng, share: corruptions.drop_rows(rows, share, rng), share=share)
@@ -45,9 +45,9 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def changed(
-    found: cross_validation.LabelledSet, change: Change, rule: windows.WindowRule
-) -> cross_validation.LabelledSet:
+def with_corruption(
+    found: cross_validation.LabelledWindows, change: Change, rule: windows.WindowRule
+) -> cross_validation.LabelledWindows:
     """The same clips, each changed, with their features computed and their windows cut anew."""
     parts, clips, times = [np.full((1, *found.landmarks.shape[1:]), np.nan, np.float32)], [], [np.array([-1])]
     physical = [np.full((1, found.physical.shape[1]), np.nan, np.float32)]
@@ -62,12 +62,12 @@ def changed(
         clips.append(dataclasses.replace(clip, first_row=first_row, num_rows=len(rows)))
         first_row += len(rows)
     landmarks = np.concatenate(parts)
-    positions, clip_of = dataset.cut(clips, np.isfinite(landmarks).all(axis=(1, 2)), rule)
+    positions, clip_of = dataset.window_positions(clips, np.isfinite(landmarks).all(axis=(1, 2)), rule)
     all_physical = np.concatenate(physical)
     data = dataset.Windows(
         tuple(clips), np.zeros_like(all_physical), np.arange(len(landmarks)), np.concatenate(times), positions, clip_of
     )
-    return cross_validation.LabelledSet(data, all_physical, landmarks, found.labels, data.labels(found.labels))
+    return cross_validation.LabelledWindows(data, all_physical, landmarks, found.labels, data.labels(found.labels))
 
 
 def _physical(rows: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -78,28 +78,28 @@ def _physical(rows: np.ndarray, times: np.ndarray) -> np.ndarray:
 
     history, history_ms = windows.histories(rows, times)
     found = physical_features(tf.constant(history), tf.constant(history_ms))
-    return np.concatenate([found[table.name].numpy() for table in tables.PHYSICAL], axis=1)
+    return np.concatenate([found[table.name].numpy() for table in tables.UNSCALED_TABLES], axis=1)
 
 
 def at_rate(
-    native: cross_validation.LabelledSet, rate_hz: float, rule: windows.WindowRule
-) -> cross_validation.LabelledSet:
+    native: cross_validation.LabelledWindows, rate_hz: float, rule: windows.WindowRule
+) -> cross_validation.LabelledWindows:
     """Clips as a camera of that rate would have shown them, on the default sampling grid."""
-    return changed(native, lambda rows, times, _: corruptions.resample(rows, times, rate_hz), rule)
+    return with_corruption(native, lambda rows, times, _: corruptions.resample(rows, times, rate_hz), rule)
 
 
 # Athletes who do none of the exercises: those that were drawn, and those that never were.
-IDLERS = ("drawn idlers", "synthesized idlers")
+NO_EXERCISE_SETS = ("drawn idlers", "synthesized idlers")
 # Probes that ask about people who do none of the exercises.
-OF_OTHERS = ("unknown exercises", "rests in clips", *IDLERS)
+UNKNOWN_SETS = ("unknown exercises", "rests in clips", *NO_EXERCISE_SETS)
 
 
 def all_of(
-    clips: cross_validation.LabelledSet,
-    native: cross_validation.LabelledSet | None,
-    filmed: Mapping[str, cross_validation.LabelledSet],
-    idle: Mapping[str, cross_validation.LabelledSet],
-) -> dict[str, cross_validation.LabelledSet]:
+    clips: cross_validation.LabelledWindows,
+    native: cross_validation.LabelledWindows | None,
+    filmed: Mapping[str, cross_validation.LabelledWindows],
+    idle: Mapping[str, cross_validation.LabelledWindows],
+) -> dict[str, cross_validation.LabelledWindows]:
     """Every probe by its name.
 
     Args:
@@ -109,14 +109,18 @@ def all_of(
       idle: by one of IDLERS, athletes who do none of the exercises, none of them trained on.
     """
     rule = config.Config().window
-    found = {name: changed(clips, change, rule) for name, change in CHANGES.items()}
+    found = {name: with_corruption(clips, change, rule) for name, change in CORRUPTIONS.items()}
     if native is not None:
         found |= {f"source {rate} fps": at_rate(native, rate, rule) for rate in RATES_HZ}
     return {**found, **filmed, "unknown exercises": clips, "rests in clips": clips, **idle}
 
 
-def chosen(
-    name: str, probe: cross_validation.LabelledSet, clips: cross_validation.LabelledSet, fold: np.ndarray, number: int
+def windows_to_test(
+    name: str,
+    probe: cross_validation.LabelledWindows,
+    clips: cross_validation.LabelledWindows,
+    fold: np.ndarray,
+    number: int,
 ) -> np.ndarray:
     """Which of a probe's windows the fits of a fold are asked about: those of clips tested there, and all unknown ones.
 
@@ -135,7 +139,7 @@ def chosen(
     if name == "rests in clips":
         tested_there = np.flatnonzero((fold == number) & (probe.truth >= 0))
         return tested_there[standing_still.standing_still(probe.landmarks, probe.data.positions[tested_there])]
-    if name in IDLERS:
+    if name in NO_EXERCISE_SETS:
         return np.arange(len(probe.truth))
     tested = {clips.data.clips[index].video_id for index in np.unique(clips.data.clip[fold == number])}
     of_clip = np.array([clip.video_id in tested for clip in probe.data.clips])

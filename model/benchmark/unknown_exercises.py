@@ -10,10 +10,10 @@ from beam_jobs.labels import NO_EXERCISE
 from model import standing_still
 from model.benchmark import clip_answers, cross_validation, fits, robustness
 from model.benchmark.clip_answers import calibrated
-from model.benchmark.fits import Plan
+from model.benchmark.fits import BenchmarkInputs
 from model.evaluation import metrics
 
-# By what these are told from those who exercise, see `evidence`: figures of another score are not to be joined.
+# The score of `known_class_score`: figures of another score are not to be joined.
 SCORE = "largest logit and share of the exercises"
 
 
@@ -21,28 +21,30 @@ SCORE = "largest logit and share of the exercises"
 _MIN_PROBABILITIES = (0.0, 0.5, 0.7, 0.9)
 
 
-def probed(plan: Plan, row: str, seed: int) -> dict[str, Any]:
+def probed(plan: BenchmarkInputs, row: str, seed: int) -> dict[str, Any]:
     """Figures of a contender's fits of one seed on degraded clips and on the unknown.
 
-    Of the unknown: how well `evidence` tells them from those who exercise (AUROC, false accepts at 95 % recall), and
+    Of the unknown: how well `known_class_score` separates them from the known (AUROC, false accepts at 95 % recall);
     how often the likeliest of all classes, which is what live says, is an exercise; and what becomes of the known and
     of the unknown where live names no exercise that is less probable than it was told to.
     """
     found, sets = fits.clips(plan), fits.probe_sets(plan)
     exercising = np.array([index >= 0 and found.labels[index] != NO_EXERCISE for index in found.truth])
     exercising &= ~standing_still.standing_still(found.landmarks, found.data.positions)
-    logits, fold, _ = fits.read(plan, found, row, "group", seed)
+    logits, fold, _ = fits.load_logits(plan, found, row, "group", seed)
     whole = np.full(logits.shape, np.nan)
     whole[fold >= 0] = cross_validation.softmax(logits[fold >= 0])
     degraded: dict[str, dict[str, float]] = {"as they are": _accuracies(found, whole)}
     unknown: dict[str, dict[str, float]] = {}
     probabilities, temperatures = calibrated(logits, fold, found)
-    asked_for = _sure(probabilities[exercising & (fold >= 0)], found.truth[exercising & (fold >= 0)], found.labels)
+    asked_for = accuracy_by_threshold(
+        probabilities[exercising & (fold >= 0)], found.truth[exercising & (fold >= 0)], found.labels
+    )
     for number in range(plan.num_folds):
-        fits.check_probes(plan, fits.Piece(row, "group", seed, number))
-    kept = [np.load(os.path.join(plan.work, fits.Piece(row, "group", seed, n).file)) for n in range(plan.num_folds)]
+        fits.check_probes(plan, fits.Fit(row, "group", seed, number))
+    kept = [np.load(os.path.join(plan.fits_dir, fits.Fit(row, "group", seed, n).file)) for n in range(plan.num_folds)]
     for name, probe in sets.items():
-        if (probe.truth >= 0).any() and name not in robustness.OF_OTHERS:
+        if (probe.truth >= 0).any() and name not in robustness.UNKNOWN_SETS:
             answers = np.full((len(probe.truth), logits.shape[1]), np.nan)
             for piece in kept:
                 answers[piece[f"{name}/windows"]] = cross_validation.softmax(piece[f"{name}/logits"])
@@ -59,18 +61,18 @@ def probed(plan: Plan, row: str, seed: int) -> dict[str, Any]:
         unknown[name] = {
             "num_windows": len(pairs[0][1]),
             "num_clips": len(np.unique(asked)),
-            **_told_apart(pairs, found.labels),
+            **ood_metrics(pairs, found.labels),
         }
         strangers = [
             cross_validation.softmax(piece[f"{name}/logits"] / temperature)
             for piece, temperature in zip(kept, temperatures, strict=True)
         ]
-        for least, one in _sure(np.concatenate(strangers), None, found.labels).items():
+        for least, one in accuracy_by_threshold(np.concatenate(strangers), None, found.labels).items():
             asked_for[least][name] = one["named"]
     return {"degraded": degraded, "unknown": unknown, "min_probability": asked_for, "score": SCORE}
 
 
-def _sure(probabilities: np.ndarray, truth: np.ndarray | None, labels: Sequence[str]) -> dict[str, Any]:
+def accuracy_by_threshold(probabilities: np.ndarray, truth: np.ndarray | None, labels: Sequence[str]) -> dict[str, Any]:
     """By the least probability with which an exercise is named: of how many windows one is, and how often rightly."""
     best = probabilities.argmax(axis=1)
     figures: dict[str, Any] = {}
@@ -82,7 +84,7 @@ def _sure(probabilities: np.ndarray, truth: np.ndarray | None, labels: Sequence[
     return figures
 
 
-def left_out(plan: Plan, row: str, seeds: Iterable[int]) -> list[dict[str, Any]]:
+def left_out(plan: BenchmarkInputs, row: str, seeds: Iterable[int]) -> list[dict[str, Any]]:
     """How well exercises that a fold left out are told from the others, of each seed all of whose folds are there."""
     found = fits.clips(plan)
     figures = []
@@ -90,23 +92,23 @@ def left_out(plan: Plan, row: str, seeds: Iterable[int]) -> list[dict[str, Any]]
         pairs, windows = [], 0
         try:
             for number in range(plan.num_folds):
-                piece = fits.Piece(row, "group", seed, number)
-                kept = fits.read_piece(plan, found, piece)
-                with np.load(os.path.join(plan.work, piece.file)) as arrays:
+                piece = fits.Fit(row, "group", seed, number)
+                kept = fits.load_fit(plan, found, piece)
+                with np.load(os.path.join(plan.fits_dir, piece.file)) as arrays:
                     strange = arrays["left out/logits"]
                 pairs.append((kept["logits"], strange))
                 windows += len(strange)
         except FileNotFoundError:
             break
-        told = _told_apart(pairs, found.labels)
+        told = ood_metrics(pairs, found.labels)
         made_by = fits.made_by(plan, row)
         figures.append({"seed": seed, "made_by": made_by, "score": SCORE, "num_windows": windows, **told})
     return figures
 
 
-def _told_apart(pairs: Sequence[tuple[np.ndarray, np.ndarray]], labels: Sequence[str]) -> dict[str, float]:
+def ood_metrics(pairs: Sequence[tuple[np.ndarray, np.ndarray]], labels: Sequence[str]) -> dict[str, float]:
     """How the known and the strange of each fold are told apart by their logits; means over folds."""
-    scores = [(evidence(known, labels), evidence(strange, labels)) for known, strange in pairs]
+    scores = [(known_class_score(known, labels), known_class_score(strange, labels)) for known, strange in pairs]
     called = [np.isin(strange.argmax(axis=1), _exercises(labels)).mean() for _, strange in pairs]
     return {
         "auroc": float(np.mean([metrics.auroc(*pair) for pair in scores])),
@@ -119,7 +121,7 @@ def _exercises(labels: Sequence[str]) -> list[int]:
     return [index for index, label in enumerate(labels) if label != NO_EXERCISE]
 
 
-def evidence(logits: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+def known_class_score(logits: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     """How much speaks for one of the exercises, and not for none of them, shape (N,).
 
     The largest logit of an exercise, which is small where a network has seen nothing like it, and to it the logarithm
@@ -139,6 +141,6 @@ def evidence(logits: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     return exercises.max(axis=1) + share
 
 
-def _accuracies(found: cross_validation.LabelledSet, probabilities: np.ndarray) -> dict[str, float]:
-    figures = clip_answers.figures(found, probabilities)
+def _accuracies(found: cross_validation.LabelledWindows, probabilities: np.ndarray) -> dict[str, float]:
+    figures = clip_answers.clip_metrics(found, probabilities)
     return {"window_accuracy": figures["windows"]["accuracy"], "clip_accuracy": figures["clips"]["accuracy"]}

@@ -14,9 +14,9 @@ from beam_jobs import storage
 from beam_jobs.errors import UserError
 from model import bundle, dataset, transform_graph
 from model.evaluation import metrics
-from model.evaluation.predictions import Judged, group_hash, judge, predictions
+from model.evaluation.predictions import Predictions, group_hash, predictions, predictions_of
 
-MARKER = "metrics.json"
+METRICS_FILE = "metrics.json"
 PREDICTIONS = "predictions.parquet"
 _BATCH = 512
 _LINE_EVERY_S = 15.0
@@ -63,7 +63,7 @@ def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test
     loaded = bundle.load(bundle_path)
     loaded.check_fingerprint(dataset.fingerprint(tables_path), tables_path)
     data = dataset.load(tables_path, None if split == "all" else [split], loaded.rule)
-    judged = judge(data, predict(loaded, data), loaded.labels)
+    judged = predictions_of(data, predict(loaded, data), loaded.labels)
     if not judged.judged.any():
         raise UserError(
             f"{tables_path}: the split '{split}' has no window with a label that the bundle knows ({len(data.clips)} "
@@ -72,16 +72,16 @@ def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test
     figures = _figures(metadata, judged, split)
     for warning in figures["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
-    with storage.whole_folder(output, marker=MARKER) as folder:
+    with storage.atomic_folder(output, marker=METRICS_FILE) as folder:
         pq.write_table(predictions(judged), os.path.join(folder, PREDICTIONS), compression="zstd")
         report.write(folder, figures, judged, metadata)
-        with open(os.path.join(folder, MARKER), "w", encoding="utf-8") as file:
+        with open(os.path.join(folder, METRICS_FILE), "w", encoding="utf-8") as file:
             json.dump(figures, file, indent=2, allow_nan=False)
             file.write("\n")
     return figures
 
 
-def _figures(metadata: dict[str, Any], judged: Judged, split: str) -> dict[str, Any]:
+def _figures(metadata: dict[str, Any], judged: Predictions, split: str) -> dict[str, Any]:
     labels, clips = judged.labels, judged.data.clips
     answers = metrics.clip_answers(judged.clip_probabilities)
     window_truth = judged.truth[judged.judged]

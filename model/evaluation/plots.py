@@ -11,12 +11,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from model.evaluation import metrics
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 
 _DPI = 110
 
 
-def write(folder: str, figures: dict[str, Any], judged: Judged, metadata: dict[str, Any]) -> dict[str, str]:
+def write(folder: str, figures: dict[str, Any], judged: Predictions, metadata: dict[str, Any]) -> dict[str, str]:
     """Writes the pictures as <name>.png.
 
     Args:
@@ -143,12 +143,12 @@ def _reliability(figures: dict[str, Any]) -> Figure:
     return figure
 
 
-def _longest(judged: Judged) -> int:
+def _longest(judged: Predictions) -> int:
     """The clip with the most windows, of those that are judged."""
     return int(np.bincount(judged.data.clip[judged.judged], minlength=len(judged.data.clips)).argmax())
 
 
-def _most_wrong(judged: Judged) -> int | None:
+def _most_wrong(judged: Predictions) -> int | None:
     """The clip that was answered wrong with the highest probability; None where none was."""
     answers = metrics.clip_answers(judged.clip_probabilities)
     wrong = np.flatnonzero((answers != judged.clip_truth) & (answers != metrics.NO_ANSWER))
@@ -157,7 +157,7 @@ def _most_wrong(judged: Judged) -> int | None:
     return int(judged.clips[wrong[judged.clip_probabilities[wrong].max(axis=1).argmax()]])
 
 
-def _timeline(judged: Judged, chosen: int, stride: int) -> Figure:
+def _timeline(judged: Predictions, chosen: int, stride: int) -> Figure:
     """The probabilities of a clip's windows over time; the lines break where there is none."""
     data = judged.data
     clip = data.clips[chosen]

@@ -18,7 +18,7 @@ def group_hash(group: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Judged:
+class Predictions:
     """Answers beside the truth.
 
     Attributes:
@@ -73,11 +73,11 @@ class Judged:
         return found
 
 
-def judge(data: dataset.Windows, probabilities: np.ndarray, labels: Sequence[str]) -> Judged:
+def predictions_of(data: dataset.Windows, probabilities: np.ndarray, labels: Sequence[str]) -> Predictions:
     """Puts the probabilities of all windows beside the truth."""
     of_clips = dataset.clip_labels(data.clips, labels)
     clips = np.flatnonzero(of_clips >= 0)
-    return Judged(
+    return Predictions(
         data=data,
         labels=tuple(labels),
         probabilities=probabilities,
@@ -88,7 +88,7 @@ def judge(data: dataset.Windows, probabilities: np.ndarray, labels: Sequence[str
     )
 
 
-def predictions(judged: Judged) -> pa.Table:
+def predictions(judged: Predictions) -> pa.Table:
     """One row a window, named by its last row: keys, label, split and the probability of each class."""
     data = judged.data
     last = data.positions[:, -1]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from model.evaluation import metrics, plots
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 
 PICTURES = "pictures"
 
 
-def write(folder: str, figures: dict[str, Any], judged: Judged, metadata: dict[str, Any]) -> None:
+def write(folder: str, figures: dict[str, Any], judged: Predictions, metadata: dict[str, Any]) -> None:
     """Writes report.md, report.html and pictures/*.png into a local folder.
 
     Args:

@@ -31,7 +31,7 @@ _MARK = "synthesized"
 _LEARNT_FROM = ("train", "validation")
 
 
-def read_pairs(drawn: str, tables_path: str) -> tuple[list[pose_error_model.Pair], dict]:
+def read_pairs(drawn: str, tables_path: str) -> tuple[list[pose_error_model.PosePair], dict]:
     """Drawn clips' true landmarks with what was seen of them; and the parameters that they were drawn with.
 
     Args:
@@ -47,7 +47,7 @@ def read_pairs(drawn: str, tables_path: str) -> tuple[list[pose_error_model.Pair
             f"{drawn} has no {clip_plan.PARAMETERS_FILE}; expected the output of python -m beam_jobs athletes."
         )
     parameters = json.loads(storage.read_text(noted))
-    clips = clip_plan.plan(
+    clips = clip_plan.assign_clips(
         parameters["seed"], parameters["num_clips"], parameters["exercises"], parameters.get("variety", "usual")
     )
     rate_hz = _rate_hz(tables_path)
@@ -72,7 +72,7 @@ def read_pairs(drawn: str, tables_path: str) -> tuple[list[pose_error_model.Pair
         for clip, (true, _) in zip(wanted, truths, strict=True):
             rows = np.flatnonzero(videos == clip.video)
             moments = np.minimum(read["frame_id"].to_numpy()[rows], len(true) - 1)
-            pairs.append(pose_error_model.Pair(clip.label, true[moments], seen[rows]))
+            pairs.append(pose_error_model.PosePair(clip.label, true[moments], seen[rows]))
     return pairs, parameters
 
 
@@ -127,9 +127,11 @@ def run(args: argparse.Namespace) -> dict:
     pairs, parameters = read_pairs(args.drawn, args.tables)
     if args.seed == parameters["seed"]:
         raise UserError(f"--seed {args.seed} is that of {args.drawn}: the same people; expected another one.")
-    clips = clip_plan.plan(args.seed, args.num_clips, parameters["exercises"], parameters.get("variety", "usual"))
-    learnt = pose_error_model.Estimator(pairs, args.seed)
-    if unknown := sorted({clip.label for clip in clips} - set(learnt.labels)):
+    clips = clip_plan.assign_clips(
+        args.seed, args.num_clips, parameters["exercises"], parameters.get("variety", "usual")
+    )
+    error_model = pose_error_model.PoseErrorModel(pairs, args.seed)
+    if unknown := sorted({clip.label for clip in clips} - set(error_model.labels)):
         raise UserError(f"{args.drawn} has too few clips of {', '.join(unknown)} to learn from; expected some of each.")
     fingerprint = _fingerprint(args.tables)
     metadata = {tables.FINGERPRINT_KEY: json.dumps(fingerprint, sort_keys=True), _MARK: "true"}
@@ -143,12 +145,12 @@ def run(args: argparse.Namespace) -> dict:
         for clip, (world, image) in tqdm(
             zip(clips, true, strict=True), total=len(clips), unit="clip", mininterval=0.5 if sys.stderr.isatty() else 15
         ):
-            seen = learnt.see(world, clip.label, np.random.default_rng([clip.seed, clip.index, 4]))
+            seen = error_model.simulate(world, clip.label, np.random.default_rng([clip.seed, clip.index, 4]))
             quality.append(_write(args.output, clip, seen, image, rate_hz, metadata))
     storage.remove_other_landmarks(args.output, {row["landmarks_file"] for row in quality})
     storage.write_table(quality_file, tables.QUALITY, pa.Table.from_pylist(quality, tables.QUALITY.schema()), metadata)
     rows = sum(row["num_frames_sampled"] for row in quality)
-    return {"num_clips": len(clips), "num_rows": rows, "errors": learnt.errors}
+    return {"num_clips": len(clips), "num_rows": rows, "errors": error_model.errors}
 
 
 def _write(
@@ -160,7 +162,7 @@ def _write(
     known = labels.Labels(clip.label, clip.group, clip.split)
     detected = np.isfinite(world).all(axis=(1, 2))
     image = np.where(detected[:, None, None], image, np.nan).astype(np.float32)
-    probabilities = np.where(detected[:, None, None], np.ones((len(world), len(landmarks.NAMES), 2)), np.nan)
+    probabilities = np.where(detected[:, None, None], np.ones((len(world), len(landmarks.LANDMARK_NAMES), 2)), np.nan)
     frames = np.arange(len(world))
     times = np.rint(frames * 1000 / rate_hz).astype(np.int64)
     points = np.stack([world, image], axis=1)
@@ -169,7 +171,10 @@ def _write(
     )
     with storage.table_writer(storage.landmarks_file(output, video_id), tables.LANDMARKS, metadata) as writer:
         writer.write_batch(batch)
-    counts, gaps = landmark_table.Counts(len(frames), len(frames), int((~detected).sum())), landmark_table.GapMeter()
+    counts, gaps = (
+        landmark_table.FrameCounts(len(frames), len(frames), int((~detected).sum())),
+        landmark_table.LongestGap(),
+    )
     gaps.add(batch)
     return landmark_table.summary(Video(video_id, ""), known, counts, gaps, float(times[-1]), rate_hz)
 

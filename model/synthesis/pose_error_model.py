@@ -26,7 +26,7 @@ _LEAST_ROWS = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Pair:
+class PosePair:
     """One drawn clip, as it is and as an estimator sees it.
 
     Attributes:
@@ -47,10 +47,10 @@ def _torso(rows: np.ndarray) -> np.ndarray:
 
 
 def _mirrored(rows: np.ndarray) -> np.ndarray:
-    return rows[:, list(landmarks.MIRROR)] * np.array((-1, 1, 1), np.float32)
+    return rows[:, list(landmarks.MIRROR_INDICES)] * np.array((-1, 1, 1), np.float32)
 
 
-class Estimator:
+class PoseErrorModel:
     """Sees landmarks as the estimator would from which it was learnt.
 
     Attributes:
@@ -58,7 +58,7 @@ class Estimator:
         and of this model of it ("after"), on every seventh clip, which the reported network has not seen.
     """
 
-    def __init__(self, pairs: Sequence[Pair], seed: int = 0) -> None:
+    def __init__(self, pairs: Sequence[PosePair], seed: int = 0) -> None:
         """Learns, in a minute on one core.
 
         Args:
@@ -74,7 +74,7 @@ class Estimator:
             inputs.append(pair.true[there] / scale)
             errors.append((pair.seen - pair.true)[there] / scale)
 
-        def learnt(chosen: Iterable[int]):
+        def fit(chosen: Iterable[int]):
             keras.utils.set_random_seed(seed)
             indices = list(chosen)
             given, wanted = (np.concatenate([rows[index] for index in indices]) for rows in (inputs, errors))
@@ -85,12 +85,12 @@ class Estimator:
             return network
 
         held_out = [index for index in range(len(pairs)) if index % 7 == 6 and known[index].any()]
-        trial = learnt(index for index in range(len(pairs)) if index % 7 != 6) if held_out else None
+        trial = fit(index for index in range(len(pairs)) if index % 7 != 6) if held_out else None
         self.errors = {
             "before": _mean([np.abs(errors[index]).mean() for index in held_out]),
             "after": _mean([np.abs(errors[index] - _predict(trial, inputs[index])).mean() for index in held_out]),
         }
-        self._model = learnt(range(len(pairs)))
+        self._model = fit(range(len(pairs)))
         # What is left, row by row, NaN where nobody was detected: it lasts from row to row as it did in truth.
         self._residuals: dict[str, list[np.ndarray]] = {}
         for pair, there, given, error in zip(pairs, known, inputs, errors, strict=True):
@@ -104,7 +104,7 @@ class Estimator:
         """The exercises that it has seen enough of."""
         return tuple(sorted(self._residuals))
 
-    def see(self, true: np.ndarray, label: str, rng: np.random.Generator) -> np.ndarray:
+    def simulate(self, true: np.ndarray, label: str, rng: np.random.Generator) -> np.ndarray:
         """What the estimator would make of a clip.
 
         Args:

@@ -28,7 +28,7 @@ def dead_letters(*video_ids):
 
 def test_a_file_appears_whole_or_not_at_all(folder):
     path = storage.join(folder, "a", "b.txt")
-    with pytest.raises(RuntimeError), storage.whole_file(path) as local:
+    with pytest.raises(RuntimeError), storage.atomic_file(path) as local:
         pathlib.Path(local).write_text("half")
         raise RuntimeError
     assert not storage.exists(path)
@@ -42,11 +42,11 @@ def test_a_file_appears_whole_or_not_at_all(folder):
 def test_a_folder_replaces_the_former_one_whole(folder):
     path = storage.join(folder, "bundle")
     for content in ({"bundle.json": "1", "old": "x"}, {"bundle.json": "2", "deep/new": "y"}):
-        with storage.whole_folder(path, marker="bundle.json") as local:
+        with storage.atomic_folder(path, marker="bundle.json") as local:
             for name, text in content.items():
                 storage.write_text(os.path.join(local, name), text)
     assert [name.removeprefix(path + "/") for name in storage.list_files(path)] == ["bundle.json", "deep/new"]
-    with pytest.raises(RuntimeError), storage.whole_folder(path, marker="bundle.json") as local:
+    with pytest.raises(RuntimeError), storage.atomic_folder(path, marker="bundle.json") as local:
         raise RuntimeError
     assert storage.read_text(storage.join(path, "bundle.json")) == "2"
     with storage.local_folder_copy(path) as local:

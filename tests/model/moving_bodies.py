@@ -97,7 +97,7 @@ def make_tables(folder: pathlib.Path) -> str:
 
 def labelled_set(
     bodies: tuple[Body, ...], labels: tuple[str, ...], seed: int = 0, num_rows: int = 40, rate_hz: float = 15
-) -> cross_validation.LabelledSet:
+) -> cross_validation.LabelledWindows:
     """Clips without tables: real landmarks, and random numbers in place of features, some of them missing."""
     random = np.random.default_rng(seed)
     landmarks, times, clips = [np.full((1, 33, 3), np.nan, np.float32)], [np.array([-1])], []
@@ -114,7 +114,7 @@ def labelled_set(
     physical = random.normal(3, 2, (len(stacked), 189)).astype(np.float32)
     physical[random.random(physical.shape) < 0.1] = np.nan
     physical[~detected] = np.nan
-    positions, clip_of = dataset.cut(clips, detected, windows.WindowRule(length=config.WINDOW_LENGTH))
+    positions, clip_of = dataset.window_positions(clips, detected, windows.WindowRule(length=config.WINDOW_LENGTH))
     rows = np.where(np.isfinite(physical), physical, 0)
     data = dataset.Windows(tuple(clips), rows, np.arange(len(rows)), np.concatenate(times), positions, clip_of)
-    return cross_validation.LabelledSet(data, physical, stacked, labels, data.labels(labels))
+    return cross_validation.LabelledWindows(data, physical, stacked, labels, data.labels(labels))

@@ -159,7 +159,7 @@ def made_sequences() -> augmentation.Sequences:
 )
 def test_cut_at_another_tempo(last, stretch, times, times_ms):
     last, stretch = tf.constant([last]), tf.constant([stretch])
-    rows, found_ms = augmentation.cut(made_sequences(), last, 4, stretch)
+    rows, found_ms = augmentation.resample_windows(made_sequences(), last, 4, stretch)
     expected = np.array([np.nan if time is None else time for time in times], np.float32)
     np.testing.assert_allclose(rows[0, :, 0, 0], expected, atol=1e-5)
     np.testing.assert_array_equal(found_ms[0], times_ms)

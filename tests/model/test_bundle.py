@@ -157,8 +157,8 @@ def test_what_an_import_does_not_know_is_not_compared(loaded):
     ],
 )
 def test_another_schema_is_an_error_that_says_both(made_bundle, tmp_path, change, said):
-    file = tmp_path / bundle.MARKER
-    file.write_text(json.dumps({**json.loads(Path(made_bundle, bundle.MARKER).read_text()), **change}))
+    file = tmp_path / bundle.METADATA_FILE
+    file.write_text(json.dumps({**json.loads(Path(made_bundle, bundle.METADATA_FILE).read_text()), **change}))
     with pytest.raises(UserError) as caught:
         bundle.load(str(tmp_path))
     assert said in str(caught.value)
@@ -167,10 +167,10 @@ def test_another_schema_is_an_error_that_says_both(made_bundle, tmp_path, change
 def test_no_bundle_half_a_bundle(made_bundle, tmp_path):
     with pytest.raises(UserError, match=r"has no bundle\.json"):
         bundle.load(str(tmp_path))
-    (tmp_path / bundle.MARKER).write_text("{")
+    (tmp_path / bundle.METADATA_FILE).write_text("{")
     with pytest.raises(UserError, match="is not JSON"):
         bundle.load(str(tmp_path))
-    shutil.copy(Path(made_bundle, bundle.MARKER), tmp_path)
+    shutil.copy(Path(made_bundle, bundle.METADATA_FILE), tmp_path)
     with pytest.raises(UserError, match=r"has no transform_fn/saved_model\.pb"):
         bundle.load(str(tmp_path))
 
@@ -185,7 +185,7 @@ def test_no_bundle_half_a_bundle(made_bundle, tmp_path):
     ],
 )
 def test_a_bundle_json_that_is_none(tmp_path, content, said):
-    (tmp_path / bundle.MARKER).write_bytes(content)
+    (tmp_path / bundle.METADATA_FILE).write_bytes(content)
     with pytest.raises(UserError, match=said):
         bundle.load(str(tmp_path))
 
@@ -219,7 +219,7 @@ def test_a_damaged_bundle_is_told_of(made_bundle, tmp_path, file, damage):
 def test_a_bundle_json_of_another_bundle(made_bundle, tmp_path, change, said):
     copy = tmp_path / "copy"
     shutil.copytree(made_bundle, copy)
-    (copy / bundle.MARKER).write_text(json.dumps({**bundle.read_metadata(made_bundle), **change}))
+    (copy / bundle.METADATA_FILE).write_text(json.dumps({**bundle.read_metadata(made_bundle), **change}))
     with pytest.raises(UserError, match=said):
         bundle.load(str(copy))
 

@@ -15,7 +15,7 @@ from model.__main__ import main
 def put(folder: str, remote: str) -> str:
     """Copies a local folder into a store."""
     for file in storage.list_files(folder):
-        fs, name = storage.filesystem(storage.join(remote, storage.name_below(folder, file)))
+        fs, name = storage.filesystem(storage.join(remote, storage.relative_path(folder, file)))
         fs.put_file(file, name)
     return remote
 
@@ -33,14 +33,14 @@ def put(folder: str, remote: str) -> str:
 )
 def test_the_name_below_a_folder(folder, file, below):
     cwd = os.getcwd()
-    assert storage.name_below(folder.format(cwd=cwd), file.format(cwd=cwd)) == below
+    assert storage.relative_path(folder.format(cwd=cwd), file.format(cwd=cwd)) == below
 
 
 def test_the_hash_of_a_graph_does_not_depend_on_how_its_path_is_spelled(made_tables, gcs_bucket, monkeypatch):
-    local = transform_graph.beside(made_tables)
+    local = transform_graph.find_beside_tables(made_tables)
     remote = put(local, f"{gcs_bucket}/graph")
     monkeypatch.chdir(made_tables)
-    relative = transform_graph.beside(".")
+    relative = transform_graph.find_beside_tables(".")
     assert not os.path.isabs(relative)
     spelled = [local, local + "/", relative, "file://" + local, remote, remote + "/"]
     assert {transform_graph.sha256(path) for path in spelled} == {bundle_hash(local)}
@@ -91,7 +91,7 @@ def test_trained_fine_tuned_and_evaluated_in_a_bucket(made_tables, gcs_bucket, t
     assert figures["clips"]["num_clips"] == 8
     assert storage.exists(f"{report}/pictures/timeline.png") and storage.exists(f"{report}/predictions.parquet")
     assert {"bundle.json", "end_to_end/saved_model.pb", "weights.weights.h5"} <= {
-        storage.name_below(tuned, file) for file in storage.list_files(tuned)
+        storage.relative_path(tuned, file) for file in storage.list_files(tuned)
     }
     capsys.readouterr()
     # What was trained from the bucket is the bundle of the same tables on a disk, too.
@@ -101,7 +101,7 @@ def test_trained_fine_tuned_and_evaluated_in_a_bucket(made_tables, gcs_bucket, t
 def test_a_folder_is_written_where_one_stands(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with storage.whole_folder(".") as folder:
+    with storage.atomic_folder(".") as folder:
         pathlib.Path(folder, "new").write_text("x")
     assert [file.name for file in (tmp_path / "here").iterdir()] == ["new"]
     assert [file.name for file in tmp_path.iterdir()] == ["here"]

@@ -11,7 +11,7 @@ def parameters(model: keras.Model) -> dict[str, int]:
 
 def test_the_seed_network_to_the_parameter():
     model = networks.build(config.NetworkConfig(name="tcn"), 8)
-    assert parameters(model) == {"tcn": 298_688, "hidden": 8_320, networks.HEAD: 1_032}
+    assert parameters(model) == {"tcn": 298_688, "hidden": 8_320, networks.OUTPUT_LAYER: 1_032}
     assert model.count_params() == 298_688 + 8_320 + 1_032
     tcn = model.get_layer("tcn")
     assert (tcn.nb_filters, tcn.kernel_size, tcn.dilations, tcn.nb_stacks) == (64, 5, (1, 2, 4, 8, 16, 32), 1)

@@ -3,13 +3,13 @@
 import math
 
 from beam_jobs.athletes.arm_positions import rest_arm
-from beam_jobs.athletes.exercise import Moment, Style, exercise
-from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Skeleton, along, unit
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise
+from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Skeleton, unit, vector
 from beam_jobs.athletes.stances import stand
 
 
 @exercise(seconds=(1.5, 2.9))
-def bicep_curl(body: Body, style: Style, moment: Moment) -> Skeleton:
+def bicep_curl(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Elbows at the sides; the forearms come up with a barbell, both dumbbells, or one after the other."""
     kind = style.choice("kind", ("barbell", "dumbbells", "alternating"), wide=("alternating", "single", "barbell"))
     swing = style.between("swing", 0, 5, wide=(-2, 12)) * moment.depth
@@ -26,10 +26,10 @@ def bicep_curl(body: Body, style: Style, moment: Moment) -> Skeleton:
         upper = math.radians(upper + style.between("elbow_drift", 2, 12, wide=(-4, 34)) * depth)
         out = sign * style.between("out", 0.05, 0.13, wide=(0.02, 0.3))
         fore_out = sign * (style.between("fore_out", 0.0, 0.1) if kind != "barbell" else 0.0)
-        skeleton.swing(
+        skeleton.arm_from_directions(
             side,
-            along(out, math.sin(upper), -math.cos(upper)),
-            along(fore_out, math.sin(upper + flexion), -math.cos(upper + flexion)),
+            vector(out, math.sin(upper), -math.cos(upper)),
+            vector(fore_out, math.sin(upper + flexion), -math.cos(upper + flexion)),
         )
     if kind == "barbell":
         skeleton.hold_barbell(style.between("bar", 1.1, 1.6), style.between("plate", 0.09, 0.15))
@@ -42,7 +42,7 @@ def bicep_curl(body: Body, style: Style, moment: Moment) -> Skeleton:
 
 
 @exercise(seconds=(1.6, 2.9))
-def shoulder_press(body: Body, style: Style, moment: Moment) -> Skeleton:
+def shoulder_press(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Weights from beside the shoulders to straight above them."""
     kind = style.choice("kind", ("barbell", "dumbbells", "dumbbells"), wide=("barbell",))
     manner = style.choice("manner", ("both",), wide=("both", "both", "both", "alternating", "single"))
@@ -67,7 +67,7 @@ def shoulder_press(body: Body, style: Style, moment: Moment) -> Skeleton:
         )
         inwards = -0.25 if kind == "dumbbells" else wide * 0.75
         straight = unit(
-            along(sign * inwards * body.upper_arm_m, 0.012, style.between("range", 0.93, 0.99) * body.arm_m)
+            vector(sign * inwards * body.upper_arm_m, 0.012, style.between("range", 0.93, 0.99) * body.arm_m)
         )
         end = shoulder + style.between("range", 0.93, 0.985) * body.arm_m * straight
         outward = 0.05 * body.height_m * math.sin(math.pi * depth) * (kind == "dumbbells")
@@ -83,7 +83,7 @@ def shoulder_press(body: Body, style: Style, moment: Moment) -> Skeleton:
 
 
 @exercise(seconds=(1.6, 2.9), yaw_degrees=(0, 75))
-def front_lateral_raise(body: Body, style: Style, moment: Moment) -> Skeleton:
+def front_lateral_raise(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Nearly straight arms come up to shoulder height with dumbbells: forwards, sideways, or in turn."""
     kind = style.choice("kind", ("front", "lateral", "turns"), wide=("front", "lateral"))
     manner = style.choice("manner", ("both",), wide=("both", "both", "alternating", "single"))
@@ -100,12 +100,12 @@ def front_lateral_raise(body: Body, style: Style, moment: Moment) -> Skeleton:
         still = manner == "alternating" and index == moment.repetition % 2
         highest = style.between("range", 72, 86, wide=(55, 108)) * (0.0 if still else moment.depth)
         raised = math.radians(style.between("bottom", 7, 12) + highest)
-        out = along(sign * math.sin(side_on), math.cos(side_on), 0)
+        out = vector(sign * math.sin(side_on), math.cos(side_on), 0)
         if ahead:
-            fore = along(0, math.sin(raised + bent), -math.cos(raised + bent))
+            fore = vector(0, math.sin(raised + bent), -math.cos(raised + bent))
         else:
-            fore = math.sin(raised) * out + along(0, math.sin(bent), -math.cos(raised))
-        skeleton.swing(side, math.sin(raised) * out - math.cos(raised) * UP + 0.05 * sign * RIGHT, fore)
+            fore = math.sin(raised) * out + vector(0, math.sin(bent), -math.cos(raised))
+        skeleton.arm_from_directions(side, math.sin(raised) * out - math.cos(raised) * UP + 0.05 * sign * RIGHT, fore)
     skeleton.hold_dumbbells(RIGHT if ahead else FORWARD, style.between("plate", 0.04, 0.055))
     if manner == "single":
         del skeleton.props[-1]

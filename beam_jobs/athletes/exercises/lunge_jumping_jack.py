@@ -2,9 +2,9 @@
 
 import math
 
-from beam_jobs.athletes.arm_positions import hold
-from beam_jobs.athletes.exercise import Moment, Style, exercise, smooth, sway
-from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Skeleton, along, ankle_over_ball
+from beam_jobs.athletes.arm_positions import pose_arms
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth, sway
+from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Skeleton, ankle_over_ball, vector
 from beam_jobs.athletes.stances import bent_legs, toes
 
 _ARMS = ("hips", "dumbbells", "hanging", "clasped")
@@ -12,7 +12,7 @@ _HOLDS = ("behind_head", "back_barbell", "front_barbell", "racked", "fists")
 
 
 @exercise(seconds=(2.0, 3.4), yaw_degrees=(15, 110))
-def lunge(body: Body, style: Style, moment: Moment) -> Skeleton:
+def lunge(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """A split stance: both knees bend, the rear one towards the floor, the trunk upright.
 
     Kinds: on the spot (split), stepping forward, or stepping back; the last two change legs. In wide styles also
@@ -43,18 +43,18 @@ def lunge(body: Body, style: Style, moment: Moment) -> Skeleton:
             ahead += 0.16 * body.foot_m * walking * start
     lift = 0.09 * math.sin(math.pi * step) if kind != "split" else 0.0
     heel = math.radians(8 + 14 * step + 33 * drop) * (1.0 if kind == "split" else smooth(step * 1.2))
-    rear_toes = along(0, math.cos(heel), -math.sin(heel))
+    rear_toes = vector(0, math.cos(heel), -math.sin(heel))
     gap = style.between("stance", 0.55, 0.9) * body.shoulder_m
-    ball = along(-sign * gap, back_y + 0.3 * body.foot_m, 0.4 * body.ankle_m + (lift if kind == "reverse" else 0))
+    ball = vector(-sign * gap, back_y + 0.3 * body.foot_m, 0.4 * body.ankle_m + (lift if kind == "reverse" else 0))
     rear_ankle = ankle_over_ball(body, ball, rear_toes)
-    front_ankle = along(sign * gap, front_y, body.ankle_m + (lift if kind == "forward" else 0))
+    front_ankle = vector(sign * gap, front_y, body.ankle_m + (lift if kind == "forward" else 0))
     y = ahead + 0.012 * (1 - drop)
     reach = min(
         ankle[2] + math.sqrt(max((0.992 * body.leg_m) ** 2 - (ankle[1] - y) ** 2 - (gap - body.hip_m) ** 2, 0.05))
         for ankle in (front_ankle, rear_ankle)
     )
     low = body.ankle_m + body.shank_m * style.between("range", 1.0, 1.16, wide=(1.0, 1.3))
-    pelvis = along(sway(style, moment, "aside", 0.008), y, reach + (low - reach) * drop)
+    pelvis = vector(sway(style, moment, "aside", 0.008), y, reach + (low - reach) * drop)
     lean = style.between("lean", 0, 9, wide=(-3, 20)) + 4 * drop
     skeleton = Skeleton(body, pelvis, lean, nod_degrees=style.between("nod", -4, 8))
     skeleton.leg(lead, front_ankle, toes(sign, 0.06))
@@ -62,7 +62,7 @@ def lunge(body: Body, style: Style, moment: Moment) -> Skeleton:
     arms = style.choice("arms", _ARMS, wide=("hips", "dumbbells", *_HOLDS))
     right, forward, up = skeleton.frames["chest"]
     if arms in _HOLDS:
-        hold(skeleton, style, arms)
+        pose_arms(skeleton, style, arms)
     for side, sign in SIDES:
         if arms in _HOLDS:
             break
@@ -78,17 +78,17 @@ def lunge(body: Body, style: Style, moment: Moment) -> Skeleton:
             )
             skeleton.arm(side, wrist, 0.55 * sign * right - up, up - 0.6 * sign * right)
         else:
-            skeleton.swing(side, -UP + 0.12 * sign * right, -UP + 0.04 * sign * right + 0.14 * FORWARD)
+            skeleton.arm_from_directions(side, -UP + 0.12 * sign * right, -UP + 0.04 * sign * right + 0.14 * FORWARD)
     if arms == "dumbbells":
         skeleton.hold_dumbbells(FORWARD, style.between("plate", 0.05, 0.07))
     if walking:
         gone = moment.repetition * (front - back + 0.52 * body.foot_m)
-        return skeleton.moved(0, along(0, gone - 0.8 * (gone + y), 0))
+        return skeleton.moved(0, vector(0, gone - 0.8 * (gone + y), 0))
     return skeleton
 
 
 @exercise(seconds=(0.85, 1.4), yaw_degrees=(0, 60))
-def jumping_jack(body: Body, style: Style, moment: Moment) -> Skeleton:
+def jumping_jack(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Feet hop apart while the arms go up sideways, and together again."""
     depth = moment.depth
     stepping = style.chance("stepping", 0.2)
@@ -106,10 +106,10 @@ def jumping_jack(body: Body, style: Style, moment: Moment) -> Skeleton:
         skeleton.leg(side, ankles[side] + hop * UP, toes(sign, out))
         raised = math.radians(style.between("bottom", 8, 16, wide=(6, 24)) + (top - 12) * depth)
         fore = raised + math.radians(style.between("bent", 2, 18, wide=(0, 45))) * (2 * depth - 0.6)
-        skeleton.swing(
+        skeleton.arm_from_directions(
             side,
-            along(sign * math.sin(raised), 0.10, -math.cos(raised)),
-            along(sign * math.sin(fore), 0.16, -math.cos(fore)),
+            vector(sign * math.sin(raised), 0.10, -math.cos(raised)),
+            vector(sign * math.sin(fore), 0.16, -math.cos(fore)),
         )
     if stepping:
         # One foot stays, the other steps aside.

@@ -2,27 +2,32 @@
 
 import math
 
-from beam_jobs.athletes.exercise import Moment, Style, exercise, smooth, sway
-from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, along, ankle_over_ball, unit
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth, sway
+from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, ankle_over_ball, unit, vector
 
 
 def _face_down(
-    body: Body, style: Style, shoulder_height: float, sag_degrees: float, nod_degrees: float, on_knees: bool = False
+    body: Body,
+    style: MovementStyle,
+    shoulder_height: float,
+    sag_degrees: float,
+    nod_degrees: float,
+    on_knees: bool = False,
 ) -> Skeleton:
     """A straight body, face down, on the toes or the knees, the shoulders at a height; the hands are still free.
 
     Toes, or knees, are near y = 0.
     """
-    toes = unit(along(0, 0.42, -0.9))
-    start = ankle_over_ball(body, along(0, 0, 0.3 * body.ankle_m), toes)
+    toes = unit(vector(0, 0.42, -0.9))
+    start = ankle_over_ball(body, vector(0, 0, 0.3 * body.ankle_m), toes)
     legs = 0.998 * body.leg_m
     if on_knees:
-        start, legs = along(0, 0, 0.07), body.thigh_m
+        start, legs = vector(0, 0, 0.07), body.thigh_m
     length = legs + body.torso_m
     rise = math.asin(min(max((shoulder_height - start[2]) / length, 0.0), 0.9))
-    line = along(0, math.cos(rise), math.sin(rise))
+    line = vector(0, math.cos(rise), math.sin(rise))
     pelvis = start + legs * line
-    pelvis = pelvis - 0.012 * sag_degrees * unit(along(0, -line[2], line[1]))
+    pelvis = pelvis - 0.012 * sag_degrees * unit(vector(0, -line[2], line[1]))
     skeleton = Skeleton(
         body, pelvis, 90 - math.degrees(rise) - sag_degrees, curl_degrees=2 * sag_degrees, nod_degrees=nod_degrees
     )
@@ -32,15 +37,15 @@ def _face_down(
         if on_knees:
             hip = skeleton.points[f"{side}_hip"]
             knee = hip + body.thigh_m * unit(start + sign * max(gap, body.hip_m) * RIGHT - hip)
-            ankle = knee + 0.999 * body.shank_m * along(0, -math.cos(shank), math.sin(shank))
-            skeleton.leg(side, ankle, along(0, -0.8, 0.6) if shank > 0.7 else along(0, -1, 0.1), -UP + 0.3 * FORWARD)
+            ankle = knee + 0.999 * body.shank_m * vector(0, -math.cos(shank), math.sin(shank))
+            skeleton.leg(side, ankle, vector(0, -0.8, 0.6) if shank > 0.7 else vector(0, -1, 0.1), -UP + 0.3 * FORWARD)
         else:
             skeleton.leg(side, start + sign * gap * RIGHT, toes, -UP + 0.2 * FORWARD)
     return skeleton
 
 
 @exercise(seconds=(1.5, 2.8), yaw_degrees=(40, 100), elevation_degrees=(4, 20), wide_yaw_degrees=(5, 150))
-def push_up(body: Body, style: Style, moment: Moment) -> Skeleton:
+def push_up(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """A straight body on toes and hands; the elbows bend and the chest comes near the floor."""
     wide = style.between("wide", 1.15, 1.55, wide=(0.75, 2.1)) * body.shoulder_m
     top, bench = 0.955 * body.arm_m + 0.02, 0.0
@@ -55,18 +60,18 @@ def push_up(body: Body, style: Style, moment: Moment) -> Skeleton:
     skeleton = _face_down(body, style, top + bench + (bottom - top) * moment.depth, sag, nod, on_knees)
     y = raised.points["neck"][1] - style.between("behind", -0.01, 0.05, wide=(-0.02, 0.06)) * body.height_m
     if bench:
-        skeleton.props.append(Prop("bench", along(0, y + 0.02, bench), RIGHT, 1.1, 0.14))
+        skeleton.props.append(Prop("bench", vector(0, y + 0.02, bench), RIGHT, 1.1, 0.14))
     tuck = style.between("tuck", 0.5, 1.1, wide=(0.2, 1.6))
     for side, sign in SIDES:
-        wrist = along(sign * wide, y, bench + 0.035)
-        skeleton.arm(side, wrist, along(sign * tuck, -0.9, 0.45), along(sign * 0.12, 1, -0.08))
+        wrist = vector(sign * wide, y, bench + 0.035)
+        skeleton.arm(side, wrist, vector(sign * tuck, -0.9, 0.45), vector(sign * 0.12, 1, -0.08))
     return skeleton
 
 
 @exercise(seconds=(1.8, 3.2), yaw_degrees=(55, 105), elevation_degrees=(4, 22), wide_yaw_degrees=(5, 150))
-def sit_up(body: Body, style: Style, moment: Moment) -> Skeleton:
+def sit_up(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """On the back with bent knees and planted feet; the trunk curls up to the thighs and back."""
-    pelvis = along(0, 0, body.depth_m + 0.012)
+    pelvis = vector(0, 0, body.depth_m + 0.012)
     full = style.between("range", 74, 98, wide=(60, 102))
     crunch = style.chance("crunch", 0.35)
     if crunch:
@@ -87,16 +92,18 @@ def sit_up(body: Body, style: Style, moment: Moment) -> Skeleton:
     arms = style.choice("arms", ("behind_head", "crossed", "reaching", "behind_head"), wide=("beside", "overhead"))
     for side, sign in SIDES:
         if lifted:
-            ankle = along(sign * min(gap, 1.2 * body.hip_m), style.between("ahead", 0.1, 0.36), body.thigh_m + 0.15)
-            skeleton.leg(side, ankle + 0.7 * body.shank_m * FORWARD, along(0, 0.6, 0.8), UP)
+            ankle = vector(sign * min(gap, 1.2 * body.hip_m), style.between("ahead", 0.1, 0.36), body.thigh_m + 0.15)
+            skeleton.leg(side, ankle + 0.7 * body.shank_m * FORWARD, vector(0, 0.6, 0.8), UP)
         else:
-            skeleton.leg(side, along(sign * gap, bent, body.ankle_m), along(sign * 0.1, 1, 0), UP + 0.08 * sign * RIGHT)
+            skeleton.leg(
+                side, vector(sign * gap, bent, body.ankle_m), vector(sign * 0.1, 1, 0), UP + 0.08 * sign * RIGHT
+            )
         if arms in ("beside", "overhead"):
             # Along the body, or from beyond the head to before the chest.
             beyond = math.radians(style.between("beyond", 14, 26) + (75 if arms == "overhead" else 30) * moment.depth)
             start = axis if arms == "overhead" else -axis
             reach = math.cos(beyond) * start + math.sin(beyond) * forward
-            skeleton.swing(side, reach + 0.1 * sign * right, reach + 0.02 * sign * right)
+            skeleton.arm_from_directions(side, reach + 0.1 * sign * right, reach + 0.02 * sign * right)
         elif arms == "behind_head":
             wrist = skeleton.points["head"] + sign * 0.055 * body.height_m * head[0] - 0.02 * body.height_m * head[1]
             skeleton.arm(
@@ -122,7 +129,7 @@ def sit_up(body: Body, style: Style, moment: Moment) -> Skeleton:
 
 
 @exercise(seconds=(2.0, 3.5), yaw_degrees=(45, 100), elevation_degrees=(3, 18), wide_yaw_degrees=(5, 150))
-def plank(body: Body, style: Style, moment: Moment) -> Skeleton:
+def plank(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Held still on toes and forearms, or on the hands; only breath and effort move."""
     straight = style.choice("kind", ("forearms", "forearms", "hands"), wide=("hands",)) == "hands"
     on_knees = style.chance("on_knees", 0.15)
@@ -137,22 +144,24 @@ def plank(body: Body, style: Style, moment: Moment) -> Skeleton:
     skeleton = _face_down(body, style, low - 0.004 * moment.depth, sag, nod, on_knees)
     if style.chance("one_leg", 0.1) and not on_knees:
         up = 0.22 * smooth(0.5 + sway(style, moment, "leg", 0.9))
-        lifted = skeleton.points["left_ankle"] + along(0, 0.06 * up, up)
-        skeleton.leg("left", lifted, unit(along(0, 0.42, -0.9)), -UP + 0.2 * FORWARD)
+        lifted = skeleton.points["left_ankle"] + vector(0, 0.06 * up, up)
+        skeleton.leg("left", lifted, unit(vector(0, 0.42, -0.9)), -UP + 0.2 * FORWARD)
     for side, sign in SIDES:
         if straight:
             wide = style.between("wide", 1.05, 1.05, wide=(0.8, 1.4)) * body.shoulder_m
-            wrist = along(sign * wide, held.points["neck"][1] - 0.02, 0.035)
-            skeleton.arm(side, wrist, along(sign * 0.6, -0.9, 0.3), along(0, 1, -0.12))
+            wrist = vector(sign * wide, held.points["neck"][1] - 0.02, 0.035)
+            skeleton.arm(side, wrist, vector(sign * 0.6, -0.9, 0.3), vector(0, 1, -0.12))
         else:
             elbow = held.points[f"{side}_shoulder"] * (1, 1, 0) + 0.05 * UP
             inwards = style.between("inwards", 0.0, 0.5, wide=(-0.1, 0.6))
-            skeleton.swing(side, elbow - skeleton.points[f"{side}_shoulder"], along(-sign * inwards, 1, -0.06))
+            skeleton.arm_from_directions(
+                side, elbow - skeleton.points[f"{side}_shoulder"], vector(-sign * inwards, 1, -0.06)
+            )
     return skeleton
 
 
 @exercise(seconds=(1.2, 2.4), yaw_degrees=(15, 80), elevation_degrees=(2, 18), wide_yaw_degrees=(0, 150))
-def russian_twist(body: Body, style: Style, moment: Moment) -> Skeleton:
+def russian_twist(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Sitting, leaning back, knees bent; the hands go together from one side to the other."""
     lean = -style.between("lean", 28, 44, wide=(12, 50))
     lifted = style.choice("feet", ("floor", "lifted")) == "lifted"
@@ -160,7 +169,7 @@ def russian_twist(body: Body, style: Style, moment: Moment) -> Skeleton:
     twist = style.between("range", 34, 55, wide=(12, 62)) * side_on
     skeleton = Skeleton(
         body,
-        along(0, 0, body.depth_m + 0.02),
+        vector(0, 0, body.depth_m + 0.02),
         lean,
         curl_degrees=style.between("curl", 8, 18, wide=(0, 26)),
         twist_degrees=twist,
@@ -180,8 +189,8 @@ def russian_twist(body: Body, style: Style, moment: Moment) -> Skeleton:
         )
         middle = middle - style.between("arms_near", 0.0, 0.05) * body.height_m * forward
     for side, sign in SIDES:
-        toes = along(0.05 * sign, 1, 0.35 if lifted else 0)
-        skeleton.leg(side, along(sign * 0.6 * body.hip_m + 0.02 * sign, distance, height), toes, UP)
+        toes = vector(0.05 * sign, 1, 0.35 if lifted else 0)
+        skeleton.leg(side, vector(sign * 0.6 * body.hip_m + 0.02 * sign, distance, height), toes, UP)
         skeleton.arm(side, middle + 0.035 * sign * right, 0.7 * sign * right - up, forward - 0.8 * sign * right)
     if style.choice("weight", ("none", "dumbbell")) == "dumbbell":
         grip = (skeleton.grip("left") + skeleton.grip("right")) / 2

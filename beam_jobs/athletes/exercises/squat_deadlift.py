@@ -3,21 +3,21 @@
 import dataclasses
 import math
 
-from beam_jobs.athletes.arm_positions import HOLDS, hold
-from beam_jobs.athletes.exercise import Moment, Style, exercise, smooth, sway
-from beam_jobs.athletes.skeleton import RIGHT, SIDES, UP, Body, Prop, Skeleton, along
+from beam_jobs.athletes.arm_positions import HOLDS, pose_arms
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth, sway
+from beam_jobs.athletes.skeleton import RIGHT, SIDES, UP, Body, Prop, Skeleton, vector
 from beam_jobs.athletes.stances import bent_legs, feet_apart, toes
 
 
 @exercise(seconds=(1.8, 3.4))
-def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
+def squat(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Hips back and down between the knees, trunk leaning as far as balance asks."""
     stance, out = feet_apart(body, style, 0.85, 1.5)
     deepest = style.between("range", 78, 112, wide=(55, 114))
     thigh = 4 + (deepest - 4) * moment.depth
     shank = 3 + style.between("shank", 24, 34, wide=(15, 32)) * moment.depth
     pelvis, ankles = bent_legs(body, stance, out, shank, thigh)
-    pelvis = pelvis + along(sway(style, moment, "aside", 0.006), 0, 0)
+    pelvis = pelvis + vector(sway(style, moment, "aside", 0.006), 0, 0)
     over_feet = (0.04 - pelvis[1]) / (0.85 * body.torso_m)
     lean = min(math.degrees(math.asin(min(over_feet, 0.8))), 52)
     lean += style.between("stoop", 0, 0, wide=(-8, 7)) * moment.depth
@@ -34,8 +34,8 @@ def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
         if arms == "forward":
             at_rest = style.between("at_rest", 20, 20, wide=(10, 85))
             raised = math.radians(at_rest + (style.between("reach", 62, 78)) * smooth(moment.depth * 1.4))
-            down = along(sign * 0.06, math.sin(raised), -math.cos(raised))
-            skeleton.swing(side, down + 0.03 * right * sign, down - 0.06 * sign * right + 0.05 * UP)
+            down = vector(sign * 0.06, math.sin(raised), -math.cos(raised))
+            skeleton.arm_from_directions(side, down + 0.03 * right * sign, down - 0.06 * sign * right + 0.05 * UP)
         elif arms == "barbell":
             bar = skeleton.points["neck"] - 0.055 * body.height_m * forward + 0.005 * body.height_m * up
             wrist = bar + sign * style.between("grip", 1.75, 2.3) * body.shoulder_m * right - 0.05 * up
@@ -53,7 +53,7 @@ def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
             wrist = front - (0.06 if arms == "clasped" else 0.09) * body.height_m * up
             skeleton.arm(side, wrist, 0.55 * sign * right - up, up - 0.6 * sign * right)
     if arms in HOLDS:
-        hold(skeleton, style, arms)
+        pose_arms(skeleton, style, arms)
     elif arms == "barbell":
         skeleton.hold_barbell(1.7, style.between("plate", 0.12, 0.2))
         bar = skeleton.props[0]
@@ -67,7 +67,7 @@ def squat(body: Body, style: Style, moment: Moment) -> Skeleton:
 
 
 @exercise(seconds=(1.9, 3.4))
-def deadlift(body: Body, style: Style, moment: Moment) -> Skeleton:
+def deadlift(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """A hinge in the hips: trunk down, back straight, weight in straight arms close to the legs."""
     stance, out = feet_apart(body, style, 0.6, 0.95)
     kind = style.choice("kind", ("conventional", "romanian", "conventional"), wide=("sumo", "romanian", "stiff"))
@@ -91,13 +91,13 @@ def deadlift(body: Body, style: Style, moment: Moment) -> Skeleton:
     for side, sign in SIDES:
         skeleton.leg(side, ankles[side], toes(sign, out))
         shoulder = skeleton.points[f"{side}_shoulder"]
-        wrist = along(sign * width, 0, shoulder[2] - 0.97 * body.arm_m)
+        wrist = vector(sign * width, 0, shoulder[2] - 0.97 * body.arm_m)
         # Close to the legs, as far as the arms' length lets them.
         wrist[1] = 0.075 * body.height_m * (1 - 0.25 * depth) + 0.02
         wrist[2] = shoulder[2] - math.sqrt(
             max((0.99 * body.arm_m) ** 2 - (wrist[1] - shoulder[1]) ** 2 - (wrist[0] - shoulder[0]) ** 2, 0.01)
         )
-        skeleton.arm(side, wrist, along(sign, -0.6, 0), -UP)
+        skeleton.arm(side, wrist, vector(sign, -0.6, 0), -UP)
     if weight == "barbell":
         skeleton.hold_barbell(1.7, style.between("plate", 0.14, 0.2))
     elif weight == "kettlebell":

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from beam_jobs.athletes.exercise import Style, smooth
-from beam_jobs.athletes.skeleton import SIDES, Skeleton, along
+from beam_jobs.athletes.exercise import MovementStyle, smooth
+from beam_jobs.athletes.skeleton import SIDES, Skeleton, vector
 
 # Where the wrist is from its shoulder, in arm's lengths, and where the elbow points: outwards, forwards, upwards by the
 # chest.
@@ -32,8 +32,8 @@ _PLACES = {
 }
 
 
-def turn_taking(
-    style: Style, name: str, time_s: float, hold_s: tuple[float, float], change_s: tuple[float, float]
+def alternate(
+    style: MovementStyle, name: str, time_s: float, hold_s: tuple[float, float], change_s: tuple[float, float]
 ) -> tuple[int, int, float]:
     """Which item of an endless sequence, which follows, and how far the change from one to the other has come.
 
@@ -56,8 +56,8 @@ def turn_taking(
         item, start = item + 1, start + hold + change
 
 
-def wander(
-    style: Style,
+def smooth_random_walk(
+    style: MovementStyle,
     name: str,
     time_s: float,
     low: float,
@@ -66,12 +66,14 @@ def wander(
     change_s: tuple[float, float] = (0.5, 1.3),
 ) -> float:
     """A number that stays for a while, then changes softly to another one between `low` and `high`."""
-    item, following, share = turn_taking(style, name, time_s, hold_s, change_s)
+    item, following, share = alternate(style, name, time_s, hold_s, change_s)
     start, end = (style.between(f"{name}_{number}", low, high) for number in (item, following))
     return start + (end - start) * share
 
 
-def gesture(skeleton: Skeleton, style: Style, time_s: float, pairs: tuple[tuple[str, str], ...], fidget: float) -> None:
+def gesture(
+    skeleton: Skeleton, style: MovementStyle, time_s: float, pairs: tuple[tuple[str, str], ...], fidget: float
+) -> None:
     """Puts both hands where one pair of places after the other says.
 
     Args:
@@ -81,17 +83,20 @@ def gesture(skeleton: Skeleton, style: Style, time_s: float, pairs: tuple[tuple[
       pairs: for the left and the right hand.
       fidget: how restless hands are, in arm's lengths.
     """
-    item, following, share = turn_taking(style, "hands", time_s, (0.5, 2.6), (0.35, 1.0))
+    item, following, share = alternate(style, "hands", time_s, (0.5, 2.6), (0.35, 1.0))
     now, then = (pairs[int(style.between(f"hands_{number}", 0, len(pairs)))] for number in (item, following))
     chest, arm_m = skeleton.frames["chest"], skeleton.body.arm_m
     for index, (side, sign) in enumerate(SIDES):
-        outwards = along(sign, 1, 1)
+        outwards = vector(sign, 1, 1)
         places, elbows = zip(*(np.array(_PLACES[pair[index]]) for pair in (now, then)), strict=True)
         place = places[0] + share * (places[1] - places[0])
         # Round the shoulder and the chest on the way from one side of them to the other.
         far = min(float(np.abs(places[1] - places[0]).max()), 1.0)
-        place = place + far * math.sin(math.pi * share) * along(0.2, 0.45, 0)
-        restless = [wander(style, f"fidget_{side}_{axis}", time_s, -1, 1, (0.0, 0.5), (0.25, 0.7)) for axis in range(3)]
+        place = place + far * math.sin(math.pi * share) * vector(0.2, 0.45, 0)
+        restless = [
+            smooth_random_walk(style, f"fidget_{side}_{axis}", time_s, -1, 1, (0.0, 0.5), (0.25, 0.7))
+            for axis in range(3)
+        ]
         place = place + fidget * np.array(restless)
         place = place * max(0.42 / math.sqrt(float(place @ place)), 1.0)
         elbow = elbows[0] + share * (elbows[1] - elbows[0])

@@ -2,9 +2,9 @@
 
 import math
 
-from beam_jobs.athletes.exercise import Moment, Style, exercise, smooth, sway
-from beam_jobs.athletes.no_exercise.hand_gestures import gesture, wander
-from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, along
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth, sway
+from beam_jobs.athletes.no_exercise.hand_gestures import gesture, smooth_random_walk
+from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, vector
 from beam_jobs.athletes.stances import bent_legs, toes
 from beam_jobs.labels import NO_EXERCISE
 
@@ -47,23 +47,23 @@ _STRETCHING = (
 )
 
 
-def _on_feet(body: Body, style: Style, moment: Moment, restless: float, **trunk: float) -> Skeleton:
+def _on_feet(body: Body, style: MovementStyle, moment: RepetitionPhase, restless: float, **trunk: float) -> Skeleton:
     """Somebody who stands about: weight on one leg or the other, looking here and there."""
     time_s = moment.time_s
     stance, out = style.between("stance", 0.4, 1.35) * body.shoulder_m, math.radians(style.between("toes_out", 2, 30))
     bend = style.between("soft_knees", 2, 9)
     pelvis, ankles = bent_legs(body, stance, out, bend, bend)
-    shift = wander(style, "weight", time_s, -1, 1) * min(0.05, 0.45 * stance)
-    pelvis = pelvis + along(shift, sway(style, moment, "fore", 0.01), -0.012 - 1.5 * shift**2)
+    shift = smooth_random_walk(style, "weight", time_s, -1, 1) * min(0.05, 0.45 * stance)
+    pelvis = pelvis + vector(shift, sway(style, moment, "fore", 0.01), -0.012 - 1.5 * shift**2)
     steps = style.between("stagger", -0.09, 0.09)
-    look = wander(style, "look", time_s, -55, 55, (0.3, 2.5), (0.3, 0.9)) * restless
+    look = smooth_random_walk(style, "look", time_s, -55, 55, (0.3, 2.5), (0.3, 0.9)) * restless
     pose = {
-        "lean_degrees": style.between("lean", -3, 5) + wander(style, "leaning", time_s, -2, 5) * restless,
+        "lean_degrees": style.between("lean", -3, 5) + smooth_random_walk(style, "leaning", time_s, -2, 5) * restless,
         "curl_degrees": style.between("stoop", 0, 12),
-        "twist_degrees": wander(style, "twist", time_s, -16, 16) * restless,
-        "nod_degrees": wander(style, "nod", time_s, -10, 28, (0.3, 2.0), (0.3, 0.8)),
+        "twist_degrees": smooth_random_walk(style, "twist", time_s, -16, 16) * restless,
+        "nod_degrees": smooth_random_walk(style, "nod", time_s, -10, 28, (0.3, 2.0), (0.3, 0.8)),
         "look_degrees": look,
-        "tilt_degrees": wander(style, "tilt", time_s, -4, 4),
+        "tilt_degrees": smooth_random_walk(style, "tilt", time_s, -4, 4),
     }
     skeleton = Skeleton(body, pelvis, **{**pose, **trunk})
     for side, sign in SIDES:
@@ -72,7 +72,7 @@ def _on_feet(body: Body, style: Style, moment: Moment, restless: float, **trunk:
 
 
 @exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def idle(body: Body, style: Style, moment: Moment) -> Skeleton:
+def idle(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Standing about; or talking, with the hands too."""
     skeleton = _on_feet(body, style, moment, 1.0)
     pairs = _STANDING if style.choice("kind", ("waiting", "waiting", "talking")) == "waiting" else _TALKING
@@ -83,23 +83,23 @@ def idle(body: Body, style: Style, moment: Moment) -> Skeleton:
 
 
 @exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def adjust(body: Body, style: Style, moment: Moment) -> Skeleton:
+def adjust(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Busy with a bar on its stands, with plates or a lace on the floor, or picking something up once."""
     kind = style.choice("kind", ("rack", "floor", "pick", "pick"))
     time_s = moment.time_s
     if kind == "rack":
         height = style.between("height", 0.42, 0.84) * body.height_m
         low = smooth((0.62 * body.height_m - height) / (0.3 * body.height_m))
-        lean = 8 + 50 * low + wander(style, "bends", time_s, -6, 8)
+        lean = 8 + 50 * low + smooth_random_walk(style, "bends", time_s, -6, 8)
         skeleton = _on_feet(
-            body, style, moment, 0.6, lean_degrees=lean, nod_degrees=wander(style, "nod", time_s, 0, 30)
+            body, style, moment, 0.6, lean_degrees=lean, nod_degrees=smooth_random_walk(style, "nod", time_s, 0, 30)
         )
-        bar = along(0, style.between("off", 0.30, 0.42) + 0.25 * low, height)
+        bar = vector(0, style.between("off", 0.30, 0.42) + 0.25 * low, height)
         for side, sign in SIDES:
-            at = wander(style, f"at_{side}", time_s, 0.05, 0.5, (0.2, 1.2), (0.3, 0.8))
-            off = wander(style, f"off_{side}", time_s, -0.12, 0.14, (0.2, 1.0), (0.3, 0.7))
-            wrist = bar + along(sign * at, -0.04 - 0.06 * abs(off), 0.04 + off)
-            skeleton.arm(side, wrist, along(sign * 0.7, -0.4, -1))
+            at = smooth_random_walk(style, f"at_{side}", time_s, 0.05, 0.5, (0.2, 1.2), (0.3, 0.8))
+            off = smooth_random_walk(style, f"off_{side}", time_s, -0.12, 0.14, (0.2, 1.0), (0.3, 0.7))
+            wrist = bar + vector(sign * at, -0.04 - 0.06 * abs(off), 0.04 + off)
+            skeleton.arm(side, wrist, vector(sign * 0.7, -0.4, -1))
         skeleton.props.append(Prop("bar", bar, RIGHT, 1.6, 0.03))
         return skeleton
     # Down once for a while, not to and fro.
@@ -116,9 +116,9 @@ def adjust(body: Body, style: Style, moment: Moment) -> Skeleton:
         pelvis,
         lean,
         curl_degrees=(10 + 22 * style.between("round", 0, 1)) * down,
-        twist_degrees=style.between("twist", -28, 28) * down + wander(style, "turns", time_s, -8, 8),
-        nod_degrees=wander(style, "nod", time_s, -10, 15) - 15 * down,
-        look_degrees=wander(style, "look", time_s, -40, 40) * (1 - 0.7 * down),
+        twist_degrees=style.between("twist", -28, 28) * down + smooth_random_walk(style, "turns", time_s, -8, 8),
+        nod_degrees=smooth_random_walk(style, "nod", time_s, -10, 15) - 15 * down,
+        look_degrees=smooth_random_walk(style, "look", time_s, -40, 40) * (1 - 0.7 * down),
         tilt_degrees=style.between("tilt", -10, 10) * down,
     )
     stagger = style.between("stagger", -0.16, 0.16)
@@ -131,24 +131,24 @@ def adjust(body: Body, style: Style, moment: Moment) -> Skeleton:
             hip, knee = skeleton.points["left_hip"], skeleton.points["left_knee"]
             busy = hip + style.between("leans_on", 0.5, 0.95) * (knee - hip) + 0.08 * UP
         else:
-            busy = along(
-                sign * 0.1 + wander(style, f"x_{side}", time_s, -0.12, 0.2, (0.1, 0.8), (0.3, 0.7)) * sign,
-                0.3 + wander(style, f"y_{side}", time_s, -0.08, 0.15, (0.1, 0.8), (0.3, 0.7)),
-                0.16 + wander(style, f"z_{side}", time_s, 0, 0.22, (0.1, 0.8), (0.3, 0.7)),
+            busy = vector(
+                sign * 0.1 + smooth_random_walk(style, f"x_{side}", time_s, -0.12, 0.2, (0.1, 0.8), (0.3, 0.7)) * sign,
+                0.3 + smooth_random_walk(style, f"y_{side}", time_s, -0.08, 0.15, (0.1, 0.8), (0.3, 0.7)),
+                0.16 + smooth_random_walk(style, f"z_{side}", time_s, 0, 0.22, (0.1, 0.8), (0.3, 0.7)),
             )
-        skeleton.arm(side, resting + smooth(down * 1.2) * (busy - resting), along(sign, -0.5, -0.3))
+        skeleton.arm(side, resting + smooth(down * 1.2) * (busy - resting), vector(sign, -0.5, -0.3))
     if kind == "pick" and time_s > begins + down_s + 0.6 * stays:
         skeleton.props.append(Prop("dumbbell", skeleton.grip("right"), RIGHT, 0.26, style.between("plate", 0.05, 0.09)))
     return skeleton
 
 
 @exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def stretch(body: Body, style: Style, moment: Moment) -> Skeleton:
+def stretch(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Loosening up: arms above or across, bends to the side, half turns, a foot held behind, fingers to the toes."""
     kind = style.choice("kind", ("arms", "arms", "side", "turns", "foot", "toes"))
     time_s = moment.time_s
     if kind == "toes":
-        down = wander(style, "down", time_s, 0.55, 1.0, (1.5, 4.0), (1.2, 2.5))
+        down = smooth_random_walk(style, "down", time_s, 0.55, 1.0, (1.5, 4.0), (1.2, 2.5))
         skeleton = _on_feet(
             body,
             style,
@@ -161,21 +161,21 @@ def stretch(body: Body, style: Style, moment: Moment) -> Skeleton:
         )
         for side, sign in SIDES:
             ankle = skeleton.points[f"{side}_toe"]
-            skeleton.arm(side, ankle + along(-0.03 * sign, 0.0, 0.12 + 0.5 * (1 - down)), along(sign, -0.3, 0))
+            skeleton.arm(side, ankle + vector(-0.03 * sign, 0.0, 0.12 + 0.5 * (1 - down)), vector(sign, -0.3, 0))
         return skeleton
     trunk: dict[str, float] = {}
     if kind == "side":
-        trunk["tilt_degrees"] = wander(style, "bend", time_s, -28, 28, (0.8, 2.5), (0.8, 1.6))
+        trunk["tilt_degrees"] = smooth_random_walk(style, "bend", time_s, -28, 28, (0.8, 2.5), (0.8, 1.6))
     if kind == "turns":
-        trunk["twist_degrees"] = wander(style, "bend", time_s, -50, 50, (0.2, 1.5), (0.5, 1.2))
+        trunk["twist_degrees"] = smooth_random_walk(style, "bend", time_s, -50, 50, (0.2, 1.5), (0.5, 1.2))
     skeleton = _on_feet(body, style, moment, 0.4, **trunk)
     gesture(skeleton, style, time_s, _STRETCHING if kind != "foot" else _STANDING, 0.02)
     if kind == "foot":
         hip = skeleton.points["right_hip"]
         thigh = math.radians(style.between("thigh", -12, 6))
-        knee = hip + body.thigh_m * along(0, math.sin(thigh), -math.cos(thigh))
+        knee = hip + body.thigh_m * vector(0, math.sin(thigh), -math.cos(thigh))
         fold = math.radians(style.between("fold", 118, 138))
-        ankle = knee + body.shank_m * along(0, math.sin(thigh - fold), -math.cos(thigh - fold))
-        skeleton.leg("right", ankle, along(0, -0.5, 1.0), FORWARD)
-        skeleton.arm("right", ankle + along(0.03, 0.02, 0.03), along(1, -0.6, 0))
+        ankle = knee + body.shank_m * vector(0, math.sin(thigh - fold), -math.cos(thigh - fold))
+        skeleton.leg("right", ankle, vector(0, -0.5, 1.0), FORWARD)
+        skeleton.arm("right", ankle + vector(0.03, 0.02, 0.03), vector(1, -0.6, 0))
     return skeleton

@@ -2,21 +2,21 @@
 
 import math
 
-from beam_jobs.athletes.exercise import Moment, Style, exercise, smooth
-from beam_jobs.athletes.no_exercise.hand_gestures import wander
-from beam_jobs.athletes.skeleton import FORWARD, SIDES, UP, Body, Prop, Skeleton, along, ankle_over_ball
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth
+from beam_jobs.athletes.no_exercise.hand_gestures import smooth_random_walk
+from beam_jobs.athletes.skeleton import FORWARD, SIDES, UP, Body, Prop, Skeleton, ankle_over_ball, vector
 from beam_jobs.labels import NO_EXERCISE
 
 
 @exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def walk(body: Body, style: Style, moment: Moment) -> Skeleton:
+def walk(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     """Walking: the camera following, to and fro past it, or in and then standing there."""
     kind = style.choice("kind", ("followed", "to_and_fro", "to_and_fro", "arriving"))
     time_s = moment.time_s
     speed = style.between("speed", 0.55, 1.35)
     track = style.between("track", 1.2, 2.6)
     if kind == "followed":
-        pace, place, heading = speed, 0.0, wander(style, "heading", time_s, -40, 40, (0.5, 2.0), (1.0, 2.0))
+        pace, place, heading = speed, 0.0, smooth_random_walk(style, "heading", time_s, -40, 40, (0.5, 2.0), (1.0, 2.0))
     else:
         # Speed up and slow down once a length; half a turn at its end.
         length_s, turn_s = 1.5 * track / speed, style.between("turn", 0.7, 1.2)
@@ -41,12 +41,12 @@ def walk(body: Body, style: Style, moment: Moment) -> Skeleton:
     high = body.ankle_m + lowest + (highest - lowest) * (0.5 + 0.5 * math.cos(4 * math.pi * (phase - 0.3)))
     skeleton = Skeleton(
         body,
-        along(0.02 * going * math.cos(math.tau * (phase - 0.3)), 0, high),
+        vector(0.02 * going * math.cos(math.tau * (phase - 0.3)), 0, high),
         style.between("lean", 0, 7),
         curl_degrees=style.between("stoop", 0, 8),
         twist_degrees=-7 * math.cos(math.tau * phase) * min(stride, 1),
-        nod_degrees=wander(style, "nod", time_s, -6, 22),
-        look_degrees=wander(style, "look", time_s, -45, 45, (0.5, 2.5)),
+        nod_degrees=smooth_random_walk(style, "nod", time_s, -6, 22),
+        look_degrees=smooth_random_walk(style, "look", time_s, -45, 45, (0.5, 2.5)),
     )
     carries = style.choice("carries", ("nothing", "nothing", "nothing", "dumbbells", "bottle"))
     wide = style.between("stance", 0.35, 0.7) * body.shoulder_m
@@ -60,10 +60,10 @@ def walk(body: Body, style: Style, moment: Moment) -> Skeleton:
             ahead = 0.3 * stride * (2 * smooth(air) - 1)
             lift, pitch = 0.11 * going * math.sin(math.pi * air), (-38 + 46 * smooth(air)) * going
         tip = math.radians(pitch)
-        toe = along(0.12 * sign, math.cos(tip), math.sin(tip))
-        flat = along(sign * wide, ahead, body.ankle_m + lift)
+        toe = vector(0.12 * sign, math.cos(tip), math.sin(tip))
+        flat = vector(sign * wide, ahead, body.ankle_m + lift)
         # The heel comes off the floor over the ball of the foot.
-        ankle = ankle_over_ball(body, flat + along(0, 0.66 * body.foot_m, -0.62 * body.ankle_m), toe)
+        ankle = ankle_over_ball(body, flat + vector(0, 0.66 * body.foot_m, -0.62 * body.ankle_m), toe)
         if pitch > 0:
             ankle = flat
         skeleton.leg(side, ankle, toe, FORWARD)
@@ -73,10 +73,10 @@ def walk(body: Body, style: Style, moment: Moment) -> Skeleton:
         out = sign * style.between("arms_out", 0.08, 0.2)
         if carries == "bottle" and side == "right":
             arm, elbow = 0.1, math.radians(style.between("bottle", 40, 100))
-        skeleton.swing(
+        skeleton.arm_from_directions(
             side,
-            along(out, math.sin(arm), -math.cos(arm)),
-            along(0.4 * out, math.sin(arm + elbow), -math.cos(arm + elbow)),
+            vector(out, math.sin(arm), -math.cos(arm)),
+            vector(0.4 * out, math.sin(arm + elbow), -math.cos(arm + elbow)),
         )
     if carries == "dumbbells":
         skeleton.hold_dumbbells(FORWARD, style.between("plate", 0.05, 0.08))

@@ -9,7 +9,7 @@ from beam_jobs.athletes.skeleton import SIDES, UP, Prop, Skeleton, cross, unit
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class Appearance:
     """What a person looks like beside the bones: girth, clothing, head.
 
     Attributes:
@@ -40,7 +40,7 @@ class Look:
     beard: bool
 
 
-def _head_painter(look: Look, gaze: float) -> Painter:
+def _head_painter(look: Appearance, gaze: float) -> Painter:
     """Face and hair on the head's ellipsoid, by its own coordinates."""
     skin, hair = np.array(look.skin, np.float32), np.array(look.hair, np.float32)
     lips = skin * np.array((0.62, 0.55, 0.80), np.float32)
@@ -74,7 +74,7 @@ def _head_painter(look: Look, gaze: float) -> Painter:
     return paint
 
 
-def _head(skeleton: Skeleton, look: Look) -> list[Solid]:
+def _head(skeleton: Skeleton, look: Appearance) -> list[Solid]:
     points, (right, forward, up) = skeleton.points, skeleton.frames["head"]
     size, centre = skeleton.body.head_m, points["head"]
     radii = (0.70 * size, 0.84 * size, size)
@@ -159,7 +159,7 @@ def _head(skeleton: Skeleton, look: Look) -> list[Solid]:
     return solids
 
 
-def _hair_cap(look: Look, size: float) -> Painter:
+def _hair_cap(look: Appearance, size: float) -> Painter:
     hair, skin = np.array(look.hair, np.float32), np.array(look.skin, np.float32)
 
     def paint(place: np.ndarray) -> np.ndarray:
@@ -173,7 +173,7 @@ def _hair_cap(look: Look, size: float) -> Painter:
     return paint
 
 
-def _trunk(skeleton: Skeleton, look: Look) -> list[Solid]:
+def _trunk(skeleton: Skeleton, look: Appearance) -> list[Solid]:
     points, body = skeleton.points, skeleton.body
     pelvis, chest = skeleton.frames["pelvis"], skeleton.frames["chest"]
     girth = look.girth
@@ -224,7 +224,7 @@ def _trunk(skeleton: Skeleton, look: Look) -> list[Solid]:
     return solids
 
 
-def _striped(look: Look) -> Painter:
+def _striped(look: Appearance) -> Painter:
     shirt, stripe = np.array(look.shirt, np.float32), np.array(look.stripe, np.float32)
     return lambda place: np.where((np.abs(place[:, 2]) < 0.45)[:, None], stripe, shirt)
 
@@ -244,7 +244,7 @@ def _limb(points, names, radii, look_from, look_to, reach, loose) -> list[Solid]
     return solids
 
 
-def person(skeleton: Skeleton, look: Look) -> list[Solid]:
+def person(skeleton: Skeleton, look: Appearance) -> list[Solid]:
     """The solids of a clothed person."""
     points, height = skeleton.points, skeleton.body.height_m
     solids = _head(skeleton, look) + _trunk(skeleton, look)

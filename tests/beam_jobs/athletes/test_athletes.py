@@ -12,7 +12,7 @@ import pytest
 
 from beam_jobs import landmarks, tables, windows
 from beam_jobs.athletes import clip as athletes_clip
-from beam_jobs.athletes import command, skeleton
+from beam_jobs.athletes import clip_plan, command, skeleton
 from beam_jobs.athletes import exercise as athletes_exercise
 from beam_jobs.athletes import scene as athletes_scene
 from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, EXERCISES, OTHER_MOTIONS
@@ -93,7 +93,7 @@ def arguments(output, **changes) -> argparse.Namespace:
 
 
 class TestPlan:
-    clips = command.plan(0, 96, DEFAULT_EXERCISES)
+    clips = clip_plan.assign_clips(0, 96, DEFAULT_EXERCISES)
 
     def test_every_split_has_every_exercise(self):
         seen = {(clip.split, clip.exercise) for clip in self.clips}
@@ -119,7 +119,7 @@ class TestPlan:
         assert min(len(done) for done in exercises.values()) >= 2
 
     def test_none_is_all_that_is_no_exercise_in_turn(self):
-        clips = command.plan(0, 40, ("squat", "none"))
+        clips = clip_plan.assign_clips(0, 40, ("squat", "none"))
         others = [clip for clip in clips if clip.label == "none"]
         assert len(others) == 20
         assert {clip.exercise for clip in others} == set(OTHER_MOTIONS) == {"idle", "walk", "adjust", "rest", "stretch"}
@@ -128,10 +128,10 @@ class TestPlan:
         assert {clip.label for clip in clips if clip not in others} == {"squat"}
 
     def test_uneven_numbers_add_up(self):
-        assert len(command.plan(0, 29, DEFAULT_EXERCISES)) == 29
+        assert len(clip_plan.assign_clips(0, 29, DEFAULT_EXERCISES)) == 29
 
     def test_another_seed_draws_other_people(self):
-        others = command.plan(1, 96, DEFAULT_EXERCISES)
+        others = clip_plan.assign_clips(1, 96, DEFAULT_EXERCISES)
         assert not {clip.group for clip in self.clips} & {clip.group for clip in others}
         assert self.clips[0].group == "athlete_0_00"
         assert athletes_scene.sample_person(0, 0) != athletes_scene.sample_person(1, 0)
@@ -148,18 +148,18 @@ class TestPlan:
     )
     def test_wrong_usage(self, num_clips, exercises, message):
         with pytest.raises(UsageError, match=message):
-            command.plan(0, num_clips, exercises)
+            clip_plan.assign_clips(0, num_clips, exercises)
 
 
 class TestTwoBones:
     def test_known_triangle(self):
         """A 3-4-5 triangle: bones of 3 and 4 reach 5, the joint 2.4 off the line."""
-        joint, end = skeleton.two_bones(np.zeros(3), np.array((5.0, 0, 0)), 3, 4, np.array((0.0, 0, 1)))
+        joint, end = skeleton.two_bone_ik(np.zeros(3), np.array((5.0, 0, 0)), 3, 4, np.array((0.0, 0, 1)))
         np.testing.assert_allclose(end, (5, 0, 0), atol=1e-9)
         np.testing.assert_allclose(joint, (1.8, 0, 2.4), atol=1e-9)
 
     def test_out_of_reach(self):
-        joint, end = skeleton.two_bones(np.zeros(3), np.array((9.0, 0, 0)), 3, 4, np.array((0.0, 0, 1)))
+        joint, end = skeleton.two_bone_ik(np.zeros(3), np.array((9.0, 0, 0)), 3, 4, np.array((0.0, 0, 1)))
         assert 6.9 < np.linalg.norm(end) <= 7
         np.testing.assert_allclose([np.linalg.norm(joint), np.linalg.norm(end - joint)], (3, 4), atol=1e-6)
 
@@ -242,7 +242,7 @@ def test_a_lunge_is_split():
 
 def test_mirrored_swaps_sides():
     shown = scene("bicep_curl", 2)
-    pose_ = shown.exercise.pose(shown.body, shown.style, athletes_exercise.Moment(0.7, 1, 0.3))
+    pose_ = shown.exercise.pose(shown.body, shown.style, athletes_exercise.RepetitionPhase(0.7, 1, 0.3))
     other = pose_.mirrored()
     np.testing.assert_allclose(other.points["left_wrist"], pose_.points["right_wrist"] * (-1, 1, 1))
     for axes in other.frames.values():
@@ -330,7 +330,7 @@ def test_mediapipe_tracks_the_body_that_was_drawn(exercise, joint, tmp_path, pos
     clip = athletes_clip.Clip(SEED, 7, 1, exercise, "test")
     command.write_clip(clip, str(tmp_path), duration_s=3.0)
     shown = athletes_scene.Scene(clip, 3.0)
-    names = next([landmarks.NAMES[i] for i in ids] for name, *ids in landmarks.JOINTS if name == joint)
+    names = next([landmarks.LANDMARK_NAMES[i] for i in ids] for name, *ids in landmarks.JOINTS if name == joint)
     video, grid = cv2.VideoCapture(str(tmp_path / clip.video)), windows.SamplingGrid()
     num, seen, drawn = 0, [], []
     with pose_estimator.PoseEstimator(pose_model_path) as estimator:

@@ -53,13 +53,16 @@ class TestVariety:
 
     def test_wide_styles_know_more_manners(self):
         usual, wide = (
-            {athletes_exercise.Style([seed], wide).choice("arms", ("a", "b"), wide=("c",)) for seed in range(40)}
+            {
+                athletes_exercise.MovementStyle([seed], wide).choice("arms", ("a", "b"), wide=("c",))
+                for seed in range(40)
+            }
             for wide in (False, True)
         )
         assert (usual, wide) == ({"a", "b"}, {"a", "b", "c"})
-        assert athletes_exercise.Style([0]).between("x", 1, 2, wide=(5, 6)) < 2
-        assert 5 <= athletes_exercise.Style([0], wide=True).between("x", 1, 2, wide=(5, 6)) < 6
-        assert not any(athletes_exercise.Style([seed]).chance("x", 1.0) for seed in range(9))
+        assert athletes_exercise.MovementStyle([0]).between("x", 1, 2, wide=(5, 6)) < 2
+        assert 5 <= athletes_exercise.MovementStyle([0], wide=True).between("x", 1, 2, wide=(5, 6)) < 6
+        assert not any(athletes_exercise.MovementStyle([seed]).chance("x", 1.0) for seed in range(9))
 
     def test_a_quarter_of_the_wide_views_is_partial(self):
         def seen(person):

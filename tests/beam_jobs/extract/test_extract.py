@@ -113,7 +113,7 @@ def test_rows_are_the_pose_model_s_own_answers(extracted, mixed, pose_model_path
     assert [(row["frame_id"], row["timestamp_ms"]) for row in rows] == [(e[0], e[1]) for e in expected]
     for row, (_, _, found) in zip(rows, expected, strict=True):
         assert row["detected"] == found.detected
-        for index, name in enumerate(landmarks.NAMES):
+        for index, name in enumerate(landmarks.LANDMARK_NAMES):
             world = [row[f"{name}_world_{axis}_m"] for axis in "xyz"]
             image = [row[f"{name}_image_{axis}"] for axis in "xyz"]
             np.testing.assert_allclose(world, found.world[index], atol=1e-5)
@@ -249,7 +249,7 @@ def test_from_and_to_cloud_storage(mixed, tmp_path, gcs_bucket, pose_model_path)
     from beam_jobs import storage
 
     for name in ("nobody.mp4", "text.mp4"):
-        with storage.whole_file(f"{gcs_bucket}/videos/{name}") as local:
+        with storage.atomic_file(f"{gcs_bucket}/videos/{name}") as local:
             shutil.copy(mixed / name, local)
     args = ("--videos", f"{gcs_bucket}/videos", "--output", f"{gcs_bucket}/tables", "--max_failed_share", "0.5")
     assert run_command("beam_jobs", "extract", *args, *IN_PROCESS).returncode == 0

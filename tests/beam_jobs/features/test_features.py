@@ -126,7 +126,7 @@ def fitted(landmarks_folder, tmp_path_factory) -> pathlib.Path:
 
 
 def test_tables_have_their_columns_and_metadata(fitted):
-    for table in (*tables.PHYSICAL, tables.FINAL_FEATURES):
+    for table in (*tables.UNSCALED_TABLES, tables.FINAL_FEATURES):
         files = storage.table_files(str(fitted), table)
         assert [file.rsplit("/", 1)[-1] for file in files] == [f"part-0000{i}-of-00004.parquet" for i in range(4)]
         for file in files:
@@ -157,19 +157,21 @@ def test_rows_are_ordered_over_all_files_and_keep_their_keys(fitted):
 def test_all_values_as_in_the_reference(fitted):
     clips = sorted(default_clips().items())
     by_clip = [reference_features.features(c, np.rint(f * 1000 / 15).astype(int)) for _, (c, f, _) in clips]
-    expected = {table.name: np.concatenate([found[table.name] for found in by_clip]) for table in tables.PHYSICAL}
-    for table in tables.PHYSICAL:
+    expected = {
+        table.name: np.concatenate([found[table.name] for found in by_clip]) for table in tables.UNSCALED_TABLES
+    }
+    for table in tables.UNSCALED_TABLES:
         np.testing.assert_allclose(
             values(fitted, table), expected[table.name], rtol=1e-4, atol=1e-3, err_msg=table.name
         )
-    physical = np.concatenate([expected[table.name] for table in tables.PHYSICAL], axis=1)
+    physical = np.concatenate([expected[table.name] for table in tables.UNSCALED_TABLES], axis=1)
     scores = reference_features.standardized(physical, split_of_rows(fitted) == "train")
     np.testing.assert_allclose(values(fitted, tables.FINAL_FEATURES), scores, rtol=1e-4, atol=1e-4)
 
 
 def test_scores_have_mean_0_and_deviation_1_in_the_train_split(fitted):
     scores = values(fitted, tables.FINAL_FEATURES).astype(np.float64)
-    physical = np.concatenate([values(fitted, table) for table in tables.PHYSICAL], axis=1)
+    physical = np.concatenate([values(fitted, table) for table in tables.UNSCALED_TABLES], axis=1)
     assert np.isfinite(scores).all()
     assert (scores[np.isnan(physical)] == 0).all()
     assert np.isnan(physical).any(axis=0).all(), "the clips should have gaps in every column"
@@ -198,7 +200,7 @@ def test_an_existing_graph_gives_the_same_numbers_and_replaces_all_files(fitted,
     stale.write_bytes(b"of a former run")
     run(landmarks_folder, output, fitted / "transform_fn")
     assert not stale.exists()
-    for table in (*tables.PHYSICAL, tables.FINAL_FEATURES):
+    for table in (*tables.UNSCALED_TABLES, tables.FINAL_FEATURES):
         assert len(storage.table_files(str(output), table)) == 1
         np.testing.assert_allclose(values(output, table), values(fitted, table), rtol=1e-6, atol=1e-6)
     assert contents(output / "transform_fn" / "transform_fn") == contents(fitted / "transform_fn" / "transform_fn")
@@ -351,7 +353,7 @@ def test_from_and_to_cloud_storage(fitted, gcs_bucket, monkeypatch, capsys):
     for rows_per_shard, num_shards in ((80, 4), (160, 2)):
         monkeypatch.setattr(features_pipeline, "ROWS_PER_SHARD", rows_per_shard)
         run(source, f"{gcs_bucket}/features")
-        files = [storage.name_below(gcs_bucket, file) for file in storage.list_files(f"{gcs_bucket}/features")]
+        files = [storage.relative_path(gcs_bucket, file) for file in storage.list_files(f"{gcs_bucket}/features")]
         assert {file for file in files if "/transform_fn/" not in file} == {
             f"features/{table.name}/part-{index:05d}-of-{num_shards:05d}.parquet"
             for table in features_pipeline.WRITTEN

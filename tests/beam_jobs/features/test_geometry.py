@@ -9,7 +9,7 @@ from beam_jobs import landmarks
 from beam_jobs.features import geometry
 
 SETTINGS = settings(max_examples=25, deadline=None)
-MIRROR = list(landmarks.MIRROR)
+MIRROR = list(landmarks.MIRROR_INDICES)
 SWAPPED_PAIRS = [1, 0, 3, 2, 5, 4, 7, 6]
 
 

@@ -38,8 +38,8 @@ def physical(clip: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
 
 def assert_as_reference(clip: np.ndarray, times: np.ndarray) -> None:
     found, expected = physical(clip, times), reference_features.features(clip, times)
-    assert list(found) == [table.name for table in tables.PHYSICAL]
-    for table in tables.PHYSICAL:
+    assert list(found) == [table.name for table in tables.UNSCALED_TABLES]
+    for table in tables.UNSCALED_TABLES:
         assert found[table.name].shape == (len(clip), len(table.columns))
         np.testing.assert_allclose(
             found[table.name], expected[table.name], rtol=1e-5, atol=TOLERANCE[table.name], err_msg=table.name
@@ -154,5 +154,5 @@ def test_a_window_at_once_equals_row_by_row():
         begun = 20 if number == 1 else 0
         history, history_ms = windows.histories(rows[number, begun:], times[number, begun:])
         found = preprocessing.physical_features(tf.constant(history), tf.constant(history_ms))
-        expected = np.concatenate([found[table.name].numpy() for table in tables.PHYSICAL], axis=1)[-34:]
+        expected = np.concatenate([found[table.name].numpy() for table in tables.UNSCALED_TABLES], axis=1)[-34:]
         np.testing.assert_allclose(together[number, -len(expected) :], expected, rtol=2e-3, atol=2e-3)

@@ -26,7 +26,7 @@ def write(output: str, files: dict[str, str]) -> None:
 
 
 def contents(output: str) -> dict[str, str]:
-    return {storage.name_below(output, file): storage.read_text(file) for file in storage.list_files(output)}
+    return {storage.relative_path(output, file): storage.read_text(file) for file in storage.list_files(output)}
 
 
 def stage(output: str, former: dict[str, str] = FORMER) -> str:
@@ -69,7 +69,7 @@ def test_nothing_is_touched_where_something_staged_is_lost(output, lost, former)
     assert contents(output) == former
 
 
-def cut_short(monkeypatch, at: int, for_ever: bool) -> None:
+def is_truncated(monkeypatch, at: int, for_ever: bool) -> None:
     """Lets rename number `at` fail; `for_ever`, as when the process is killed, all later ones, too."""
     rename, calls = features_publish._rename, iter(range(1000))
 
@@ -91,7 +91,7 @@ NUM_RENAMES = 6
 )
 def test_a_failure_gives_the_former_folders_back(tmp_path, monkeypatch, at, former):
     staging = stage(str(tmp_path), former)
-    cut_short(monkeypatch, at, for_ever=False)
+    is_truncated(monkeypatch, at, for_ever=False)
     with pytest.raises(OSError, match="the disk is gone"):
         publish(staging, str(tmp_path))
     assert contents(str(tmp_path)) == former
@@ -106,7 +106,7 @@ def test_a_kill_loses_nothing(tmp_path, monkeypatch, at, again):
     output = str(tmp_path)
     staging = stage(output)
     with monkeypatch.context() as patch:
-        cut_short(patch, at, for_ever=True)
+        is_truncated(patch, at, for_ever=True)
         with pytest.raises(OSError, match="the disk is gone"):
             publish(staging, output)
     if again:

@@ -217,7 +217,7 @@ def test_axes_scaled_to_0_1_in_each_frame_become_world_landmarks(tmp_path, capsy
     image[5:7] = np.nan
     np.testing.assert_array_equal(image_of(rows), image)
     # The rows come in batches; rows near the edge of one know fewer neighbours.
-    np.testing.assert_allclose(world_of(rows), proportions.restore_scale(image), atol=0.02)
+    np.testing.assert_allclose(world_of(rows), proportions.restore_proportions(image), atol=0.02)
     made_by = storage.fingerprint(storage.landmarks_file(output, "b"))
     assert made_by == command.fingerprint(15.0, restored=True)
     assert made_by["coordinates"] == "world"

@@ -24,7 +24,7 @@ def angles(rows: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def bodies() -> list[np.ndarray]:
     exercises = ["squat", "push_up", "jumping_jack", "bench_press", "lunge", "pull_up"]
-    clips = clip_plan.plan(5, 18, exercises, "wide")
+    clips = clip_plan.assign_clips(5, 18, exercises, "wide")
     return [true_landmarks.of_clip(clip, 5.0)[0] for clip in clips]
 
 
@@ -32,7 +32,7 @@ def test_a_body_that_fills_the_unit_cube_gets_its_proportions_back(bodies):
     before, after, off = [], [], []
     for world in bodies:
         image = scaled(world)
-        restored = proportions.restore_scale(image)
+        restored = proportions.restore_proportions(image)
         before.append(np.abs(angles(image) - angles(world)).mean())
         after.append(np.abs(angles(restored) - angles(world)).mean())
         torsos = [
@@ -49,23 +49,23 @@ def test_a_body_that_fills_the_unit_cube_gets_its_proportions_back(bodies):
 
 def test_how_an_axis_was_scaled_makes_no_difference(bodies):
     world = bodies[0]
-    stretched = proportions.restore_scale(scaled(world * np.array([3.0, 0.5, 2.0]) + 7))
-    np.testing.assert_allclose(stretched, proportions.restore_scale(scaled(world)), atol=1e-4)
+    stretched = proportions.restore_proportions(scaled(world * np.array([3.0, 0.5, 2.0]) + 7))
+    np.testing.assert_allclose(stretched, proportions.restore_proportions(scaled(world)), atol=1e-4)
 
 
 def test_rows_without_a_person_stay_so_and_change_nothing(bodies):
     image = scaled(bodies[0])
     gap = np.insert(image, 3, np.nan, axis=0)
-    restored = proportions.restore_scale(gap)
+    restored = proportions.restore_proportions(gap)
     assert np.isnan(restored[3]).all()
-    np.testing.assert_array_equal(np.delete(restored, 3, axis=0), proportions.restore_scale(image))
-    assert np.isnan(proportions.restore_scale(np.full((2, 33, 3), np.nan))).all()
-    assert proportions.restore_scale(image[:0]).shape == (0, 33, 3)
+    np.testing.assert_array_equal(np.delete(restored, 3, axis=0), proportions.restore_proportions(image))
+    assert np.isnan(proportions.restore_proportions(np.full((2, 33, 3), np.nan))).all()
+    assert proportions.restore_proportions(image[:0]).shape == (0, 33, 3)
 
 
 def test_only_what_reaches_from_0_to_1_along_each_axis_fills_the_cube(bodies):
     image = scaled(bodies[0])
-    assert proportions.fills_unit_cube(image).all()
+    assert proportions.is_scaled_per_axis(image).all()
     image[1, :, 2] *= 0.999
     image[2] = np.nan
-    assert proportions.fills_unit_cube(image).tolist() == [True, False, False] + [True] * (len(image) - 3)
+    assert proportions.is_scaled_per_axis(image).tolist() == [True, False, False] + [True] * (len(image) - 3)

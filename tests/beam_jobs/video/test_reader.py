@@ -349,13 +349,13 @@ def test_nothing_is_written_to_standard_error(tmp_path, noisy):
 
 
 def test_what_containers_promise(tmp_path, noisy):
-    assert containers.promise(noisy["mp4"]).duration_s == pytest.approx(2.0, abs=0.01)
+    assert containers.read_container_info(noisy["mp4"]).duration_s == pytest.approx(2.0, abs=0.01)
     streamed = videos.write(tmp_path / "a.mkv", 5, options=(*H264, "-f", "matroska", "-live", "1"))
-    assert containers.promise(streamed).num_bytes is None
+    assert containers.read_container_info(streamed).num_bytes is None
     fragmented = videos.write(tmp_path / "a.mp4", 5, options=(*H264, "-movflags", "frag_keyframe+empty_moov"))
-    assert not containers.promise(fragmented).counts_frames
+    assert not containers.read_container_info(fragmented).counts_frames
     for kind in ("mp4", "mkv", "avi"):
-        promise = containers.promise(noisy[kind])
+        promise = containers.read_container_info(noisy[kind])
         assert promise.num_bytes == promise.num_bytes_actual
 
 
@@ -369,9 +369,9 @@ def test_boxes_of_other_kinds_are_passed_over(tmp_path, noisy, kind):
     if kind == "plain.mp4":  # the index comes last, and nothing in front of it must move
         start = content.rindex(b"moov") - 4
     path.write_bytes(content[:start] + box + content[start:])
-    promise = containers.promise(str(path))
+    promise = containers.read_container_info(str(path))
     assert promise == dataclasses.replace(
-        containers.promise(noisy[kind]), num_bytes=len(content) + 16, num_bytes_actual=len(content) + 16
+        containers.read_container_info(noisy[kind]), num_bytes=len(content) + 16, num_bytes_actual=len(content) + 16
     )
     assert promise.has_index
     if kind == "plain.mp4":
@@ -384,9 +384,9 @@ def test_rubbish_before_the_index_promises_nothing(tmp_path, noisy):
     for name, rubbish in (("type", (8).to_bytes(4) + b"\0\1\2\3"), ("length", (1 << 31).to_bytes(4) + b"prft")):
         path = tmp_path / name
         path.write_bytes(content[:index] + rubbish + content[index:])
-        assert containers.promise(str(path)) == containers.Promise(None, len(content) + 8)
+        assert containers.read_container_info(str(path)) == containers.ContainerInfo(None, len(content) + 8)
     path.write_bytes(content[:index])
-    assert containers.promise(str(path)).cut_short
+    assert containers.read_container_info(str(path)).is_truncated
 
 
 def test_more_pixels_than_a_worker_has_memory_for_are_refused(tmp_path, monkeypatch):

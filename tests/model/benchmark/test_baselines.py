@@ -117,7 +117,7 @@ def test_the_nearest_by_the_largest_distance_then_by_the_mean():
     asked = pose_row()[None, None]
 
     def answer(num_by_max_distance: int) -> int:
-        rival = baselines.NearestPoses(1, 200, num_by_max_distance, num_by_mean_distance=1)
+        rival = baselines.NearestPosesBaseline(1, 200, num_by_max_distance, num_by_mean_distance=1)
         rival.fit(windows, truth, np.ones(3), 3)
         return int(rival.probabilities(asked).argmax())
 
@@ -127,7 +127,7 @@ def test_the_nearest_by_the_largest_distance_then_by_the_mean():
 
 def test_votes_are_averaged_over_the_rows_that_are_there():
     windows = np.stack([pose_row(left_wrist_x=value) for value in (-3, 3)])[:, None]
-    rival = baselines.NearestPoses(1, 50, num_by_mean_distance=1)
+    rival = baselines.NearestPosesBaseline(1, 50, num_by_mean_distance=1)
     rival.fit(windows, np.array([0, 1]), np.ones(2), 2)
     asked = np.zeros((2, 4, 189), np.float32)
     asked[0, :3] = [pose_row(left_wrist_x=value) for value in (-2, 2, 4)]  # the fourth is missing

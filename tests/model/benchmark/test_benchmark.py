@@ -40,9 +40,9 @@ def output(real_tables, tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture
-def plan(real_tables, tmp_path) -> benchmark_fits.Plan:
+def plan(real_tables, tmp_path) -> benchmark_fits.BenchmarkInputs:
     """Of fits in this process; idlers of the same tables stand for drawn athletes."""
-    return benchmark_fits.Plan(real_tables, (real_tables,), "", 4, FOLDS, str(tmp_path / "pieces"))
+    return benchmark_fits.BenchmarkInputs(real_tables, (real_tables,), "", 4, FOLDS, str(tmp_path / "pieces"))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_pieces_and_results_are_files(output):
 
 def test_figures_are_those_of_the_pieces(output, real_tables):
     """The same from the pieces, by other formulas."""
-    plan = benchmark_fits.Plan(real_tables, "", "", 4, FOLDS, str(output / "pieces"))
+    plan = benchmark_fits.BenchmarkInputs(real_tables, "", "", 4, FOLDS, str(output / "pieces"))
     clips = benchmark_fits.clips(plan)
     truth, clip = clips.truth, clips.data.clip
     row = json.loads((output / "results.json").read_text())["rows"]["group"]["nearest_poses"]
@@ -249,12 +249,12 @@ def test_figures_by_another_score_are_not_joined(plan, monkeypatch, tmp_path):
         (tmp_path / "results.json").write_text(json.dumps({**tested, **before}))
         for row in experiments.ROWS:
             if not is_refused:
-                assert results.earlier(plan, str(tmp_path), [row]) == before
+                assert results.load_previous(plan, str(tmp_path), [row]) == before
                 continue
             for others in ("refuse", "join"):
                 with pytest.raises(UserError, match=f"has '{row}' of other .*--replace"):
-                    results.earlier(plan, str(tmp_path), [row], others)
-            kept = results.earlier(plan, str(tmp_path), [row], "replace")
+                    results.load_previous(plan, str(tmp_path), [row], others)
+            kept = results.load_previous(plan, str(tmp_path), [row], "replace")
             assert row not in kept["rows"]["group"] and row not in kept["left_out"]
 
 
@@ -366,17 +366,19 @@ def test_rows_that_need_athletes_are_left_out_of_all(real_tables, tmp_path, caps
 
 
 def test_pieces_are_counted():
-    named = [(p.row, p.split, p.seed, p.fold) for p in benchmark_fits.all_of(["tcn"], ["group", "random"], range(2), 2)]
+    named = [
+        (p.row, p.split, p.seed, p.fold) for p in benchmark_fits.list_fits(["tcn"], ["group", "random"], range(2), 2)
+    ]
     assert named == [
         *(("tcn", "group", 0, 0), ("tcn", "group", 0, 1), ("tcn", "random", 0, 0), ("tcn", "random", 0, 1)),
         *(("tcn", "group", 1, 0), ("tcn", "group", 1, 1)),
     ]
     # Who learns from athletes alone has seen none of the clips: one fit a seed answers all, and no split is random.
-    alone = benchmark_fits.all_of(["athletes alone"], ["group", "random"], range(2), 5)
+    alone = benchmark_fits.list_fits(["athletes alone"], ["group", "random"], range(2), 5)
     assert [(p.split, p.seed, p.fold) for p in alone] == [("group", 0, 0), ("group", 1, 0)]
 
 
-def noisy_answers(found: cross_validation.LabelledSet, fold: np.ndarray) -> np.ndarray:
+def noisy_answers(found: cross_validation.LabelledWindows, fold: np.ndarray) -> np.ndarray:
     """Logits that favour the truth, more or less sure of themselves by fold; NaN where not tested."""
     logits = np.random.default_rng(1).normal(0, 1, (len(fold), 3))
     logits[np.arange(len(fold)), found.truth] += 2
@@ -417,13 +419,13 @@ def test_a_network_with_athletes_and_probes(plan, in_process, monkeypatch):
     """The project's own row in small: a class for none of the exercises, learned from who does none."""
     row = experiments.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True, probed=True)
     monkeypatch.setattr(experiments, "ROWS", {"tiny": row})
-    for piece in benchmark_fits.all_of(["tiny"], ["group"], range(1), FOLDS):
-        benchmark_fits.work(plan, piece)
-    output = pathlib.Path(plan.work).parent / "results"
+    for piece in benchmark_fits.list_fits(["tiny"], ["group"], range(1), FOLDS):
+        benchmark_fits.run_fit(plan, piece)
+    output = pathlib.Path(plan.fits_dir).parent / "results"
     results.write(plan, str(output), ["tiny"], ["group"], range(1))
     found = json.loads((output / "results.json").read_text())
     clips = benchmark_fits.clips(plan)
-    kept = [np.load(pathlib.Path(plan.work) / f"tiny/group_0_{fold}.npz") for fold in range(FOLDS)]
+    kept = [np.load(pathlib.Path(plan.fits_dir) / f"tiny/group_0_{fold}.npz") for fold in range(FOLDS)]
     for piece in kept:
         # Three exercises, and none of them.
         assert piece["logits"].shape == (len(piece["windows"]), 4)
@@ -467,9 +469,9 @@ def test_probes_without_anybody_unknown_are_left_out(plan, in_process, monkeypat
     known = dataclasses.replace(clips, data=clips.data.select(clips.truth >= 0), truth=clips.truth[clips.truth >= 0])
     monkeypatch.setattr(benchmark_fits, "clips", lambda plan, kind="": known)
     monkeypatch.setattr(benchmark_fits, "probe_sets", lambda plan: {"unknown exercises": known, "unchanged": known})
-    for piece in benchmark_fits.all_of(["tiny"], ["group"], range(1), FOLDS):
-        benchmark_fits.work(plan, piece)
-    output = pathlib.Path(plan.work).parent / "results"
+    for piece in benchmark_fits.list_fits(["tiny"], ["group"], range(1), FOLDS):
+        benchmark_fits.run_fit(plan, piece)
+    output = pathlib.Path(plan.fits_dir).parent / "results"
     results.write(plan, str(output), ["tiny"], ["group"], range(1))
     written = json.loads((output / "results.json").read_text())
     found = written["rows"]["group"]["tiny"]["seeds"][0]["probes"]
@@ -483,10 +485,10 @@ def test_clips_filmed_otherwise_are_asked_about(plan, in_process, real_tables, m
     """And nothing is taken from pieces that were asked something else."""
     row = experiments.Contender("tiny", rival="nearest_poses", probed=True)
     monkeypatch.setattr(experiments, "ROWS", {"tiny": row})
-    monkeypatch.setattr(robustness, "CHANGES", {})
+    monkeypatch.setattr(robustness, "CORRUPTIONS", {})
     again = dataclasses.replace(plan, filmed=(("again", real_tables),))
-    for piece in benchmark_fits.all_of(["tiny"], ["group"], range(1), FOLDS):
-        benchmark_fits.work(again, piece)
+    for piece in benchmark_fits.list_fits(["tiny"], ["group"], range(1), FOLDS):
+        benchmark_fits.run_fit(again, piece)
     found = unknown_exercises.probed(again, "tiny", 0)["degraded"]
     assert [*found] == ["as they are", "filmed again"] and found["filmed again"] == found["as they are"]
     with pytest.raises(UserError, match="was not asked about 'filmed otherwise'"):
@@ -501,7 +503,7 @@ def fits(monkeypatch) -> list[tuple]:
     def fit(train, settings, start_from=None):
         asked.append((train, settings, start_from))
         num = len(train.labels)
-        return cross_validation.Fitted(
+        return cross_validation.FittedModel(
             lambda rows: rows[:, -1, :num] + settings.seed, train.standard, 0.25, [np.array(len(asked))]
         )
 
@@ -511,13 +513,13 @@ def fits(monkeypatch) -> list[tuple]:
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_athletes_alone_answer_every_clip(plan, in_process, fits, seed):
-    benchmark_fits.work(plan, benchmark_fits.Piece("athletes alone", "group", seed, 0))
+    benchmark_fits.run_fit(plan, benchmark_fits.Fit("athletes alone", "group", seed, 0))
     ((train, settings, start_from),) = fits
     assert settings.seed == seed and start_from is None
     clips = benchmark_fits.clips(plan)
     # Their tables are the clips' own here: everybody who does an exercise, and nobody of the clips beside them.
     assert len(train.data) == (clips.truth >= 0).sum() and train.labels == LABELS
-    logits, fold, minutes = benchmark_fits.read(plan, clips, "athletes alone", "group", seed)
+    logits, fold, minutes = benchmark_fits.load_logits(plan, clips, "athletes alone", "group", seed)
     assert np.array_equal(np.isfinite(logits).all(axis=1), clips.truth >= 0)
     assert set(fold) == {-1, 0} and minutes == 0.25
     window = int(np.flatnonzero(clips.truth >= 0)[5])
@@ -527,13 +529,13 @@ def test_athletes_alone_answer_every_clip(plan, in_process, fits, seed):
 
 def test_networks_answer_together(plan, in_process, fits):
     """Of successive seeds: 2, 1002 and 2002 are 1002 in the mean."""
-    benchmark_fits.work(plan, benchmark_fits.Piece("conv, 3 networks", "group", 2, 1))
+    benchmark_fits.run_fit(plan, benchmark_fits.Fit("conv, 3 networks", "group", 2, 1))
     assert [settings.seed for _, settings, _ in fits] == [2, 1002, 2002]
     clips = benchmark_fits.clips(plan)
     fold = cross_validation.folds(clips, FOLDS, 2, "group")
     for train, _, _ in fits:
         assert train.data.groups() == clips.data.groups(np.flatnonzero(fold == 0))
-    with np.load(pathlib.Path(plan.work) / "conv, 3 networks/group_2_1.npz") as kept:
+    with np.load(pathlib.Path(plan.fits_dir) / "conv, 3 networks/group_2_1.npz") as kept:
         assert kept["windows"].tolist() == np.flatnonzero(fold == 1).tolist()
         last = fits[0][0].standard.apply(clips.physical)[clips.data.positions[kept["windows"], -1], :3]
         np.testing.assert_allclose(kept["logits"], last + 1002, atol=1e-3)
@@ -541,7 +543,7 @@ def test_networks_answer_together(plan, in_process, fits):
 
 
 def test_athletes_before_the_clips(plan, in_process, fits):
-    benchmark_fits.work(plan, benchmark_fits.Piece("athletes, then clips", "group", 0, 1))
+    benchmark_fits.run_fit(plan, benchmark_fits.Fit("athletes, then clips", "group", 0, 1))
     (first, _, from_nothing), (second, _, start) = fits
     clips = benchmark_fits.clips(plan)
     fold = cross_validation.folds(clips, FOLDS, 0, "group")
@@ -552,13 +554,13 @@ def test_athletes_before_the_clips(plan, in_process, fits):
     rows = np.setdiff1d(clips.data.positions[fold == 0], 0)
     np.testing.assert_allclose(first.standard.mean, np.nanmean(clips.physical[rows].astype(float), axis=0))
     # A row's cost is that of both.
-    assert np.load(pathlib.Path(plan.work) / "athletes, then clips" / "group_0_1.npz")["minutes"] == 0.5
+    assert np.load(pathlib.Path(plan.fits_dir) / "athletes, then clips" / "group_0_1.npz")["minutes"] == 0.5
 
 
 def test_idlers_are_the_class_of_the_unknown(plan, in_process, fits, monkeypatch):
     row = experiments.Contender("tiny", changes=QUICK, athletes="mixed", unknown=True)
     monkeypatch.setattr(experiments, "ROWS", {"tiny": row})
-    benchmark_fits.work(plan, benchmark_fits.Piece("tiny", "group", 0, 0))
+    benchmark_fits.run_fit(plan, benchmark_fits.Fit("tiny", "group", 0, 0))
     ((train, _, _),) = fits
     clips = benchmark_fits.clips(plan)
     kept = int((cross_validation.folds(clips, FOLDS, 0, "group") == 1).sum())
@@ -582,7 +584,7 @@ def test_who_rests_in_a_clip_is_taught_as_none(plan, in_process, fits, monkeypat
     monkeypatch.setattr(standing_still_module, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
     clips = benchmark_fits.clips(plan)
     for row in rows:
-        benchmark_fits.work(plan, benchmark_fits.Piece(row, "group", 0, 0))
+        benchmark_fits.run_fit(plan, benchmark_fits.Fit(row, "group", 0, 0))
     taught, before = (train for train, _, _ in fits)
     own = np.arange(len(before.truth)) < (cross_validation.folds(clips, FOLDS, 0, "group") == 1).sum()
     resting = own & (before.data.positions[:, -1] % 2 == 0)
@@ -603,9 +605,9 @@ def test_rests_of_each_fold_are_told_from_exercises_together(plan, in_process, m
 
     monkeypatch.setattr(standing_still_module, "standing_still", standing_still)
     monkeypatch.setattr(benchmark_fits, "probe_sets", lambda plan: {"rests in clips": clips})
-    for piece in benchmark_fits.all_of(["tiny"], ["group"], range(1), FOLDS):
-        benchmark_fits.work(plan, piece)
-    logits, _, _ = benchmark_fits.read(plan, clips, "tiny", "group", 0)
+    for piece in benchmark_fits.list_fits(["tiny"], ["group"], range(1), FOLDS):
+        benchmark_fits.run_fit(plan, piece)
+    logits, _, _ = benchmark_fits.load_logits(plan, clips, "tiny", "group", 0)
     score = logits.max(axis=1)  # logarithms of probabilities, of no class `none`
     resting, known = standing_still(None, clips.data.positions), clips.truth >= 0
     expected = metrics.auroc(score[known & ~resting], score[known & resting])
@@ -617,16 +619,17 @@ def test_evidence_for_exercises():
     """A large logit of an exercise speaks for one; that of `none`, wherever it stands, against all."""
     labels = ("bend", "none", "wave")
     logits = np.array([[2.0, 0.0, 0.0], [3.0, 1.0, 1.0], [2.0, 4.0, 0.0], [0.0, 0.0, 2.0]], np.float32)
-    plain, stronger, likely_none, other = unknown_exercises.evidence(logits, labels)
+    plain, stronger, likely_none, other = unknown_exercises.known_class_score(logits, labels)
     assert plain == other and stronger == pytest.approx(plain + 1) and likely_none < plain
     # By the probabilities, both are as sure.
     assert np.allclose(*cross_validation.softmax(logits)[:2])
     assert plain == pytest.approx(2 + np.log((np.exp(2) + 1) / (np.exp(2) + 2)))
     # A class beyond the labels is `none`; without one, the largest logit is all.
     assert np.allclose(
-        unknown_exercises.evidence(logits[:, [0, 2, 1]], ("bend", "wave")), [plain, stronger, likely_none, other]
+        unknown_exercises.known_class_score(logits[:, [0, 2, 1]], ("bend", "wave")),
+        [plain, stronger, likely_none, other],
     )
-    assert np.allclose(unknown_exercises.evidence(logits, ("bend", "turn", "wave")), logits.max(axis=1))
+    assert np.allclose(unknown_exercises.known_class_score(logits, ("bend", "turn", "wave")), logits.max(axis=1))
 
 
 @pytest.mark.parametrize(("athletes", "unknown"), [("some", False), ("none", True), ("alone", True)])
@@ -637,8 +640,8 @@ def test_contenders_that_make_no_sense(athletes, unknown):
 
 def test_athletes_that_are_missing_are_named(plan, in_process):
     with pytest.raises(UserError, match="expected their tables as --athletes"):
-        benchmark_fits.work(
-            dataclasses.replace(plan, athletes=()), benchmark_fits.Piece("athletes alone", "group", 0, 0)
+        benchmark_fits.run_fit(
+            dataclasses.replace(plan, athletes=()), benchmark_fits.Fit("athletes alone", "group", 0, 0)
         )
 
 
@@ -649,10 +652,10 @@ def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, 
     fold = cross_validation.folds(clips, FOLDS, 0, "group")
     scores = []
     for number, names in enumerate([("bend", "squat"), ("raise",)]):
-        benchmark_fits.work(plan, benchmark_fits.Piece("tiny", "group", 0, number))
+        benchmark_fits.run_fit(plan, benchmark_fits.Fit("tiny", "group", 0, number))
         train = fits[-1][0]
         assert {train.labels[index] for index in train.truth} == {*LABELS, "none"} - {*names}
-        with np.load(pathlib.Path(plan.work) / f"tiny/group_0_{number}.npz") as kept:
+        with np.load(pathlib.Path(plan.fits_dir) / f"tiny/group_0_{number}.npz") as kept:
             of_names = np.isin(clips.truth, [LABELS.index(name) for name in names])
             assert kept["left out/windows"].tolist() == np.flatnonzero(of_names).tolist()
             assert kept["windows"].tolist() == np.flatnonzero((fold == number) & ~of_names).tolist()
@@ -663,7 +666,7 @@ def test_each_exercise_is_left_out_once_and_asked_about(plan, in_process, fits, 
             assert metrics.auroc(known, strange) != pytest.approx(metrics.auroc(*by_probability))
             # How often a known window scores above one of an exercise left out, counted.
             scores.append((known[:, None] > strange).mean() + (known[:, None] == strange).mean() / 2)
-    output = pathlib.Path(plan.work).parent / "results"
+    output = pathlib.Path(plan.fits_dir).parent / "results"
     results.write(plan, str(output), ["tiny"], ["group"], range(1))
     written = json.loads((output / "results.json").read_text())
     # Not in the table of those who have answered every clip.
@@ -698,12 +701,12 @@ def test_fewer_people_and_fewer_windows(plan):
 def test_further_people_count_as_own_and_are_nobody_who_is_tested(plan, in_process, fits, monkeypatch):
     row = experiments.Contender("tiny", changes=QUICK, athletes="mixed", people=True)
     monkeypatch.setattr(experiments, "ROWS", {"tiny": row})
-    piece = benchmark_fits.Piece("tiny", "group", 0, 0)
+    piece = benchmark_fits.Fit("tiny", "group", 0, 0)
     with pytest.raises(UserError, match="expected their tables as --people"):
-        benchmark_fits.work(plan, piece)
+        benchmark_fits.run_fit(plan, piece)
     with_people = dataclasses.replace(plan, people=(plan.tables,), rename=(("wave", "bend"),))
     with pytest.raises(UserError, match=r"--people .* groups of .*; expected other people"):
-        benchmark_fits.work(with_people, piece)
+        benchmark_fits.run_fit(with_people, piece)
 
     clips = benchmark_fits.clips(with_people)
     # Whoever waves is said to bend: the renaming is of all tables.
@@ -714,7 +717,7 @@ def test_further_people_count_as_own_and_are_nobody_who_is_tested(plan, in_proce
         data=dataclasses.replace(clips.data, clips=tuple(dataclasses.replace(c, group="x") for c in clips.data.clips)),
     )
     monkeypatch.setattr(benchmark_fits, "_people", lambda plan, labels: (others,))
-    benchmark_fits.work(with_people, piece)
+    benchmark_fits.run_fit(with_people, piece)
     train = fits[-1][0]
     kept = int((cross_validation.folds(clips, FOLDS, 0, "group") == 1).sum())
     num = int((clips.truth >= 0).sum())

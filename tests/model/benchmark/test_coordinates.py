@@ -38,11 +38,11 @@ def test_rows_without_a_person_stay_so():
 def test_windows_stay_the_same_and_features_do_not():
     found = labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS)
     for kind in ("flat", "facing"):
-        other = coordinates.of(found, kind, "")
+        other = coordinates.convert_coordinates(found, kind, "")
         np.testing.assert_array_equal(other.data.positions, found.data.positions)
         np.testing.assert_array_equal(other.truth, found.truth)
         assert other.physical.shape == found.physical.shape
-    flat = coordinates.of(found, "flat", "")
+    flat = coordinates.convert_coordinates(found, "flat", "")
     there = np.isfinite(flat.landmarks).all(axis=(1, 2))
     assert there.any() and (flat.landmarks[there][..., 2] == 0).all()
     np.testing.assert_array_equal(flat.landmarks[there][..., :2], found.landmarks[there][..., :2])
@@ -58,7 +58,7 @@ def test_lengths_in_metres_grow_with_the_body_and_angles_do_not():
     from model.benchmark import cross_validation, robustness
 
     found, twice = (
-        robustness.changed(
+        robustness.with_corruption(
             labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS),
             lambda rows, times, _, factor=factor: (factor * rows, times),
             windows.WindowRule(34),
@@ -68,7 +68,7 @@ def test_lengths_in_metres_grow_with_the_body_and_angles_do_not():
     ours, theirs = (coordinates.in_metres(one).physical for one in (found, twice))
     there = np.isfinite(ours) & np.isfinite(theirs)
     assert there.mean() > 0.8
-    names = [column.name for table in tables.PHYSICAL for column in table.columns]
+    names = [column.name for table in tables.UNSCALED_TABLES for column in table.columns]
     same = np.array(["degrees" in name or "angle" in name for name in names]) | ~cross_validation.IN_TORSO_LENGTHS
     np.testing.assert_allclose(np.where(there, theirs, 0)[:, same], np.where(there, ours, 0)[:, same], atol=0.1)
     lengths = np.where(there, theirs, 0)[:, ~same], np.where(there, 2 * ours, 0)[:, ~same]
@@ -91,7 +91,9 @@ def test_without_depth_there_is_none_in_training_either():
 
     from model.benchmark import cross_validation
 
-    found = coordinates.of(labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS), "flat", "")
+    found = coordinates.convert_coordinates(
+        labelled_set(tuple(Body(label, "a") for label in LABELS), LABELS), "flat", ""
+    )
     train = cross_validation.training_clips(found, np.ones(len(found.truth), bool))
     clip = found.data.clips[0]
     rows = found.landmarks[None, clip.first_row : clip.first_row + 41]
@@ -108,7 +110,7 @@ def test_landmarks_in_the_picture_are_pixels(real_tables):
     from model.benchmark import cross_validation
 
     found = cross_validation.load(real_tables, config.Config(), 4)
-    image = coordinates.of(found, "image", real_tables)
+    image = coordinates.convert_coordinates(found, "image", real_tables)
     # An import knows no picture's size, and these tables are of image landmarks already.
     np.testing.assert_allclose(image.landmarks, found.landmarks, rtol=1e-6)
     close = np.isclose(image.physical, found.physical, rtol=1e-3, atol=1e-3, equal_nan=True)

@@ -183,7 +183,7 @@ def test_a_hidden_part_and_nothing_else_is_guessed(part, expected, guess, rng):
     changed = (hidden[[0, 2]] != rows[[0, 2]]).all(axis=(0, 2))
     assert np.flatnonzero(changed).tolist() == list(expected)
     prefix = {"left_arm": "left_", "right_arm": "right_"}.get(part, "")
-    assert all(landmarks.NAMES[index].startswith(prefix) for index in expected)
+    assert all(landmarks.LANDMARK_NAMES[index].startswith(prefix) for index in expected)
 
 
 def test_a_guess_jitters(rng):

@@ -16,12 +16,12 @@ PEOPLE = tuple(Body(label, f"p{who}") for who in range(7) for label in LABELS)
 
 
 @pytest.fixture(scope="module")
-def found() -> cross_validation.LabelledSet:
+def found() -> cross_validation.LabelledWindows:
     """Seven people who do three exercises, and one clip of none of them."""
     return labelled_set((*PEOPLE, Body("wave", "p3")), LABELS)
 
 
-def folds_of(found: cross_validation.LabelledSet, fold: np.ndarray, key: str) -> dict[str, set[int]]:
+def folds_of(found: cross_validation.LabelledWindows, fold: np.ndarray, key: str) -> dict[str, set[int]]:
     """In which folds each clip or group is, by name."""
     seen = collections.defaultdict(set)
     for clip, number in zip(found.data.clip, fold, strict=True):
@@ -69,7 +69,7 @@ def test_standard_by_hand():
     physical[:, 2] = NAN
     physical[:, 3] = [NAN, 5, NAN, NAN]
     physical[:, 4] = [1e4, 1e4 + 0.05, 1e4 - 0.05, 1e4]  # varies by less than 1e-5 of its mean: rounding
-    standard = cross_validation.Standard.of(physical)
+    standard = cross_validation.Standardizer.of(physical)
     deviation = (26 / 3) ** 0.5
     scores = standard.apply(physical)
     assert scores.dtype == np.float32
@@ -85,7 +85,7 @@ def test_standard_is_that_of_the_features_job(real_tables):
     rule = config.Config().window
     train, everything = (dataset.load(real_tables, splits, rule) for splits in (["train"], None))
     assert 0 < len(train.rows) < len(everything.rows)
-    standard = cross_validation.Standard.of(dataset.load_physical(real_tables, train)[1:])
+    standard = cross_validation.Standardizer.of(dataset.load_physical(real_tables, train)[1:])
     physical = dataset.load_physical(real_tables, everything)
     assert np.isnan(physical[1:]).any() and np.abs(everything.rows).max() > 1
     np.testing.assert_allclose(standard.apply(physical)[1:], everything.rows[1:], atol=1e-4, rtol=1e-5)
@@ -100,9 +100,9 @@ def test_standard_in_a_graph_is_the_same():
     histories = windows.histories(found.landmarks[1:41], found.data.timestamp_ms[1:41])
     landmarks, times = (tf.constant(value) for value in histories)
     outputs = physical_features(landmarks, times)
-    physical = np.concatenate([outputs[table.name].numpy() for table in tables.PHYSICAL], axis=1)
+    physical = np.concatenate([outputs[table.name].numpy() for table in tables.UNSCALED_TABLES], axis=1)
     assert np.isnan(physical).any()
-    standard = cross_validation.Standard.of(physical)
+    standard = cross_validation.Standardizer.of(physical)
     rows, rows_ms = found.landmarks[None, 1:41], found.data.timestamp_ms[None, 1:41].astype(np.int64)
     in_graph = tf.function(standard.featurize())(tf.constant(rows), tf.constant(rows_ms))[0]
     # The last 33 of the 40 rows have their whole history in the window.
@@ -178,7 +178,7 @@ def test_joined_keeps_every_window():
 def test_answers_are_of_standardised_windows(found):
     """A network that gives back a window's last row: its features, by the fit's own mean and deviation."""
     standard = cross_validation.training_clips(found, found.truth == 0).standard
-    fitted = cross_validation.Fitted(lambda rows: rows[:, -1, :3], standard, 0.0)
+    fitted = cross_validation.FittedModel(lambda rows: rows[:, -1, :3], standard, 0.0)
     chosen = np.array([1, 30, 7])
     expected = standard.apply(found.physical[found.data.positions[chosen, -1]])[:, :3]
     np.testing.assert_array_equal(cross_validation.answers(fitted, found, chosen), expected)

@@ -13,18 +13,18 @@ RULE = config.Config().window
 
 
 @pytest.fixture(scope="module")
-def found(real_tables) -> cross_validation.LabelledSet:
+def found(real_tables) -> cross_validation.LabelledWindows:
     return cross_validation.load(real_tables, config.Config(), min_clips=4)
 
 
-def detected_rows(found: cross_validation.LabelledSet) -> np.ndarray:
+def detected_rows(found: cross_validation.LabelledWindows) -> np.ndarray:
     """Of each clip, how many rows have a person."""
     there = np.isfinite(found.landmarks).all(axis=(1, 2))
     return np.array([there[clip.first_row : clip.first_row + clip.num_rows].sum() for clip in found.data.clips])
 
 
 def test_unchanged_clips_have_the_features_and_windows_of_the_tables(found):
-    same = robustness.changed(found, lambda rows, times, rng: (rows, times), RULE)
+    same = robustness.with_corruption(found, lambda rows, times, rng: (rows, times), RULE)
     assert same.labels == found.labels and np.isnan(same.physical[0]).all() and np.isnan(found.physical[1:]).any()
     np.testing.assert_array_equal(same.landmarks, found.landmarks)
     np.testing.assert_allclose(same.physical, found.physical, rtol=1e-5, atol=1e-5)
@@ -34,7 +34,7 @@ def test_unchanged_clips_have_the_features_and_windows_of_the_tables(found):
 
 
 def test_missing_rows_are_missed(found):
-    missing = robustness.changed(found, robustness.CHANGES["missing 40%"], RULE)
+    missing = robustness.with_corruption(found, robustness.CORRUPTIONS["missing 40%"], RULE)
     before = detected_rows(found)
     np.testing.assert_array_equal(detected_rows(missing), before - np.round(0.4 * before))
     # A window ends in a row with a person: clip by clip there are fewer, and each of them was one before.
@@ -46,17 +46,17 @@ def test_missing_rows_are_missed(found):
 
 
 def test_mirrored_twice_is_as_before(found):
-    mirror = robustness.CHANGES["mirrored"]
-    once = robustness.changed(found, mirror, RULE)
+    mirror = robustness.CORRUPTIONS["mirrored"]
+    once = robustness.with_corruption(found, mirror, RULE)
     assert np.nanmax(np.abs(once.physical - found.physical)) > 0.1
-    twice = robustness.changed(once, mirror, RULE)
+    twice = robustness.with_corruption(once, mirror, RULE)
     np.testing.assert_array_equal(twice.landmarks, found.landmarks)
     np.testing.assert_allclose(twice.physical, found.physical, rtol=1e-5, atol=1e-5)
 
 
 def test_noise_is_another_in_each_clip_and_the_same_every_time(found):
-    change = robustness.CHANGES["noise 0.05 torso"]
-    first, second = (robustness.changed(found, change, RULE) for _ in range(2))
+    change = robustness.CORRUPTIONS["noise 0.05 torso"]
+    first, second = (robustness.with_corruption(found, change, RULE) for _ in range(2))
     np.testing.assert_array_equal(first.landmarks, second.landmarks)
     noise = first.landmarks - found.landmarks
     of_clip = [noise[clip.first_row : clip.first_row + 5] for clip in found.data.clips]
@@ -80,10 +80,10 @@ def test_a_source_of_half_the_rate_gives_half_the_rows():
 
 def test_a_folds_fits_are_asked_about_clips_that_it_tests(found):
     fold = cross_validation.folds(found, 2, 0, "group")
-    probe = robustness.changed(found, robustness.CHANGES["missing 20%"], RULE)
+    probe = robustness.with_corruption(found, robustness.CORRUPTIONS["missing 20%"], RULE)
     asked = []
     for number in range(2):
-        chosen = robustness.chosen("missing 20%", probe, found, fold, number)
+        chosen = robustness.windows_to_test("missing 20%", probe, found, fold, number)
         tested = {found.data.clips[clip].video_id for clip in found.data.clip[fold == number]}
         assert {probe.data.clips[clip].video_id for clip in probe.data.clip[chosen]} == tested
         asked += chosen.tolist()
@@ -93,23 +93,25 @@ def test_a_folds_fits_are_asked_about_clips_that_it_tests(found):
 
 def test_every_folds_fits_are_asked_about_all_that_is_unknown(found):
     fold = cross_validation.folds(found, 2, 0, "group")
-    unknown = robustness.chosen("unknown exercises", found, found, fold, 1)
+    unknown = robustness.windows_to_test("unknown exercises", found, found, fold, 1)
     assert {found.data.clips[clip].label for clip in found.data.clip[unknown]} == {"none", "wave"}
     idle = cross_validation.only(dataclasses.replace(found, truth=np.where(found.truth < 0, 0, -1)), LABELS[0])
-    assert len(robustness.chosen("drawn idlers", idle, found, fold, 0)) == len(idle.data) == len(unknown)
+    assert len(robustness.windows_to_test("drawn idlers", idle, found, fold, 0)) == len(idle.data) == len(unknown)
 
 
 def test_rests_are_asked_about_where_their_clip_is_tested(found, monkeypatch):
-    monkeypatch.setattr(robustness.standing_still, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
+    monkeypatch.setattr(
+        robustness.standing_still, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0
+    )
     fold = cross_validation.folds(found, 2, 0, "group")
-    asked = [robustness.chosen("rests in clips", found, found, fold, number) for number in range(2)]
+    asked = [robustness.windows_to_test("rests in clips", found, found, fold, number) for number in range(2)]
     resting = (found.data.positions[:, -1] % 2 == 0) & (found.truth >= 0)
     for number, chosen in enumerate(asked):
         assert chosen.tolist() == np.flatnonzero(resting & (fold == number)).tolist() != []
 
 
 def test_rates_are_probed_where_there_is_a_table_of_30_hz(monkeypatch):
-    monkeypatch.setattr(robustness, "CHANGES", {"mirrored": robustness.CHANGES["mirrored"]})
+    monkeypatch.setattr(robustness, "CORRUPTIONS", {"mirrored": robustness.CORRUPTIONS["mirrored"]})
     bodies = (Body("squat", "a"), Body("wave", "b"))
     clips, native = labelled_set(bodies, LABELS), labelled_set(bodies, LABELS, num_rows=60, rate_hz=30)
     assert list(robustness.all_of(clips, None, {}, {})) == ["mirrored", "unknown exercises", "rests in clips"]

@@ -118,7 +118,7 @@ def test_all_splits_of_new_tables_are_not_warned_of(made, made_bundle, tmp_path)
         evaluate.evaluate(made_bundle, folder, str(tmp_path / "report"), "test")
 
 
-def judged_by_hand(folder: str, wrong: tuple[str, ...]) -> predictions.Judged:
+def judged_by_hand(folder: str, wrong: tuple[str, ...]) -> predictions.Predictions:
     """Answers of 0.9 for the truth, or for another class where the clip is one of `wrong`."""
     data = dataset.load(folder, None, config.Config().window)
     labels = ("lunge", "squat", "$x^$")
@@ -126,7 +126,7 @@ def judged_by_hand(folder: str, wrong: tuple[str, ...]) -> predictions.Judged:
     answers = np.where([data.clips[index].video_id in wrong for index in data.clip], 2, truth)
     probabilities = np.full((len(data), 3), 0.05, np.float32)
     probabilities[np.arange(len(data)), answers] = 0.9
-    return predictions.judge(data, probabilities, labels)
+    return predictions.predictions_of(data, probabilities, labels)
 
 
 def drawn_lines(figure) -> dict[str, np.ndarray]:
@@ -177,6 +177,6 @@ def test_group_hashes_are_not_names():
 def test_judge_keeps_clips_without_windows(made_tables):
     data = dataset.load(made_tables, ["test"], config.Config().window)
     uniform = np.full((len(data), 3), 1 / 3, np.float32)
-    judged = predictions.judge(data, uniform, ("lunge", "push_up", "squat"))
+    judged = predictions.predictions_of(data, uniform, ("lunge", "push_up", "squat"))
     assert len(judged.clips) == 8 and np.isnan(judged.clip_probabilities).any(axis=1).sum() == 1
     assert judged.figures()["windows"]["nll"] == pytest.approx(np.log(3), rel=1e-6)

@@ -23,7 +23,7 @@ def clip(exercise: str = "squat", variety: str = "usual") -> athletes_clip.Clip:
 def test_landmarks_are_the_skeletons_joints():
     scene = athletes_scene.Scene(clip())
     skeleton, body = scene.skeleton_at(0.4), scene.body
-    found = true_landmarks.of(skeleton)
+    found = true_landmarks.landmarks_of_skeleton(skeleton)
     index = landmarks.INDEX
     np.testing.assert_allclose(found[index["left_knee"]], skeleton.points["left_knee"])
     np.testing.assert_allclose(found[index["right_foot_index"]], skeleton.points["right_toe"])
@@ -41,8 +41,10 @@ def test_landmarks_are_the_skeletons_joints():
 
 def test_mirrored_skeletons_have_mirrored_landmarks():
     skeleton = athletes_scene.Scene(clip("lunge")).skeleton_at(1.0)
-    found = true_landmarks.of(skeleton.mirrored())
-    np.testing.assert_allclose(found, true_landmarks.of(skeleton)[list(landmarks.MIRROR)] * (-1, 1, 1), atol=1e-9)
+    found = true_landmarks.landmarks_of_skeleton(skeleton.mirrored())
+    np.testing.assert_allclose(
+        found, true_landmarks.landmarks_of_skeleton(skeleton)[list(landmarks.MIRROR_INDICES)] * (-1, 1, 1), atol=1e-9
+    )
 
 
 def test_a_clip_has_the_same_moments_at_every_rate():
@@ -67,7 +69,7 @@ def test_the_pose_model_sees_them_about_there(athlete_videos, athlete_tables):
         assert np.median(away[..., :2]) < 0.15 and np.median(away) < 0.2
 
 
-def made_pairs(num: int = 8, num_rows: int = 40) -> list[pose_error_model.Pair]:
+def made_pairs(num: int = 8, num_rows: int = 40) -> list[pose_error_model.PosePair]:
     """Bodies that an estimator sees a tenth wider than they are, shifted in depth, with a row missed."""
     random = np.random.default_rng(0)
     pairs = []
@@ -77,25 +79,25 @@ def made_pairs(num: int = 8, num_rows: int = 40) -> list[pose_error_model.Pair]:
         seen = true * np.float32((1.1, 1, 1))
         seen[:, 7:9, 2] += 0.1
         seen[5] = np.nan
-        pairs.append(pose_error_model.Pair("squat" if number % 2 else "plank", true, seen.astype(np.float32)))
+        pairs.append(pose_error_model.PosePair("squat" if number % 2 else "plank", true, seen.astype(np.float32)))
     return pairs
 
 
 def test_an_estimator_is_learnt():
     pairs = made_pairs()
-    learnt = pose_error_model.Estimator(pairs)
-    assert learnt.labels == ("plank", "squat")
+    error_model = pose_error_model.PoseErrorModel(pairs)
+    assert error_model.labels == ("plank", "squat")
     # A tenth of 0.3 in x, and 0.1 in two landmarks' depth, over torso lengths of 0.5.
-    assert learnt.errors["before"] == pytest.approx(0.019, abs=0.005) and 0 < learnt.errors["after"] < 0.1
+    assert error_model.errors["before"] == pytest.approx(0.019, abs=0.005) and 0 < error_model.errors["after"] < 0.1
     true = made_pairs(1, 25)[0].true
-    found = learnt.see(true, "squat", np.random.default_rng(0))
+    found = error_model.simulate(true, "squat", np.random.default_rng(0))
     assert found.shape == true.shape and found.dtype == np.float32
     missing = np.isnan(found).any(axis=(1, 2))
     # Another clip's row was missed; it is passed once or twice on the way to and fro.
     assert missing.sum() <= 2 and np.isnan(found[missing]).all()
     np.testing.assert_allclose(found[~missing, 13:], (true * np.float32((1.1, 1, 1)))[~missing, 13:], atol=0.15)
     assert np.abs((found - true)[~missing, 7:9, 2] - 0.1).mean() < 0.05
-    again = learnt.see(true, "squat", np.random.default_rng(0))
+    again = error_model.simulate(true, "squat", np.random.default_rng(0))
     np.testing.assert_array_equal(found, again)
 
 
@@ -105,9 +107,9 @@ def test_residuals_never_leap():
     drift = np.linspace(0, 1, 30, dtype=np.float32)[:, None]
     pairs[0].seen[:, 20] = pairs[0].true[:, 20] + drift
     pairs[0].seen[5] = pairs[0].true[5]
-    learnt = pose_error_model.Estimator(pairs)
+    error_model = pose_error_model.PoseErrorModel(pairs)
     true = np.repeat(pairs[0].true[:1], 90, axis=0)
-    found = learnt.see(true, pairs[0].label, np.random.default_rng(1))
+    found = error_model.simulate(true, pairs[0].label, np.random.default_rng(1))
     assert np.abs(np.diff(found[:, 20, 0])).max() < 0.3 < np.ptp(found[:, 20, 0])
 
 
