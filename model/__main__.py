@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         from model import finetune, train
         from model.benchmark import command
         from model.synthesis import command as synthesis_command
+        from model.training_data import TrainingInputs
 
     if args.command == "benchmark":
         command.run(args)
@@ -36,19 +37,13 @@ def main(argv: list[str] | None = None) -> int:
     if args.command == "synthesize":
         print("\n".join(synthesis_command.report(synthesis_command.run(args))))
         return 0
+    inputs = TrainingInputs(
+        args.tables, tuple(args.synthetic_tables), tuple(args.extra_tables), dict(args.rename_labels), args.all_splits
+    )
     if args.command == "train":
-        figures = train.train(
-            args.tables,
-            args.output,
-            args.config,
-            args.log_dir,
-            also=args.also,
-            everything=args.everything,
-            people=args.people,
-            rename=args.rename,
-        )
+        figures = train.train(inputs, args.output, args.config, args.log_dir)
     else:
-        figures = finetune.finetune(args.bundle, args.tables, args.output, args.config, args.log_dir)
+        figures = finetune.finetune(args.bundle, inputs, args.output, args.config, args.log_dir)
     if figures:
         print(f"validation: {_told(figures)}")
     print(f"bundle: {args.output}")

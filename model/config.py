@@ -123,8 +123,8 @@ class TrainingConfig:
       class_weights: whether each class weighs the same, however many windows it has.
       max_windows_per_clip: drawn anew from each clip every epoch (0: all), for neighbouring windows tell little news
         and a long clip should not outweigh the others.
-      further_share: share of an epoch's windows that are of further tables (`--also`), drawn anew every epoch from all
-        of them; fewer where there are not so many. 0: as many as the other rules leave.
+      further_share: share of an epoch's windows that are of synthetic athletes (`--synthetic_tables`), drawn anew every
+        epoch from all of them; fewer where there are not so many. 0: as many as the other rules leave.
       temperature: divides the logits, so that probabilities say how often they are right; 0 takes the one that suits
         the validation split (every clip counts the same).
       rests_as_none: whether windows of real clips in which somebody stands still (rests.standing_still) are taught as

@@ -1,16 +1,19 @@
 """A bundle and other tables to a bundle: fine-tuning."""
 
+import sys
+import time
 from typing import Any
 
 import keras
 
 from beam_jobs import storage
 from beam_jobs.errors import UserError
-from model import bundle, config, networks, train, transform_graph
+from model import bundle, config, fitting, networks, train, training_data, transform_graph
+from model.training_data import TrainingInputs
 
 
 def finetune(
-    bundle_path: str, tables_path: str, output: str, settings: config.Config, log_dir: str | None = None
+    bundle_path: str, inputs: TrainingInputs, output: str, settings: config.Config, log_dir: str | None = None
 ) -> dict[str, Any]:
     """Trains a bundle's network further, at a lower rate, on other tables; writes another bundle.
 
@@ -20,7 +23,7 @@ def finetune(
 
     Args:
       bundle_path: the bundle to start from, local or gs://.
-      tables_path: made with the bundle's transform_fn.
+      inputs: tables made with the bundle's transform_fn.
       output: the new bundle's folder.
       settings: the bundle's configuration, changed in what is to differ; its network and window must be the bundle's.
       log_dir: as in `train.train`.
@@ -29,18 +32,62 @@ def finetune(
       UserError: if the tables do not fit the bundle, or a split is empty.
     """
     metadata = bundle.read_metadata(bundle_path)
-    transform_graph.check_tables(metadata, bundle_path, tables_path)
+    transform_graph.check_tables(metadata, bundle_path, inputs.tables)
     theirs = config.config_of_bundle(metadata, bundle_path)
     if (settings.network, settings.window) != (theirs.network, theirs.window):
         raise UserError(
             f"--config asks for {settings.network}, {settings.window}; the bundle has {theirs.network}, "
             f"{theirs.window}. Leave `network` and `window` out of it, or train anew."
         )
-    data = train.read(tables_path, settings)
+    data = training_data.load_training_data(inputs, settings.window)
     known = tuple(metadata["labels"])
-    labels = known + tuple(label for label in train.classes(data.train) if label not in known)
-    train.seed_everything(settings.seed)
-    network = networks.build(settings.network, len(known))
+    labels = known + tuple(label for label in training_data.classes(data.train) if label not in known)
+    learned, validation = train.label_splits(inputs, data, labels, settings.training)
+    if forgotten := sorted(set(labels) - set(training_data.classes(data.train))):
+        print(
+            f"warning: {', '.join(forgotten)}: known to the bundle and not in these tables; may be forgotten.",
+            file=sys.stderr,
+        )
+    fitting.seed_everything(settings.seed)
+    network = load_network(bundle_path, settings, len(known))
+    if labels != known:
+        network = _with_more_classes(network, settings.network, len(labels))
+    train.describe(network, settings, learned, validation, len(labels))
+    started = time.monotonic()
+    with train.log_folder(log_dir) as logs:
+        graph = transform_graph.find_beside_tables(inputs.tables)
+        rate, epochs = settings.training.finetune_learning_rate, settings.training.finetune_epochs
+        # With outputs that are new the start is no candidate: it knows nothing of their classes.
+        history = train.fit(
+            network, learned, validation, data.landmarks, graph, settings, logs, epochs, rate, labels == known
+        )
+        # Where the weights are as they were, so are the probabilities.
+        kept = metadata.get("temperature", 1.0) if history.best_epoch == 0 else settings.training.temperature
+        result = train.calibrate(network, labels, data.validation, validation, kept)
+        train.write(
+            output,
+            network=network,
+            labels=labels,
+            settings=settings,
+            temperature=result.temperature,
+            tables_path=inputs.tables,
+            metrics={"validation": result.figures} if result.figures else {},
+            phase=train.phase("finetune", learned, history, started),
+            trained=learned.data,
+            validated=validation.data if validation else None,
+            logs=None if log_dir else logs,
+            before=metadata,
+        )
+    return result.figures
+
+
+def load_network(bundle_path: str, settings: config.Config, num_classes: int) -> keras.Model:
+    """A bundle's network with its weights.
+
+    Raises:
+      UserError: where the weights do not fit the network of this version.
+    """
+    network = networks.build(settings.network, num_classes)
     with storage.local_copy(storage.join(bundle_path, bundle.WEIGHTS)) as weights:
         try:
             network.load_weights(weights)
@@ -49,9 +96,7 @@ def finetune(
                 f"{bundle_path}: its weights do not fit the network '{settings.network.name}' of this version; "
                 "expected a bundle whose network has not changed since. Train anew (python -m model train)."
             ) from None
-    if labels != known:
-        network = _with_more_classes(network, settings.network, len(labels))
-    return train.make(tables_path, output, network, labels, settings, log_dir, data, before=metadata)
+    return network
 
 
 def _with_more_classes(network: keras.Model, settings: config.NetworkConfig, num_classes: int) -> keras.Model:

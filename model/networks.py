@@ -218,7 +218,8 @@ ENSEMBLE_MEMBERS = (conv_transformer, graph)
 def ensemble(config: NetworkConfig, num_classes: int) -> keras.Model:
     """`conv_transformer` and `graph` answer together, by their mean logits.
 
-    In training each learns by itself, from the same windows (see `train.compiled`), so that each errs in its own way.
+    In training each learns by itself, from the same windows (see `fitting.compile_for_training`), so that each errs in
+    its own way.
     """
     windows = _input()
     answers = [member(config, num_classes)(windows) for member in ENSEMBLE_MEMBERS]

@@ -50,24 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         help="which network (default conv_transformer; conv: quicker to train; ensemble: the default bundle's; tcn: "
         "the seed project's)",
     )
-    train.add_argument(
-        "--also",
-        nargs="+",
-        default=[],
-        metavar="TABLES",
-        help="further tables to train on, drawn athletes' say: training.further_share of each epoch",
-    )
-    train.add_argument(
-        "--people",
-        nargs="+",
-        default=[],
-        metavar="TABLES",
-        help="further tables of real people to train on, as if they were of --tables' train split",
-    )
-    _add_rename(train)
-    train.add_argument(
-        "--everything", action="store_true", help="train on every clip, whatever its split, and for all the epochs"
-    )
+    _add_more_tables(train)
     add_training(train)
 
     finetune = add(
@@ -76,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "finetune --bundle bundle --tables my_tables --output my_bundle",
     )
     _add_bundle(finetune)
+    _add_more_tables(finetune)
     add_training(finetune)
 
     judge = add(
@@ -106,9 +90,30 @@ def _named(text: str) -> tuple[str, str]:
     return name, path
 
 
-def _add_rename(command: argparse.ArgumentParser) -> None:
+def _add_more_tables(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--rename",
+        "--synthetic_tables",
+        nargs="+",
+        default=[],
+        metavar="TABLES",
+        help="tables of synthetic athletes to train on, too: training.further_share of each epoch",
+    )
+    command.add_argument(
+        "--extra_tables",
+        nargs="+",
+        default=[],
+        metavar="TABLES",
+        help="tables of more real people to train on, as if they were of --tables' train split",
+    )
+    _add_rename(command, "--rename_labels")
+    command.add_argument(
+        "--all_splits", action="store_true", help="train on every clip, whatever its split; none is left to validate on"
+    )
+
+
+def _add_rename(command: argparse.ArgumentParser, flag: str) -> None:
+    command.add_argument(
+        flag,
         nargs="+",
         type=_renaming,
         default=[],
@@ -201,7 +206,7 @@ def _add_benchmark(commands) -> None:
         metavar="TABLES",
         help="tables of further clips of real people, for the rows that learn from them; nobody of them is tested",
     )
-    _add_rename(command)
+    _add_rename(command, "--rename")
     command.add_argument("--native", help="tables of the same clips at 30 Hz, for the robustness against frame rates")
     command.add_argument(
         "--filmed",
@@ -293,9 +298,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         checks[args.command](args)
         return args
     dataset.check_folder(args.tables)
-    if args.command == "train":
-        args.rename = dict(args.rename)
-        for flag in ("also", "people"):
+    if args.command in ("train", "finetune"):
+        for flag in ("synthetic_tables", "extra_tables"):
             for path in getattr(args, flag):
                 dataset.check_folder(path, f"--{flag}")
     _check_output(args.output, evaluate.METRICS_FILE if args.command == "evaluate" else bundle.METADATA_FILE)

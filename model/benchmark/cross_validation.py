@@ -241,11 +241,10 @@ def fit_network(
       settings: the configuration; `training.epochs` of them.
       start_from: weights to fine-tune from, at the rate and for the epochs of fine-tuning; by default it starts anew.
     """
-    from model import augmentation, batches, networks
-    from model import train as training
+    from model import augmentation, batches, fitting, networks
 
     started = time.monotonic()
-    training.seed_everything(settings.seed)
+    fitting.seed_everything(settings.seed)
     network = networks.build(settings.network, len(train.labels))
     tuned = start_from is not None
     if start_from is not None:
@@ -264,7 +263,7 @@ def fit_network(
     )
     epochs = plan.finetune_epochs if tuned else plan.epochs
     rate = plan.finetune_learning_rate if tuned else plan.learning_rate
-    training.compiled(network, plan, rate, epochs * len(feed)).fit(feed, epochs=epochs, shuffle=False, verbose=0)
+    fitting.fit(network, feed, plan, epochs, rate)
     minutes = (time.monotonic() - started) / 60
     return FittedModel(network.predict_on_batch, train.standard, minutes, network.get_weights())
 

@@ -191,10 +191,10 @@ def quick_config():
 @pytest.fixture(scope="session")
 def made_bundle(tmp_path_factory, made_tables, quick_config) -> str:
     """A bundle trained on `made_tables`."""
-    from model import train
+    from model import train, training_data
 
     folder = str(tmp_path_factory.mktemp("bundles") / "bundle")
-    train.train(made_tables, folder, quick_config)
+    train.train(training_data.TrainingInputs(made_tables), folder, quick_config)
     return folder
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from beam_jobs import landmarks as names
-from model import augmentation, config, dataset, train
+from model import augmentation, config, dataset, fitting, transform_graph
 
 NONE = config.AugmentationConfig(
     **{field.name: 0 for field in dataclasses.fields(config.AugmentationConfig)},
@@ -34,7 +34,9 @@ def data(made_tables):
 
 def test_without_augmentation_windows_are_those_of_the_tables(made_tables, data):
     """The same graph on the same landmarks: clips that begin in a window, gaps and all."""
-    augmenter = train._augmenter(made_tables, data, dataset.load_landmarks(made_tables, data), NONE)
+    augmenter = fitting.augmenter(
+        transform_graph.find_beside_tables(made_tables), data, dataset.load_landmarks(made_tables, data), NONE
+    )
     found = augmenter(data.positions[:, -1], (1, 2))
     assert {clip.name for clip in data.clips} >= {"test/gaps"}
     # A window's first row has its whole history here, as in a batch job; timestamps count from another origin.

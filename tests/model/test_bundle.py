@@ -112,11 +112,11 @@ print(sorted({name.split(".")[0] for name in sys.modules} & BLOCKED))
 
 def test_a_bundle_stands_alone(made, tmp_path, quick_config):
     """Made, moved away from where it was made, its makers' files deleted, loaded without the trainer's libraries."""
-    from model import train
+    from model import train, training_data
 
     folder = made.tables(tmp_path / "tables", made.three_classes())
     short = train.config.from_dict({"training": {"epochs": 1}}, quick_config)
-    train.train(folder, str(tmp_path / "made" / "bundle"), short)
+    train.train(training_data.TrainingInputs(folder), str(tmp_path / "made" / "bundle"), short)
     moved = tmp_path / "elsewhere" / "bundle"
     shutil.copytree(tmp_path / "made" / "bundle", moved)
     shutil.rmtree(tmp_path / "made")

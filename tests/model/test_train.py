@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs.errors import UserError
-from model import batches, bundle, config, dataset, finetune, networks, standing_still, train
+from model import batches, bundle, config, dataset, finetune, fitting, networks, standing_still, train, training_data
 from model.evaluation import evaluate, predictions
+from model.training_data import TrainingInputs
 
 
 def test_class_weights_let_each_class_weigh_the_same():
@@ -86,7 +87,7 @@ def test_batches_for_training_are_of_one_size_and_leave_few_windows_out(made_tab
 
 def test_further_tables_have_their_share_of_an_epoch(made_tables):
     data = dataset.load(made_tables, ["train"], config.Config().window)
-    truth = data.labels(train.classes(data))
+    truth = data.labels(training_data.classes(data))
     clips = np.unique(data.clip)
     further = np.isin(data.clip, clips[2:])
     own = int(min(8, (data.clip == clips[0]).sum()) + min(8, (data.clip == clips[1]).sum()))
@@ -118,7 +119,7 @@ def test_it_learns_what_can_be_learned(made_bundle, made_tables, tmp_path):
 
 def test_the_same_command_twice_gives_the_same_figures(made_tables, made_bundle, quick_config, tmp_path):
     again = str(tmp_path / "again")
-    train.train(made_tables, again, quick_config)
+    train.train(TrainingInputs(made_tables), again, quick_config)
     first, second = bundle.read_metadata(made_bundle), bundle.read_metadata(again)
     for metadata in (first, second):
         metadata["phases"][0].pop("minutes")
@@ -134,7 +135,7 @@ def test_another_seed_gives_another_network(made_tables, made_bundle, quick_conf
     settings = config.from_dict({"seed": 2, "training": {"epochs": 1}}, quick_config)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "best.weights.h5").write_text("the user's own")
-    train.train(made_tables, other, settings, log_dir=str(tmp_path / "logs"))
+    train.train(TrainingInputs(made_tables), other, settings, log_dir=str(tmp_path / "logs"))
     curves = [bundle.read_metadata(path)["phases"][0]["curves"]["nll"][0] for path in (made_bundle, other)]
     assert curves[0] != curves[1]
     # With --log_dir the logs are there and not in the bundle.
@@ -170,7 +171,7 @@ def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, made_bundle, tmp_
     settings = config.from_dict(changes, quick_config)
     tuned = str(tmp_path / "tuned")
     before = evaluate.evaluate(made_bundle, folder, str(tmp_path / "before"), "validation")
-    finetune.finetune(made_bundle, folder, tuned, settings)
+    finetune.finetune(made_bundle, TrainingInputs(folder), tuned, settings)
     after = evaluate.evaluate(tuned, folder, str(tmp_path / "after"), "validation")
     assert after["windows"]["nll"] < before["windows"]["nll"]
     metadata = bundle.read_metadata(tuned)
@@ -191,7 +192,7 @@ def test_finetuning_that_does_not_help_changes_nothing(made, made_bundle, tmp_pa
     folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
     settings = config.from_dict({"training": {"finetune_learning_rate": 0.003}}, quick_config)
     tuned = str(tmp_path / "tuned")
-    finetune.finetune(made_bundle, folder, tuned, settings)
+    finetune.finetune(made_bundle, TrainingInputs(folder), tuned, settings)
     windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
     np.testing.assert_allclose(
         bundle.load(tuned).probabilities(windows), bundle.load(made_bundle).probabilities(windows), atol=1e-6
@@ -227,7 +228,7 @@ def test_finetuning_to_a_new_class(made, made_bundle, tmp_path, quick_config):
     ]
     folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
     settings = config.from_dict({"training": {"finetune_epochs": 1}}, quick_config)
-    finetune.finetune(made_bundle, folder, str(tmp_path / "tuned"), settings)
+    finetune.finetune(made_bundle, TrainingInputs(folder), str(tmp_path / "tuned"), settings)
     loaded = bundle.load(str(tmp_path / "tuned"))
     assert loaded.labels == ("lunge", "push_up", "squat", "burpee")
     # The start, which knows nothing of burpees, is no candidate.
@@ -238,7 +239,7 @@ def test_finetuning_to_a_new_class(made, made_bundle, tmp_path, quick_config):
 def test_tables_of_another_transform_graph_are_refused(made, made_bundle, tmp_path, quick_config):
     folder = made.tables(tmp_path / "tables", made.three_classes("other/"), scale=2.0)
     for use in (
-        lambda: finetune.finetune(made_bundle, folder, str(tmp_path / "tuned"), quick_config),
+        lambda: finetune.finetune(made_bundle, TrainingInputs(folder), str(tmp_path / "tuned"), quick_config),
         lambda: evaluate.evaluate(made_bundle, folder, str(tmp_path / "report")),
     ):
         with pytest.raises(UserError, match=r"another transform graph .* --transform_fn"):
@@ -249,7 +250,7 @@ def test_tables_of_another_transform_graph_are_refused(made, made_bundle, tmp_pa
 def test_finetuning_cannot_change_the_network(made_bundle, made_tables, tmp_path, quick_config):
     settings = config.from_dict({"network": {"filters": 8}}, quick_config)
     with pytest.raises(UserError, match="the bundle has NetworkConfig"):
-        finetune.finetune(made_bundle, made_tables, str(tmp_path / "tuned"), settings)
+        finetune.finetune(made_bundle, TrainingInputs(made_tables), str(tmp_path / "tuned"), settings)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_tables_that_cannot_be_learned_from(made, tmp_path, quick_config, clips,
     made_clips = [made.Clip(name, label, split=split) for name, label, split in clips]
     folder = made.tables(tmp_path / "tables", made_clips)
     with pytest.raises(UserError) as caught:
-        train.train(folder, str(tmp_path / "bundle"), quick_config)
+        train.train(TrainingInputs(folder), str(tmp_path / "bundle"), quick_config)
     assert said in str(caught.value)
     assert not (tmp_path / "bundle").exists()
 
@@ -288,7 +289,9 @@ def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, 
     file = tmp_path / "tables" / "final_features" / "part-00000-of-00001.parquet"
     table = pq.read_table(file)
     pq.write_table(table.set_column(table.schema.get_field_index("split"), "split", set_split), file)
-    train.train(folder, str(tmp_path / "bundle"), config.from_dict({"training": {"epochs": 1}}, quick_config))
+    train.train(
+        TrainingInputs(folder), str(tmp_path / "bundle"), config.from_dict({"training": {"epochs": 1}}, quick_config)
+    )
     told = capsys.readouterr().err
     assert "1 videos are in none of the splits train, validation, test (such as 'f'): not used" in told
     assert "lunge: not in the validation split" in told
@@ -299,6 +302,10 @@ def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, 
     # The short clip is not among those that it was trained on; the other classes' clip not among the figures.
     assert metadata["phases"][0]["num_clips"] == 2
     assert metadata["metrics"]["validation"]["clips"]["num_clips"] == 1
+
+
+def load(inputs: TrainingInputs) -> training_data.TrainingData:
+    return training_data.load_training_data(inputs, config.Config().window)
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +324,7 @@ def one_epoch(settings: config.Config, **training) -> config.Config:
 def test_further_tables_are_trained_on(made, made_tables, further_clips, tmp_path, quick_config):
     graph = f"{made_tables}/transform_fn/transform_fn"
     further = made.tables(tmp_path / "further", further_clips, transform_fn=graph)
-    train.train(made_tables, str(tmp_path / "bundle"), one_epoch(quick_config), also=[further])
+    train.train(TrainingInputs(made_tables, (further,)), str(tmp_path / "bundle"), one_epoch(quick_config))
     metadata = bundle.read_metadata(str(tmp_path / "bundle"))
     # Twelve groups of the train split, and three whatever their split; all are stopped by the same six.
     hashes = {predictions.group_hash(f"drawn_{label}") for label in ("lunge", "squat", "none")}
@@ -334,22 +341,22 @@ def test_further_people_are_as_ones_own(made, made_tables, further_clips, tmp_pa
     drawn = made.tables(
         tmp_path / "drawn", [dataclasses.replace(clip, group=f"{clip.group}_2") for clip in further_clips], 1.0, graph
     )
-    material = train.read(made_tables, config.Config(), [drawn], people=[further], rename={"none": "lunge"})
-    of_further = {material.train.clips[clip].group for clip in material.train.clip[material.further]}
+    material = load(TrainingInputs(made_tables, (drawn,), (further,), {"none": "lunge"}))
+    of_further = {material.train.clips[clip].group for clip in material.train.clip[material.synthetic]}
     # Three clips of the drawn ones; the further people are not among them, and all are trained on.
     assert of_further == {f"drawn_{label}_2" for label in ("lunge", "squat", "none")}
     assert {f"drawn_{label}" for label in ("lunge", "squat", "none")} < material.train.groups()
-    assert train.classes(material.train) == ("lunge", "push_up", "squat")
+    assert training_data.classes(material.train) == ("lunge", "push_up", "squat")
     other = made.tables(tmp_path / "other", further_clips, scale=2.0)
-    with pytest.raises(UserError, match=r"--people .* was made by another transform graph"):
-        train.read(made_tables, config.Config(), people=[other])
+    with pytest.raises(UserError, match=r"--extra_tables .* was made by another transform graph"):
+        load(TrainingInputs(made_tables, extra_tables=(other,)))
 
 
 def test_material_of_several_tables_goes_together(made, made_tables, further_clips, tmp_path):
     """Landmarks of a window, by its rows, are those of its clip, whichever tables it is from."""
     graph = f"{made_tables}/transform_fn/transform_fn"
     further = made.tables(tmp_path / "further", further_clips, transform_fn=graph)
-    material = train.read(made_tables, config.Config(), [further])
+    material = load(TrainingInputs(made_tables, (further,)))
     seeds = {clip.video_id: (seed, clip) for seed, clip in enumerate(further_clips)}
     found = [clip for clip in material.train.clips if clip.video_id in seeds]
     assert len(material.train.clips) == 12 + 3 and len(found) == 3
@@ -365,9 +372,9 @@ def test_material_of_several_tables_goes_together(made, made_tables, further_cli
 def test_further_tables_of_another_transform_graph_are_refused(made, made_tables, further_clips, tmp_path):
     other = made.tables(tmp_path / "other", further_clips, scale=2.0)
     with pytest.raises(UserError) as caught:
-        train.train(made_tables, str(tmp_path / "bundle"), config.Config(), also=[other])
+        load(TrainingInputs(made_tables, (other,)))
     told = str(caught.value)
-    assert told.startswith(f"--also {other} was made by another transform graph")
+    assert told.startswith(f"--synthetic_tables {other} was made by another transform graph")
     assert f"than {made_tables} " in told and f"--transform_fn {made_tables}" in told
     assert not (tmp_path / "bundle").exists()
 
@@ -377,14 +384,14 @@ def test_further_tables_of_people_to_stop_by_are_refused(made, made_tables, furt
     clips = [*further_clips, made.Clip("again", "squat", group="validation/squat_1")]
     further = made.tables(tmp_path / "further", clips, transform_fn=graph)
     with pytest.raises(UserError, match=r"has 1 groups of the validation split .* \(such as 'validation/squat_1'\)"):
-        train.read(made_tables, config.Config(), [further])
+        load(TrainingInputs(made_tables, (further,)))
     # Where everything is trained on, nobody is stopped by.
-    assert len(train.read(made_tables, config.Config(), [further], everything=True).train.clips) == 27 + 4
+    assert len(load(TrainingInputs(made_tables, (further,), all_splits=True)).train.clips) == 27 + 4
 
 
 def test_everything_is_trained_on_and_nothing_stops_it(made_tables, tmp_path, quick_config):
     settings = config.from_dict({"training": {"epochs": 2, "patience": 1, "temperature": 2.0}}, quick_config)
-    assert train.train(made_tables, str(tmp_path / "bundle"), settings, everything=True) == {}
+    assert train.train(TrainingInputs(made_tables, all_splits=True), str(tmp_path / "bundle"), settings) == {}
     metadata = bundle.read_metadata(str(tmp_path / "bundle"))
     # Eight people for each of three exercises, and one whose clip has gaps.
     assert len(metadata["trained_groups"]) == 8 * 3 + 1 and metadata["validation_groups"] == []
@@ -431,7 +438,7 @@ def test_the_temperature_suits_the_validation_split(made, tmp_path, quick_config
     column = table.schema.get_field_index("label")
     pq.write_table(table.set_column(column, "label", pa.array(names, pa.string())), file)
     settings = config.from_dict({"training": {"temperature": 0.0, "epochs": 8, "learning_rate": 0.01}}, quick_config)
-    figures = train.train(folder, str(tmp_path / "bundle"), settings)
+    figures = train.train(TrainingInputs(folder), str(tmp_path / "bundle"), settings)
     loaded = bundle.load(str(tmp_path / "bundle"))
     temperature = loaded.metadata["temperature"]
     validation = dataset.load(folder, ["validation"], settings.window)
@@ -455,17 +462,19 @@ def test_the_temperature_suits_the_validation_split(made, tmp_path, quick_config
 
 
 def test_rests_in_real_clips_are_taught_as_none_and_what_was_drawn_is_not(made_tables, monkeypatch):
-    material = train.read(made_tables, config.Config(), everything=True)
+    material = load(TrainingInputs(made_tables, all_splits=True))
     monkeypatch.setattr(standing_still, "standing_still", lambda landmarks, positions: positions[:, -1] % 2 == 0)
-    labels = (*train.classes(material.train), "none")
+    labels = (*training_data.classes(material.train), "none")
     further = np.arange(len(material.train)) % 5 < 2
-    split = train._labelled(material.train, labels, further)
-    taught = train._resting_as_none(split, labels, material.landmarks)
+    split = training_data.labelled(material.train, labels, further)
+    taught = training_data.standing_still_as_none(split, labels, material.landmarks)
     even = split.data.positions[:, -1] % 2 == 0
-    resting = ~split.further & even
+    resting = ~split.synthetic & even
     assert resting.any()
     np.testing.assert_array_equal(taught.truth, np.where(resting, len(labels) - 1, split.truth))
-    alone = train._resting_as_none(dataclasses.replace(split, further=None), labels, material.landmarks)
+    alone = training_data.standing_still_as_none(
+        dataclasses.replace(split, synthetic=np.zeros(len(split), bool)), labels, material.landmarks
+    )
     np.testing.assert_array_equal(alone.truth == len(labels) - 1, even)
 
 
@@ -477,14 +486,14 @@ def test_members_of_an_ensemble_learn_each_by_itself():
     windows = random.normal(size=(96, 34, 189)).astype(np.float32)
     truth = np.eye(3, dtype=np.float32)[random.integers(0, 3, 96)]
     weights = random.uniform(0.5, 2, 96)
-    train.seed_everything(3)
+    fitting.seed_everything(3)
     together = networks.build(settings, 3)
     alone = [networks.build(dataclasses.replace(settings, name=name), 3) for name in ("conv_transformer", "graph")]
     for member, copy in zip(networks.members(together), alone, strict=True):
         copy.set_weights(member.get_weights())
     before = [member.get_weights() for member in networks.members(together)]
     for network in (together, *alone):
-        model = train.compiled(network, plan, 1e-2, 6)
+        model = fitting.compile_for_training(network, plan, 1e-2, 6)
         history = model.fit(windows, truth, 32, epochs=2, shuffle=False, sample_weight=weights, verbose=0).history
         logits = network.predict(windows, verbose=0)
         found = model.evaluate(windows, truth, 96, verbose=0, return_dict=True)
