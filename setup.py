@@ -12,6 +12,8 @@ from setuptools import find_packages, setup
 BEAM = "apache-beam[gcp]>=2.77,<2.78"
 # Exactly: tables and bundles, the default one among them, are of its landmarks and refuse another version's.
 MEDIAPIPE = "mediapipe==1.2.2"
+# FFmpeg in a wheel: it decodes recorded videos.
+PYAV = "av>=18.1,<19"
 OPENCV = "opencv-python>=5.0.0.93,<6"
 TENSORFLOW = "tensorflow>=2.21,<2.22"
 
@@ -27,7 +29,7 @@ EXTRAS = {
     # Beam alone: what both kinds of job stand on.
     "jobs": [BEAM],
     # Videos to landmarks.
-    "pose": [MEDIAPIPE, OPENCV],
+    "pose": [MEDIAPIPE, OPENCV, PYAV],
     # Landmarks to features. absl: what tensorflow-transform declares; plain pip honours it.
     "transform": [BEAM, TENSORFLOW, "tensorflow-transform>=1.21,<1.22", "tfx-bsl>=1.21,<1.22"],
     # Tables to a bundle. keras-tcn 3.5.7 requires tensorflow-macos, which exists for no other system.
@@ -40,7 +42,7 @@ EXTRAS = {
         "tensorboard>=2.20",
     ],
     # A bundle and a camera.
-    "live": [MEDIAPIPE, OPENCV, TENSORFLOW],
+    "live": [MEDIAPIPE, OPENCV, PYAV, TENSORFLOW],
     "dev": [
         "gcp-storage-emulator>=2024.8.3",
         "hypothesis>=6.100",
