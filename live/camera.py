@@ -10,8 +10,9 @@ import numpy as np
 
 from beam_jobs import storage, windows
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.video import reader
-from beam_jobs.video.reader import Frame
+from beam_jobs.video.decoder_process import Decoder
+from beam_jobs.video.frames import Frame, name_of
+from live.opencv_capture import check_pictures, open_capture, silence_decoder_logs
 
 # A stream that has not answered, or a source that has given no frame, for so long is reported as gone.
 TIMEOUT_S = 10.0
@@ -36,17 +37,41 @@ class Recording:
 
     is_live = False
 
-    def __init__(self, source: str, grid: windows.SamplingGrid) -> None:
-        """Opens it; raises VideoError where it cannot be read."""
-        self._reader = reader.VideoReader(source, grid)
+    def __init__(self, source: str, grid: windows.SamplingGrid, in_own_process: bool = os.name == "posix") -> None:
+        """Opens it.
+
+        Args:
+          source: a file, or an http address.
+          grid: chooses frames.
+          in_own_process: decode in a process of its own, which other systems cannot start.
+
+        Raises:
+          VideoError: where it cannot be read.
+        """
+        if not in_own_process:
+            # Here and not above: FFmpeg's libraries stay out of a process that opens OpenCV's windows.
+            from beam_jobs.video.reader import VideoReader
+
+            reader = VideoReader(source, grid)
+            self._frames, self._close = iter(reader), reader.close
+            return
+        decoder = Decoder()
+        self._close = decoder.close
+        try:
+            decoded = decoder.read(source, grid.frame_rate_hz)
+            decoded.open()
+        except BaseException:
+            decoder.close()
+            raise
+        self._frames = iter(decoded)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yields the chosen frames; raises VideoError at the end where the recording is damaged or ends early."""
-        return iter(self._reader)
+        return self._frames
 
     def close(self) -> None:
         """Closes the file."""
-        self._reader.close()
+        self._close()
 
 
 class NewestFrame:
@@ -205,8 +230,8 @@ def open_source(
         return Recording(source, grid)
     if source.startswith("gs://"):
         raise UsageError(f"--source {source} is in a store; expected a camera, file or stream. Copy it here.")
-    name = reader.name_of(source)
-    capture = reader.open_capture(source, round(TIMEOUT_S * 1000))
+    name = name_of(source)
+    capture = open_capture(source, round(TIMEOUT_S * 1000))
     if not capture.isOpened():
         raise UserError(
             f"--source {name} cannot be opened; expected a video stream there to answer within {TIMEOUT_S:g} s. "
@@ -215,6 +240,7 @@ def open_source(
     if source.startswith(_RECORDED_SCHEMES) and _num_frames(capture) > 0:
         capture.release()
         return Recording(source, grid)
+    check_pictures(capture, f"the stream {name}", TIMEOUT_S)
     return NewestFrame(capture, f"the stream {name}", grid, has_times=source.startswith(_TIMED_SCHEMES))
 
 
@@ -235,7 +261,7 @@ def _num_frames(capture) -> float:
 def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable | None) -> NewestFrame:
     import cv2
 
-    reader.silence_decoder_logs()
+    silence_decoder_logs()
     capture = (open_camera or cv2.VideoCapture)(index)
     if capture.isOpened():
         # Drivers queue frames too, where they let themselves be told.

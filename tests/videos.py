@@ -2,10 +2,14 @@
 
 import pathlib
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import imageio_ffmpeg
 import numpy as np
+
+from beam_jobs import windows
+from beam_jobs.video.frames import Frame
+from beam_jobs.video.reader import VideoReader
 
 NUM_BITS = 10
 # As tall as needed to survive compression; both sides of the picture must be at least this long.
@@ -31,6 +35,12 @@ def number(picture: np.ndarray) -> int:
         y, x = row * _BLOCK_PX + _BLOCK_PX // 2, column * _BLOCK_PX + _BLOCK_PX // 2
         total |= int(picture[y - 2 : y + 2, x - 2 : x + 2].mean() > 127) << bit
     return total
+
+
+def read_frames(source: str, grid: windows.SamplingGrid | None = None) -> Iterator[Frame]:
+    """Yields a video's chosen frames."""
+    with VideoReader(source, grid) as reader:
+        yield from reader
 
 
 def ffmpeg(*args: str, data: bytes | None = None) -> None:

@@ -26,7 +26,7 @@ from beam_jobs.landmark_table import FrameCounts, LongestGap
 from beam_jobs.pose import estimator as pose_estimator
 from beam_jobs.pose import model_file
 from beam_jobs.video.decoder_process import Decoder
-from beam_jobs.video.reader import VideoError
+from beam_jobs.video.frames import VideoError
 
 # Beam's counters of this job, in the namespace "extract".
 COUNTERS = (
@@ -126,7 +126,7 @@ class ExtractVideo(beam.DoFn):
         counts, gaps = FrameCounts(), LongestGap()
         letters: list[dict] = []
         metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
-        stream = self._decoder.read(path, self._frame_rate_hz)
+        decoded = self._decoder.read(path, self._frame_rate_hz)
         try:
             with (
                 storage.table_writer(file, tables.LANDMARKS, metadata) as writer,
@@ -134,7 +134,7 @@ class ExtractVideo(beam.DoFn):
             ):
                 try:
                     for batch in landmark_batches(
-                        stream, estimator, video.video_id, labels, counts, lambda num: self._sender.send(frames=num)
+                        decoded, estimator, video.video_id, labels, counts, lambda num: self._sender.send(frames=num)
                     ):
                         gaps.add(batch)
                         writer.write_batch(batch)
@@ -143,9 +143,10 @@ class ExtractVideo(beam.DoFn):
                         raise  # nothing to keep: no file
                     letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled)]
                 finally:
-                    counts.frames_decoded, counts.decoding_ms = stream.num_frames_decoded, round(stream.decoding_ms)
+                    counts.frames_decoded = decoded.state.num_frames_decoded
+                    counts.decoding_ms = round(decoded.state.decoding_ms)
                     _count_all(counts)
-                quality = quality_row(video, content, labels, stream, counts, gaps)
+                quality = quality_row(video, content, labels, decoded, counts, gaps)
                 writer.add_key_value_metadata({"quality": json.dumps(quality), "dead_letters": json.dumps(letters)})
         except VideoError as error:
             storage.remove(file)  # a former version of the video may have left one

@@ -12,7 +12,8 @@ from beam_jobs import storage, tables
 from beam_jobs.labels import Labels, Video
 from beam_jobs.landmark_table import FrameCounts, LongestGap, landmark_batch, summary
 from beam_jobs.pose import estimator as pose_estimator
-from beam_jobs.video.reader import VideoError
+from beam_jobs.video.decoder_process import DecodedVideo
+from beam_jobs.video.frames import VideoError
 
 # VideoError's reason where the pose model itself failed on a frame.
 POSE_FAILED = "pose_failed"
@@ -114,11 +115,29 @@ def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int
     }
 
 
-def quality_row(video: Video, content: str, labels: Labels, stream, counts: FrameCounts, gaps: LongestGap) -> dict:
-    """The quality row of a video whose frames have all been seen; `stream` is the decoder's, read to its end."""
+def quality_row(
+    video: Video, content: str, labels: Labels, decoded: DecodedVideo, counts: FrameCounts, gaps: LongestGap
+) -> dict:
+    """The quality row of a video whose frames have all been seen.
+
+    Args:
+      video: its key, and where its rows come from.
+      content: its sha256.
+      labels: the row's labels.
+      decoded: the video, read to its end; at least one frame came.
+      counts: of all its frames.
+      gaps: likewise.
+    """
+    info = decoded.info
+    assert info is not None
     return {
-        **summary(video, labels, counts, gaps, stream.last_timestamp_ms, stream.info.frame_rate_hz),
+        **summary(video, labels, counts, gaps, decoded.state.last_timestamp_ms, info.frame_rate_hz),
         "content_sha256": content,
-        "width_px": stream.info.width_px,
-        "height_px": stream.info.height_px,
+        "width_px": info.width_px,
+        "height_px": info.height_px,
+        "codec": info.codec,
+        "pixel_format": info.pixel_format,
+        "colour_transfer": info.colour_transfer,
+        "is_interlaced": decoded.state.is_interlaced,
+        "mean_brightness": decoded.mean_brightness,
     }

@@ -1,6 +1,6 @@
-"""What a video file's own structure promises, so that one which ends early can be told from a short one.
+"""What a file's own structure says and FFmpeg does not: whether its end is missing, whether it is a video at all.
 
-Read without decoding: MP4/MOV boxes, Matroska/WebM's segment, AVI's RIFF chunks. Other containers promise nothing.
+Read without decoding: MP4/MOV boxes, Matroska/WebM's segment, AVI's RIFF chunks. Other containers say nothing.
 """
 
 import dataclasses
@@ -18,23 +18,17 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 @dataclasses.dataclass(frozen=True)
 class ContainerInfo:
-    """What a file says about itself.
+    """What a file says about its own length.
 
     Attributes:
       num_bytes: how long the file should be; None where it does not say.
       num_bytes_actual: how long it is.
       has_index: false for an MP4 whose index (moov) was never written: nothing in it can be decoded.
-      has_tracks: false for an MP4 without a single track: nothing was ever written to it.
-      counts_frames: the container stores how many frames there are (others make an estimate from the duration).
-      duration_s: how long the pictures are shown, after cuts by an edit list; None where it does not say.
     """
 
     num_bytes: int | None
     num_bytes_actual: int
     has_index: bool = True
-    has_tracks: bool = True
-    counts_frames: bool = False
-    duration_s: float | None = None
 
     @property
     def is_truncated(self) -> bool:
@@ -56,8 +50,15 @@ def is_text(path: str) -> bool:
     return True
 
 
+def is_animated_webp(path: str) -> bool:
+    """Whether a file is a WebP of several pictures. Source: the WebP container's VP8X header and its flags."""
+    with open(path, "rb") as file:
+        head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)
+
+
 def read_container_info(path: str) -> ContainerInfo:
-    """Reads what the local file `path` promises."""
+    """Reads what the local file `path` says."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(12)
@@ -65,69 +66,45 @@ def read_container_info(path: str) -> ContainerInfo:
             if head[:4] == _EBML:
                 return ContainerInfo(_matroska_end(file), size)
             if head[:4] == b"RIFF" and head[8:] == b"AVI ":
-                return ContainerInfo(_riff_end(file, size), size, counts_frames=True)
+                return ContainerInfo(_riff_end(file, size), size)
             if head[4:8] in _TOP_BOXES:
                 return _iso_media(file, size)
         except (struct.error, IndexError):
-            # A header that breaks off or is nonsense promises nothing; the decoder has the last word.
+            # A header that breaks off or is nonsense says nothing; the decoder has the last word.
             pass
     return ContainerInfo(None, size)
 
 
-def _boxes(file: BinaryIO, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yields (type, where the content begins, where the box ends) of the boxes between two positions."""
+def _boxes(file: BinaryIO, position: int, end: int) -> Iterator[tuple[bytes, int]]:
+    """Yields (type, where the box ends) of the boxes between two positions."""
     while position + 8 <= end:
         file.seek(position)
         header = file.read(16)
         length, kind = struct.unpack(">I4s", header[:8])
-        content = position + 8
+        least = 8
         if length == 1 and len(header) == 16:
-            length, content = struct.unpack(">Q", header[8:])[0], position + 16
+            length, least = struct.unpack(">Q", header[8:])[0], 16
         elif length == 0:
             length = end - position
-        if length < content - position:
+        if length < least:
             return
-        yield kind, content, position + length
+        yield kind, position + length
         position += length
 
 
 def _iso_media(file: BinaryIO, size: int) -> ContainerInfo:
-    num_bytes, seen_to, has_index, has_tracks, fragmented, duration_s = 0, 0, False, False, False, None
-    for kind, content, end in _boxes(file, 0, size):
+    num_bytes, seen_to, has_index = 0, 0, False
+    for kind, end in _boxes(file, 0, size):
         if kind not in _TOP_BOXES:
             if end > size or not all(32 <= byte < 127 for byte in kind):
                 break  # rubbish and no box
             seen_to = end
             continue
         num_bytes = seen_to = end
-        fragmented |= kind == b"moof"
-        if kind == b"moov":
-            has_index = True
-            if end <= size:
-                has_tracks = any(inner == b"trak" for inner, _, _ in _boxes(file, content, end))
-                duration_s = _shown_s(file, content, end)
+        has_index |= kind == b"moov"
     if not has_index and seen_to + 8 <= size:
         return ContainerInfo(None, size)  # the index may lie behind what was not understood
-    return ContainerInfo(num_bytes, size, has_index, has_tracks, counts_frames=not fragmented, duration_s=duration_s)
-
-
-def _shown_s(file: BinaryIO, content: int, end: int) -> float | None:
-    """Duration of the longest video track in a moov box: the one track that has a width."""
-    timescale, durations = 0, []
-    for kind, start, stop in _boxes(file, content, end):
-        if kind == b"mvhd":
-            file.seek(start)
-            header = file.read(32)
-            timescale = struct.unpack_from(">I", header, 20 if header[0] else 12)[0]
-        elif kind == b"trak":
-            for inner, inner_start, inner_stop in _boxes(file, start, stop):
-                if inner == b"tkhd":
-                    file.seek(inner_start)
-                    header = file.read(inner_stop - inner_start)
-                    layout, offset = (">Q", 28) if header[0] else (">I", 20)
-                    if any(header[-8:-4]):
-                        durations.append(struct.unpack_from(layout, header, offset)[0])
-    return max(durations) / timescale if durations and timescale else None
+    return ContainerInfo(num_bytes, size, has_index)
 
 
 def _matroska_end(file: BinaryIO) -> int | None:

@@ -1,10 +1,12 @@
 """Decoder: reads videos in a process of its own, so that a crash or hang of native code costs one video, not a worker.
 
-The process is started once and reads one video after the other; it imports OpenCV and NumPy alone (a third of a
-second). Decoding also runs beside pose estimation that way: the next frame waits in the pipe.
+The process is started once and reads one video after the other; it imports PyAV and NumPy alone (a fifth of a second).
+Decoding also runs beside pose estimation that way: the next frame waits in the pipe. And FFmpeg's libraries, which
+PyAV and OpenCV each bring, stay apart.
 """
 
 import contextlib
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -13,67 +15,116 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from beam_jobs import windows
-from beam_jobs.video.reader import VideoError, VideoInfo, VideoReader
+from beam_jobs.video.frames import DecodingState, Frame, VideoError, VideoInfo, mean_brightness
+
+if TYPE_CHECKING:
+    from beam_jobs.video.reader import VideoReader
 
 
 class DecodedVideo:
-    """A video being read elsewhere: iterate over (frame_id, timestamp_ms, BGR image) of the frames on the grid.
+    """A video that the decoder's process reads: iterate over it, once, for the frames on the grid.
 
     Attributes:
-      info: size and the like; None until the first frame came.
-      num_frames_decoded: all frames of the media so far, used or not.
-      last_timestamp_ms: media time of the last decoded frame.
-      decoding_ms: time spent on decoding so far.
+      info: size and the like; None until it is open.
+      state: how far it has been read.
     """
 
-    def __init__(self, decoder: "Decoder", path: str, frame_rate_hz: float) -> None:
+    def __init__(self, decoder: "Decoder", source: str, frame_rate_hz: float) -> None:
         self._decoder = decoder
-        self._request = (path, frame_rate_hz)
+        self._request = (source, frame_rate_hz)
+        self._connection: multiprocessing.connection.Connection | None = None
         self.info: VideoInfo | None = None
-        self.num_frames_decoded = 0
-        self.last_timestamp_ms = 0.0
-        self.decoding_ms = 0.0
+        self.state = DecodingState()
 
-    def __iter__(self) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Reads the video.
+    @property
+    def mean_brightness(self) -> float:
+        """Mean luma of the frames on the grid so far, 0 (black) to 255 (white); NaN before the first one."""
+        num = self.state.num_frames_chosen
+        return self.state.total_brightness / num if num else math.nan
+
+    def open(self) -> VideoInfo:
+        """Opens the video.
 
         Raises:
           VideoError: whatever VideoReader raises; reason "decoder_crashed" or "decoder_hung" if native code did.
+          RuntimeError: if the reader has a fault of its own; with its traceback.
         """
-        finished = False
-        try:
-            connection = self._decoder.request(self._request)
+        with self._closing_after_failure():
+            self._connection = self._decoder.request(self._request)
+            self._receive("opened")
+        assert self.info is not None
+        return self.info
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Reads the video, and opens it where that was not done.
+
+        Raises:
+          VideoError: whatever VideoReader raises; reason "decoder_crashed" or "decoder_hung" if native code did.
+          RuntimeError: if the reader has a fault of its own; with its traceback.
+        """
+        if self._connection is None:
+            self.open()
+        with self._closing_after_failure():
             while True:
-                kind, payload, state = connection.recv()
-                self.info, self.num_frames_decoded, self.last_timestamp_ms, self.decoding_ms = state
-                if kind == "frame":
-                    frame_id, timestamp_ms, shape = payload
-                    image = np.frombuffer(connection.recv_bytes(), np.uint8).reshape(shape)
-                    yield frame_id, timestamp_ms, image
-                    continue
-                finished = True
-                if kind == "error":
-                    raise VideoError(*payload)
-                return
+                header = self._receive("frame", "end")
+                if header is None:
+                    return
+                frame_id, timestamp_ms, shape = header
+                yield Frame(frame_id, timestamp_ms, self._receive_image(shape))
+
+    def _receive(self, *kinds: str) -> tuple | None:
+        """The payload of the next message, which is of one of these kinds, or an error that is raised."""
+        assert self._connection is not None
+        kind, payload, self.info, self.state = self._connection.recv()
+        if kind == "error":
+            raise VideoError(*payload)
+        if kind == "fault":
+            raise RuntimeError(f"the decoder failed on {self._request[0]}; this is a fault of the program:\n{payload}")
+        assert kind in kinds, kind
+        return payload
+
+    def _receive_image(self, shape: tuple[int, int, int]) -> np.ndarray:
+        # Into the picture itself: Connection.recv_bytes would copy it twice.
+        assert self._connection is not None
+        image = np.empty(shape, np.uint8)
+        rest = image.data.cast("B")
+        while rest:
+            num = os.readv(self._connection.fileno(), [rest])
+            if not num:
+                raise EOFError
+            rest = rest[num:]
+        return image
+
+    @contextlib.contextmanager
+    def _closing_after_failure(self) -> Iterator[None]:
+        """Gives the next video a fresh process after a crash, a hang, or a caller that stopped early."""
+        try:
+            yield
+        except VideoError:
+            raise
         except BlockingIOError:
+            self._decoder.close()
             raise VideoError(
                 "decoder_hung",
                 f"{self._request[0]}: the decoder yielded nothing for {self._decoder.timeout_s:g} s; expected a frame. "
                 "Convert the video anew, or raise --decode_timeout_s.",
             ) from None
         except (EOFError, OSError):  # OSError: it died in the middle of a message
+            self._decoder.close()
             raise VideoError(
                 "decoder_crashed",
-                f"{self._request[0]}: the decoder crashed; expected a video that OpenCV can read. Convert it anew.",
+                f"{self._request[0]}: the decoder crashed; expected a video that FFmpeg can read. Convert it anew.",
             ) from None
-        finally:
-            if not finished:  # a crash, a hang, or a caller that stopped early: the next video gets a fresh process
-                self._decoder.close()
+        except BaseException:
+            self._decoder.close()
+            raise
 
 
 class Decoder:
@@ -84,9 +135,9 @@ class Decoder:
         self._process: subprocess.Popen | None = None
         self._connection: multiprocessing.connection.Connection | None = None
 
-    def read(self, path: str, frame_rate_hz: float) -> DecodedVideo:
-        """A local video's frames on a sampling grid; read one at a time."""
-        return DecodedVideo(self, path, frame_rate_hz)
+    def read(self, source: str, frame_rate_hz: float) -> DecodedVideo:
+        """The frames on a sampling grid of a local video or of one behind an http address; read one at a time."""
+        return DecodedVideo(self, source, frame_rate_hz)
 
     def request(self, request: tuple[str, float]) -> multiprocessing.connection.Connection:
         """Asks the process for a video."""
@@ -128,36 +179,80 @@ def limit_reading(connection: multiprocessing.connection.Connection, timeout_s: 
 
 
 def serve(connection: multiprocessing.connection.Connection) -> None:
-    """The process's loop: a request in; frames and one end message out."""
+    """The process's loop: a request in; "opened", frames, and "end" out; or "error" (of the video), "fault" (ours)."""
     while True:
         try:
-            path, frame_rate_hz = connection.recv()
+            source, frame_rate_hz = connection.recv()
         except EOFError:
             return
-        reader: VideoReader | None = None
-        error: tuple[str, str] | None = None
-        decoding_s = 0.0
+        reading = _Reading(connection)
         try:
-            started = time.perf_counter()
-            reader = VideoReader(path, windows.SamplingGrid(frame_rate_hz))
-            for frame_id, timestamp_ms, image in reader:
-                decoding_s += time.perf_counter() - started
-                state = (reader.info, reader.num_frames_decoded, reader.last_timestamp_ms, 1000 * decoding_s)
-                connection.send(("frame", (frame_id, timestamp_ms, image.shape), state))
-                connection.send_bytes(np.ascontiguousarray(image).data.cast("B"))
-                started = time.perf_counter()
-            decoding_s += time.perf_counter() - started
+            reading.read(source, frame_rate_hz)
         except VideoError as raised:
-            error = (raised.reason, str(raised))
+            reading.send("error", (raised.reason, str(raised)))
         except (BrokenPipeError, ConnectionResetError):
             return
-        except Exception as raised:
-            error = ("unreadable", f"{path}: OpenCV cannot read it ({raised}); expected a video. Convert it anew.")
-        ended: tuple[VideoInfo | None, int, float, float] = (None, 0, 0.0, 0.0)
-        if reader is not None:
-            reader.close()
-            ended = (reader.info, reader.num_frames_decoded, reader.last_timestamp_ms, 1000 * decoding_s)
-        connection.send(("error", error, ended) if error else ("end", None, ended))
+        except Exception:
+            reading.send("fault", traceback.format_exc())
+        finally:
+            reading.close()
+
+
+class _Reading:
+    """One video's reading, in the decoder's process."""
+
+    def __init__(self, connection: multiprocessing.connection.Connection) -> None:
+        self._connection = connection
+        self._reader: VideoReader | None = None
+        self._decoding_s = self._total_brightness = 0.0
+        self._num_frames_chosen = 0
+
+    def read(self, source: str, frame_rate_hz: float) -> None:
+        # Here and not above: callers of Decoder import no decoder.
+        from beam_jobs.video.reader import VideoReader
+
+        started = time.perf_counter()
+        self._reader = VideoReader(source, windows.SamplingGrid(frame_rate_hz))
+        self._decoding_s += time.perf_counter() - started
+        self.send("opened", None)
+        frames = iter(self._reader)
+        while True:
+            started = time.perf_counter()
+            try:
+                frame = next(frames, None)
+            finally:
+                self._decoding_s += time.perf_counter() - started
+            if frame is None:
+                self.send("end", None)
+                return
+            self._num_frames_chosen += 1
+            self._total_brightness += mean_brightness(frame.image)
+            self.send("frame", (frame.frame_id, frame.timestamp_ms, frame.image.shape))
+            _write_all(self._connection.fileno(), frame.image.data.cast("B"))
+
+    def send(self, kind: str, payload: tuple | str | None) -> None:
+        """Sends a message with what is known so far."""
+        info, state = None, DecodingState()
+        if self._reader is not None:
+            info = self._reader.info
+            state = DecodingState(
+                self._reader.num_frames_decoded,
+                self._reader.last_timestamp_ms,
+                1000 * self._decoding_s,
+                self._reader.is_interlaced,
+                self._num_frames_chosen,
+                self._total_brightness,
+            )
+        self._connection.send((kind, payload, info, state))
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+
+def _write_all(file_descriptor: int, rest: memoryview) -> None:
+    while rest:
+        rest = rest[os.write(file_descriptor, rest) :]
 
 
 if __name__ == "__main__":

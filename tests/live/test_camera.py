@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import servers
 import videos
+from commands import run_python
 
 from beam_jobs import windows
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.video.reader import VideoError
+from beam_jobs.video.frames import VideoError
 from live import camera
 
 
@@ -299,6 +300,25 @@ def test_a_file_gives_every_frame_on_the_grid(tmp_path):
     assert [frame.frame_id for frame in frames] == list(range(30))
 
 
+def test_a_file_in_this_process(tmp_path):
+    path = videos.write(tmp_path / "a.mp4", 60, 30)
+    with contextlib.closing(camera.Recording(path, windows.SamplingGrid(15), in_own_process=False)) as source:
+        assert [videos.number(frame.image) for frame in source] == list(range(0, 60, 2))
+
+
+def test_opencv_and_its_windows_meet_no_other_ffmpeg(tmp_path):
+    """Reading a file imports no PyAV here: beside OpenCV's windows two builds of FFmpeg are a known trouble."""
+    path = videos.write(tmp_path / "a.mp4", 6, 30)
+    imported = run_python(
+        "import sys; from live import camera; from beam_jobs import windows;"
+        f"source = camera.open_source({path!r}, windows.SamplingGrid(15));"
+        "print(len(list(source)), *sys.modules, sep='\\n'); source.close()"
+    )
+    assert imported[0] == "3"
+    assert "live.camera" in imported
+    assert "av" not in imported
+
+
 @pytest.fixture
 def content(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (60, 90, 160, 3), np.uint8)
@@ -329,6 +349,14 @@ def test_a_connection_that_breaks_is_told_after_what_came(content):
     assert "secret" not in str(caught.value)
     assert numbers[:10] == list(range(0, 20, 2))
     assert len(numbers) < 25
+
+
+def test_a_stream_whose_picture_never_changes_is_refused(monkeypatch):
+    """As OpenCV's are of an interlaced stream: one and the same memory in every frame."""
+    monkeypatch.setattr(camera, "TIMEOUT_S", 1.0)
+    handler = servers.mjpeg_handler([videos.frame(3)] * 200, 40, {})
+    with servers.serving(handler) as address, pytest.raises(UserError, match="same picture"):
+        camera.open_source(f"{address}/stream.mjpg", windows.SamplingGrid(15))
 
 
 def test_a_stream_behind_http_gives_its_newest_frame_until_it_ends():

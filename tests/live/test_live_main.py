@@ -19,7 +19,7 @@ import videos
 from commands import REPOSITORY, run_command, run_python
 
 from beam_jobs.errors import UserError
-from beam_jobs.video import reader
+from beam_jobs.video.frames import Frame
 from live import __main__ as live_main
 from live import camera, recognizer
 from model import bundle as bundles
@@ -158,7 +158,7 @@ def test_a_camera_has_no_summary_and_going_away_is_told(athlete_bundle, frames, 
 def test_a_camera_that_is_too_slow_is_told_beside_the_answers(athlete_bundle, frames, monkeypatch, capsys):
     """A camera of eight frames a second: a warning on standard error, none of it in the JSON."""
     clock_ms = itertools.count(0, 125)
-    slow = [reader.Frame(ms * 15 // 1000, ms, frame) for ms, frame in zip(clock_ms, frames[:70], strict=False)]
+    slow = [Frame(ms * 15 // 1000, ms, frame) for ms, frame in zip(clock_ms, frames[:70], strict=False)]
 
     class Slow(list):
         is_live = True

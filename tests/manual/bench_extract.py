@@ -18,12 +18,12 @@ def estimate(paths: list[str]) -> tuple[int, float]:
     from beam_jobs import windows
     from beam_jobs.pose import estimator as pose_estimator
     from beam_jobs.pose import model_file
-    from beam_jobs.video.reader import read_frames
+    from beam_jobs.video.reader import VideoReader
 
     model = model_file.locate()
     num_frames, seconds = 0, 0.0
     for path in paths:
-        frames = list(read_frames(path, windows.SamplingGrid()))
+        frames = list(VideoReader(path, windows.SamplingGrid()))
         with pose_estimator.PoseEstimator(model) as estimator:
             started = time.perf_counter()
             for frame in frames:

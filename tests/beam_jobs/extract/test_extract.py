@@ -1,5 +1,6 @@
 """The extract job on real videos with the real pose model, as a user runs it."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import time
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import videos
@@ -23,7 +25,6 @@ from beam_jobs.extract import pipeline
 from beam_jobs.extract.video_list import LabelLookup, manifest_videos, video_source
 from beam_jobs.labels import Video, default_labels
 from beam_jobs.pose import estimator as pose_estimator
-from beam_jobs.video.reader import read_frames
 
 IN_PROCESS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 
@@ -101,6 +102,9 @@ def test_nobody_in_view_is_data(extracted):
     assert (quality["detected_share"], quality["width_px"], quality["height_px"]) == (0.0, 160, 120)
     assert quality["longest_gap_s"] == pytest.approx(44 / 15, abs=0.002)
     assert quality["frame_rate_hz"] == pytest.approx(15, rel=0.01)
+    assert (quality["codec"], quality["pixel_format"], quality["is_interlaced"]) == ("h264", "yuv420p", False)
+    # Drawn in grey of 110, with a few black and white blocks.
+    assert 90 < quality["mean_brightness"] < 130
 
 
 def test_rows_are_the_pose_model_s_own_answers(extracted, mixed, pose_model_path):
@@ -108,7 +112,7 @@ def test_rows_are_the_pose_model_s_own_answers(extracted, mixed, pose_model_path
     with pose_estimator.PoseEstimator(pose_model_path) as estimator:
         expected = [
             (frame.frame_id, frame.timestamp_ms, estimator.estimate(frame.image, frame.timestamp_ms))
-            for frame in read_frames(str(mixed / "people" / "good clip.mp4"), windows.SamplingGrid(15))
+            for frame in videos.read_frames(str(mixed / "people" / "good clip.mp4"), windows.SamplingGrid(15))
         ]
     assert [(row["frame_id"], row["timestamp_ms"]) for row in rows] == [(e[0], e[1]) for e in expected]
     for row, (_, _, found) in zip(rows, expected, strict=True):
@@ -379,3 +383,13 @@ def test_a_manifest_that_is_wrong_is_told(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         manifest_videos(str(path))
+
+
+def test_a_quality_table_from_before_a_column_was_added_is_kept(tmp_path):
+    columns = tuple(column for column in tables.QUALITY.columns if column.name != "mean_brightness")
+    before = dataclasses.replace(tables.QUALITY, columns=columns)
+    path = storage.join(str(tmp_path), "quality", "quality.parquet")
+    storage.write_table(path, before, pa.Table.from_pylist([{"video_id": "a.mp4"}], schema=before.schema()))
+    existing = storage.read_table(str(tmp_path), tables.QUALITY)
+    rows = pipeline.merge_rows(existing, [{"video_id": "b.mp4", "mean_brightness": 9.0}], tables.QUALITY, {"b.mp4"})
+    assert [(row["video_id"], row["mean_brightness"]) for row in rows.to_pylist()] == [("a.mp4", None), ("b.mp4", 9.0)]

@@ -1,5 +1,6 @@
 """The decoding process: what it yields is what VideoReader yields, and its crash or hang costs one video."""
 
+import math
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,7 @@ import videos
 
 from beam_jobs import windows
 from beam_jobs.video import decoder_process
-from beam_jobs.video.reader import VideoError, read_frames
+from beam_jobs.video.frames import VideoError
 
 
 @pytest.fixture
@@ -30,11 +31,11 @@ def reader():
 def test_frames_and_figures_are_those_of_the_reader(reader, clip):
     stream = reader.read(clip, 15)
     found = list(stream)
-    expected = list(read_frames(clip, windows.SamplingGrid(15)))
+    expected = list(videos.read_frames(clip, windows.SamplingGrid(15)))
     assert [(f[0], f[1]) for f in found] == [(f.frame_id, f.timestamp_ms) for f in expected]
     np.testing.assert_array_equal([f[2] for f in found], [f.image for f in expected])
-    assert (stream.num_frames_decoded, stream.info.width_px, stream.info.height_px) == (60, 160, 120)
-    assert stream.last_timestamp_ms == pytest.approx(59 * 1000 / 30, abs=0.1)
+    assert (stream.state.num_frames_decoded, stream.info.width_px, stream.info.height_px) == (60, 160, 120)
+    assert stream.state.last_timestamp_ms == pytest.approx(59 * 1000 / 30, abs=0.1)
 
 
 def test_one_process_reads_one_video_after_the_other(reader, clip, tmp_path):
@@ -49,7 +50,11 @@ def test_one_process_reads_one_video_after_the_other(reader, clip, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("signal_sent", "reason"), [(signal.SIGSEGV, "decoder_crashed"), (signal.SIGSTOP, "decoder_hung")]
+    ("signal_sent", "reason"),
+    [
+        (signal.SIGSEGV, "decoder_crashed"),
+        pytest.param(signal.SIGSTOP, "decoder_hung", marks=pytest.mark.slow),
+    ],
 )
 def test_a_crash_or_hang_ends_one_video_and_the_next_is_read(clip, signal_sent, reason):
     isolated = decoder_process.Decoder(timeout_s=8)
@@ -101,3 +106,18 @@ def test_a_death_or_hang_in_the_middle_of_a_message_is_one_too(clip, dies, reaso
     assert raised.value.reason == reason
     assert len(list(isolated.read(clip, 15))) == 30
     isolated.close()
+
+
+def test_a_fault_of_the_reader_itself_is_no_fault_of_the_video(reader, clip):
+    with pytest.raises(RuntimeError, match="Traceback"):
+        list(reader.read(clip, frame_rate_hz="fifteen"))
+    assert len(list(reader.read(clip, 15))) == 30
+
+
+def test_opening_says_what_the_video_is(reader, clip):
+    opened = reader.read(clip, 15)
+    assert opened.open().codec == "h264"
+    assert math.isnan(opened.mean_brightness)
+    assert len(list(opened)) == 30
+    # Drawn in grey of 110, with a few black and white blocks.
+    assert 90 < opened.mean_brightness < 130
