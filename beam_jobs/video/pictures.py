@@ -14,6 +14,7 @@ from beam_jobs.video.frames import VideoError
 MAX_SIDE_PX = 16384
 # 8K: a picture is 106 MB, and a worker holds three; a file of a few bytes may claim sixteen times as many.
 MAX_PIXELS = 8192 * 4320
+_NEARLY_SQUARE = Fraction(1, 50)
 # FFmpeg's AVCOL_SPC_UNSPECIFIED.
 _UNSPECIFIED = 2
 
@@ -83,7 +84,12 @@ def colour_transfer(frame: av.VideoFrame) -> str | None:
 
 
 def square_pixels(width_px: int, height_px: int, pixel_aspect: Fraction) -> tuple[int, int]:
-    """The size at which pixels are square; the side that is too short grows, so that nothing is lost."""
+    """The size at which pixels are square; the side that is too short grows, so that nothing is lost.
+
+    Pixels that are nearly square stay as they are: an encoder makes them so whose picture's size was rounded.
+    """
+    if abs(pixel_aspect - 1) < _NEARLY_SQUARE:
+        return width_px, height_px
     if pixel_aspect > 1:
         return round(width_px * pixel_aspect), height_px
     return width_px, round(height_px / pixel_aspect)

@@ -222,4 +222,5 @@ class VideoReader:
 
 
 def _presentation_ms(frame: av.VideoFrame) -> float | None:
-    return None if frame.pts is None else 1000 * float(frame.pts * (frame.time_base or 0))
+    # Not exact on purpose: it rounds to the same milliseconds as OpenCV's times, of which older tables are.
+    return None if frame.pts is None else 1000 * (frame.pts * float(frame.time_base or 0))

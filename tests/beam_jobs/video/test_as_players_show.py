@@ -247,6 +247,12 @@ def test_pixels_that_are_not_square_and_turned(tmp_path):
     assert {image.shape for image in images_of(path)} == {(160, 120, 3)}
 
 
+def test_pixels_that_are_nearly_square_stay_as_they_are(tmp_path):
+    """An encoder that rounds a picture's size writes such."""
+    path = videos.write(tmp_path / "a.mp4", 3, options=("-vf", "setsar=160/161", *H264))
+    assert {image.shape for image in images_of(path)} == {(120, 160, 3)}
+
+
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
 def test_the_default_stream_is_read(tmp_path, ending):
     default = videos.write(tmp_path / "a.mp4", 5)
