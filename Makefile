@@ -6,7 +6,7 @@ NUM_CLIPS = 120
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: demo test lint bench bench-model bench-landmarks lock format clean
+.PHONY: environment demo picture test lint bench bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -14,6 +14,8 @@ export GLOG_minloglevel ?= 2
 	$(PYTHON) -m venv --clear .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	touch .venv/installed
+
+environment: .venv/installed
 
 # The whole path on drawn athletes: videos -> tables -> bundle -> report -> a live answer. `make` prints each command.
 demo: .venv/installed
@@ -27,6 +29,10 @@ demo: .venv/installed
 	  --record $(DEMO)/unseen/answer.mp4 > $(DEMO)/unseen/answer.jsonl
 	tail -n 3 $(DEMO)/unseen/answer.jsonl
 	@$(RUN) tests/manual/check_demo.py $(DEMO) lunge
+
+# The moving picture of README.md: a drawn athlete, answered by the bundle that comes with live.
+picture: .venv/installed
+	PYTHONPATH=. $(RUN) tests/manual/make_picture.py live/static/recognised.webp
 
 test: .venv/installed
 	$(RUN) -m pytest

@@ -63,7 +63,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["beam_jobs*", "model*", "live*"]),
-    package_data={"live": ["static/*", "default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"]},
+    package_data={"live": ["default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"]},
     install_requires=CORE,
     extras_require=EXTRAS,
 )
