@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from beam_jobs import storage, tables, windows
+from beam_jobs import saved_model, storage, tables, windows
 from beam_jobs.errors import UserError
 
 # The folder in a job's output, in TFT's layout (the SavedModel below it has the same name), and of a bundle.
@@ -79,7 +79,7 @@ def load(folder: str) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]
     import tensorflow as tf
 
     with storage.local_folder_copy(folder) as local:
-        loaded = tf.saved_model.load(local)
+        loaded = saved_model.load(local)
 
     def transform(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = loaded.transform_fn({name: tf.constant(value) for name, value in inputs.items()})

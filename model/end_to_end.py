@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from beam_jobs import landmarks, tables, windows
+from beam_jobs import landmarks, saved_model, tables, windows
 from beam_jobs.windows import WindowRule
 
 
@@ -23,8 +23,8 @@ def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> N
 
     num_rows = rows_fed(rule)
     module = tf.Module()
-    module.transform = tf.saved_model.load(transform_fn)
-    module.classifier = tf.saved_model.load(classifier)
+    module.transform = saved_model.load(transform_fn)
+    module.classifier = saved_model.load(classifier)
 
     @tf.function(
         input_signature=[

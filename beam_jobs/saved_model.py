@@ -1,0 +1,38 @@
+"""Loading a TensorFlow SavedModel from a folder of any name."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+# TensorFlow looks for a SavedModel's variables by a file pattern made of the path. There these are no letters.
+_PATTERN_SIGNS = frozenset("*?[]\\")
+
+
+def load(folder: str) -> Any:
+    """Loads a SavedModel, as `tf.saved_model.load` does, also where the path has signs of a file pattern.
+
+    Args:
+      folder: local; `a [v2]` and `a\\b` are names like others.
+    """
+    import tensorflow as tf
+
+    with _plain_path(folder) as path:
+        return tf.saved_model.load(path)
+
+
+@contextlib.contextmanager
+def _plain_path(folder: str) -> Iterator[str]:
+    """Another path of the folder, without signs of a pattern; the folder's own where it has none."""
+    if not _PATTERN_SIGNS & set(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        path = os.path.join(temporary, "saved_model")
+        try:
+            os.symlink(os.path.abspath(folder), path)
+        except OSError:  # Windows lets few people make links
+            shutil.copytree(folder, path)
+        yield path
