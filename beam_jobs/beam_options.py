@@ -83,7 +83,7 @@ def with_local_defaults(beam_args: list[str]) -> list[str]:
 
     if not is_local(beam_args):
         return list(beam_args)
-    for name in ("portability", "worker"):
+    for name in ("common", "portability", "worker"):
         logging.getLogger(f"apache_beam.runners.{name}").setLevel(logging.CRITICAL + 1)
     args = list(beam_args)
     if not given("runner"):

@@ -1,11 +1,31 @@
-"""A user's mistakes, told without a traceback: what was wrong, what was expected, what to do."""
+"""A user's mistakes and a machine's limits, told in one line: what was wrong, what was expected, what to do."""
 
+import contextlib
+import errno
 import functools
 import os
+import re
+import select
 import sys
+import traceback
 from collections.abc import Callable
 
-INTERRUPTED = "interrupted; nothing half-written was left."
+INTERRUPTED = "interrupted; no half-written file was left."
+
+# With this flag every command shows where an error came from.
+VERBOSE = "--verbose"
+
+# Errors of the machine, whatever file is at work.
+NO_FAULT_OF_A_FILE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # full, read-only, no memory
+)
+# Errors of a path or of the network: their text says what and where by itself.
+_OF_A_PATH = frozenset(
+    (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EXDEV)
+    + (errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EBUSY, errno.ETXTBSY, errno.EFBIG, errno.ENODEV, errno.ENXIO)
+    + (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+)
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class UserError(Exception):
@@ -21,25 +41,86 @@ class UsageError(UserError):
 
 
 def report_user_errors(main: Callable[..., int | None]) -> Callable[..., int]:
-    """Turns `main` into one that returns exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Turns `main` into one that returns exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    `main` takes a command line: a list of texts, or None for the process's own. `--verbose` in it shows where an error
+    came from. A fault of the program is raised on, so that Python shows where it is.
+    """
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
+        argv = next(iter(args), kwargs.get("argv"))
+        verbose = VERBOSE in (sys.argv[1:] if argv is None else argv)
         try:
             return main(*args, **kwargs) or 0
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return error.exit_code
+            return _tell(str(error), error.exit_code, verbose)
         except KeyboardInterrupt:
             print(INTERRUPTED, file=sys.stderr)
             return 130
-        except BrokenPipeError:
-            # The reader of our output went away (`| head`): not an error of ours; keep Python from saying so at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         except OSError as error:
-            # A full disk, a folder without permission, a network that is gone: it says what and where by itself.
-            print(f"error: {error}", file=sys.stderr)
-            return UserError.exit_code
+            if isinstance(error, BrokenPipeError) and any(_reader_is_gone(out) for out in (sys.stdout, sys.stderr)):
+                _drop_output()
+                return 0
+            if not is_of_the_machine(error):
+                raise
+            return _tell(describe(error), UserError.exit_code, verbose)
 
     return wrapped
+
+
+def _tell(message: str, exit_code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    return exit_code
+
+
+def _reader_is_gone(stream) -> bool:
+    """Whether nobody reads an output any longer, as after `| head`."""
+    try:
+        stream.flush()
+        poll = select.poll()
+        poll.register(stream.fileno(), select.POLLERR)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except BrokenPipeError:
+        return True
+    except (OSError, ValueError, AttributeError):  # closed, no file of the system's, or a system without poll
+        return False
+
+
+def _drop_output() -> None:
+    """Sends further output nowhere, so that Python does not fail over it at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def is_of_the_machine(error: OSError) -> bool:
+    """Whether an OSError is about a disk, a path, a permission or the network, and not a fault of the program."""
+    return isinstance(error, ConnectionError | TimeoutError) or error.errno in NO_FAULT_OF_A_FILE | _OF_A_PATH
+
+
+def describe(error: OSError) -> str:
+    """An OSError in a line, with what to do where that is known."""
+    text = " ".join(str(error).split())
+    if error.errno in _FULL:
+        return f"the disk is full ({text}). Files that were whole are kept: make room, and run the same command again."
+    return f"{text}. {VERBOSE} shows where it happened."
+
+
+# As the last line of a traceback ends, with what Beam appends to it.
+_OS_ERROR = re.compile(r"^(?:\w+\.)*\w*Error: (\[Errno (\d+)\] .*)$", re.MULTILINE)
+_USER_ERROR = re.compile(r"^beam_jobs\.errors\.(?:UserError|UsageError): (.*)$", re.MULTILINE | re.DOTALL)
+_WHILE_RUNNING = re.compile(r"\s*\[while running '[^']*'\].*", re.DOTALL)
+
+
+def error_in_text(text: str) -> Exception | None:
+    """The user's or the machine's error that another process has sent as the text of a traceback; None for others."""
+    found = list(_USER_ERROR.finditer(text))
+    if found:
+        return UserError(_WHILE_RUNNING.sub("", found[-1][1]).strip())
+    for match in reversed(list(_OS_ERROR.finditer(text))):
+        error = OSError(int(match[2]), _WHILE_RUNNING.sub("", match[1]).partition("] ")[2])
+        return error if is_of_the_machine(error) else None
+    return None

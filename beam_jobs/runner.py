@@ -6,7 +6,7 @@ import threading
 import apache_beam as beam
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from beam_jobs.errors import UserError
+from beam_jobs.errors import UserError, error_in_text
 
 # The name that Beam's local runner gives the threads that wait for its worker processes.
 _WORKER_THREAD = "run_worker"
@@ -39,6 +39,11 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
     try:
         result = pipeline.run()
         state = result.wait_until_finish() or result.state
+    except RuntimeError as error:  # Beam hands on what was raised in a worker as a text
+        told = error_in_text(str(error))
+        if told is None:
+            raise
+        raise told from error
     except KeyboardInterrupt:
         if not died:
             raise

@@ -12,10 +12,10 @@ _PATTERN_SIGNS = frozenset("*?[]\\")
 
 
 def load(folder: str) -> Any:
-    """Loads a SavedModel, as `tf.saved_model.load` does, also where the path has signs of a file pattern.
+    r"""Loads a SavedModel, as `tf.saved_model.load` does, also where the path has signs of a file pattern.
 
     Args:
-      folder: local; `a [v2]` and `a\\b` are names like others.
+      folder: local; `a [v2]` and `a\b` are names like others.
     """
     import tensorflow as tf
 

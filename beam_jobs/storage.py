@@ -37,7 +37,9 @@ def join(base: str, *parts: str) -> str:
 
 def filesystem(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a path and the path's name in it."""
-    return fsspec.core.url_to_fs(path)
+    # Not fsspec's url_to_fs: that takes "::" in a name for a chain of file systems.
+    fs = fsspec.filesystem(path.partition("://")[0] if "://" in path else "file")
+    return fs, fs._strip_protocol(path)
 
 
 def exists(path: str) -> bool:
@@ -207,8 +209,15 @@ def write_text(path: str, text: str) -> None:
 def remove(path: str) -> None:
     """Removes a file or a folder; nothing happens where there is none."""
     fs, name = filesystem(path)
-    if fs.exists(name):
-        fs.rm(name, recursive=True)
+    if not is_remote(path):
+        if os.path.isdir(name) and not os.path.islink(name):
+            shutil.rmtree(name)
+        elif os.path.lexists(name):
+            os.remove(name)
+        return
+    # One by one: fsspec's rm takes a name with "*" or "[" for a pattern.
+    for file in fs.find(name):
+        fs.rm_file(file)
 
 
 def remove_stale(folder: str, older_than_s: float = 600.0) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs import landmarks, storage, tables, windows
+from beam_jobs import landmarks, saved_model, storage, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.native_logs import quiet_import
 from beam_jobs.windows import WindowRule
@@ -153,19 +153,35 @@ def load(path: str) -> Bundle:
         for part in (TRANSFORM, CLASSIFIER):
             if not os.path.isfile(os.path.join(folder, part, "saved_model.pb")):
                 raise UserError(f"{path} has no {part}/saved_model.pb; expected a whole bundle. Copy it again.")
-        # Whatever TensorFlow raises over files that are missing, cut short or of another network: it is damaged.
         try:
-            transform = tf.saved_model.load(os.path.join(folder, TRANSFORM))
-            classifier = tf.saved_model.load(os.path.join(folder, CLASSIFIER))
+            transform = saved_model.load(os.path.join(folder, TRANSFORM))
+            classifier = saved_model.load(os.path.join(folder, CLASSIFIER))
             loaded = _loaded(metadata, transform, classifier)
             _warm_up(loaded)
-        except Exception as error:
-            reason = str(error).strip().split("\n")[0]
-            raise UserError(
-                f"{path} is damaged ({type(error).__name__}: {reason}); expected a whole bundle. Copy it again, or "
-                "train it again."
-            ) from error
+        except (tf.errors.OpError, OSError, LookupError, AttributeError, TypeError, ValueError) as error:
+            told = _load_error(path, metadata, error)
+            if told is None:
+                raise
+            raise told from error
     return loaded
+
+
+def _load_error(path: str, metadata: Mapping[str, Any], error: Exception) -> UserError | None:
+    """What to tell of a bundle that does not load: damaged, of another TensorFlow, too large; or None."""
+    import tensorflow as tf
+
+    reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return UserError(f"{path} does not fit into memory ({reason}). Close other programs, and try again.")
+    if isinstance(error, OSError) and not isinstance(error, tf.errors.OpError) and error.errno is not None:
+        return None  # the system's: no permission, too many open files, …
+    if "not registered" in str(error):
+        trained = (metadata.get("versions") or {}).get("tensorflow", "unknown")
+        return UserError(
+            f"{path} needs another TensorFlow ({reason}): it was made by {trained}, this is {tf.__version__}. Install "
+            f"tensorflow=={trained}, or train the bundle again."
+        )
+    return UserError(f"{path} is damaged ({reason}); expected a whole bundle. Copy it again, or train it again.")
 
 
 def _loaded(metadata: dict[str, Any], transform: Any, classifier: Any) -> Bundle:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from beam_jobs import storage
+from beam_jobs import saved_model, storage
 from beam_jobs.errors import UserError
 from model import augmentation, config, dataset, end_to_end, networks
 from model.batches import Batches
@@ -166,7 +166,7 @@ def augmenter(
 ) -> augmentation.Augmenter:
     """Makes training's windows from their landmarks, by a transform graph in a SavedModel folder, local or gs://."""
     with storage.local_folder_copy(graph_path) as folder:
-        graph = tf.saved_model.load(folder)
+        graph = saved_model.load(folder)
 
     # The closure keeps the loaded graph, whose constants live as long as it does.
     def featurize(rows, times):

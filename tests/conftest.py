@@ -92,3 +92,17 @@ def gcs_bucket() -> Iterator[str]:
         yield "gs://bucket"
     emulator.terminate()
     emulator.wait()
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[pathlib.Path]:
+    """A disk of 200 KB, soon full; tests that need it skip where this user may not mount one."""
+    folder = tmp_path / "small_disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount a disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

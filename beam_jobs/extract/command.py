@@ -1,8 +1,11 @@
 """`python -m beam_jobs extract`: checks, runs the pipeline, reports."""
 
 import argparse
+import collections
 import dataclasses
+import os
 import shutil
+import sys
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -10,9 +13,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs import beam_options, progress, runner, storage, tables
 from beam_jobs.errors import UsageError, UserError
+from beam_jobs.extract.label_lookup import LabelLookup, check_labels
 from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, MatchVideos
-from beam_jobs.extract.video_list import LabelLookup, VideoSource, csv_columns, manifest_videos, video_source
-from beam_jobs.labels import Video
+from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
+from beam_jobs.labels import Video, csv_columns
 from beam_jobs.pose import model_file
 
 
@@ -38,6 +42,7 @@ def match_videos(source: VideoSource) -> list[Video]:
         return manifest_videos(source.manifest)
     if source.pattern is None:
         return list(source.listed)
+    # In a store. Workers match again for themselves: a list of many thousands is too long for a job's description.
     found = (source.video(file.path) for file in FileSystems.match([source.pattern])[0].metadata_list)
     return [video for video in found if video is not None]
 
@@ -52,7 +57,9 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
-    _tell_of_labels(videos, labels_path)
+    _tell_of_other_files(source)
+    for warning in check_labels(videos, LabelLookup.read(labels_path)):
+        print(f"warning: {warning}", file=sys.stderr)
 
     beam_args = beam_options.with_local_defaults(beam_args)
     job = ExtractLandmarks(
@@ -73,15 +80,13 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     return 0
 
 
-def _tell_of_labels(videos: list[Video], labels_path: str | None) -> None:
-    lookup = LabelLookup.read(labels_path)
-    unlabelled = [video.video_id for video in videos if not lookup.names(video)] if labels_path else []
-    if unlabelled and len(unlabelled) == len(videos):
-        raise UserError(
-            f"None of the {len(videos)} videos is in {labels_path}; expected their paths in its `video` column."
-        )
-    if unlabelled:
-        print(f"{len(unlabelled)} of {len(videos)} videos are not in {labels_path}, for example {unlabelled[0]}.")
+def _tell_of_other_files(source: VideoSource) -> None:
+    """Says which files of a folder are not tried as videos: a silent omission could be a mistake."""
+    if source.passed_over:
+        endings = collections.Counter(os.path.splitext(name)[1].lower() or name for name in source.passed_over)
+        shown = ", ".join(f"{number} {ending}" for ending, number in endings.most_common(6))
+        more = ", …" if len(endings) > 6 else ""
+        print(f"{len(source.passed_over)} files are no videos by their names and were passed over ({shown}{more}).")
 
 
 def _stage(pose_model_path: str, output: str) -> str:

@@ -8,6 +8,7 @@ a job that was killed is started again and skips what is there.
 import contextlib
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,9 +19,10 @@ from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
 from beam_jobs import progress, storage, tables, windows
-from beam_jobs.errors import UserError
+from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
+from beam_jobs.extract.label_lookup import LabelLookup
 from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
-from beam_jobs.extract.video_list import LabelLookup, VideoSource, manifest_videos
+from beam_jobs.extract.video_list import VideoSource, manifest_videos
 from beam_jobs.labels import Labels, Video
 from beam_jobs.landmark_table import FrameCounts, LongestGap
 from beam_jobs.pose import estimator as pose_estimator
@@ -79,8 +81,8 @@ class ExtractVideo(beam.DoFn):
     def process(self, video: Video) -> Iterator[Any]:
         """Extracts a video, or finds that it is done.
 
-        Only what cannot be read becomes a dead letter. What cannot be written is no fault of the video: it fails the
-        bundle, which the runner tries again.
+        Only what cannot be read becomes a dead letter. What cannot be written is no fault of the video, nor is a full
+        disk or memory: it fails the job.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -88,8 +90,10 @@ class ExtractVideo(beam.DoFn):
                 path = stack.enter_context(storage.local_copy(video.uri))
                 content = model_file.sha256(path)
             except (OSError, UnicodeEncodeError) as error:
+                if isinstance(error, OSError) and error.errno in NO_FAULT_OF_A_FILE:
+                    raise
                 _count("videos_failed")
-                yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, "read", error, 0))
+                yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, "read", _why(video.uri, error), 0))
             else:
                 yield from self._extract(video, path, content)
         self._sender.send(videos=1)
@@ -156,6 +160,19 @@ class ExtractVideo(beam.DoFn):
         _count("videos_failed" if letters else "videos_done")
         yield quality
         yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+
+
+def _why(uri: str, error: Exception) -> Exception:
+    """The error of a file that cannot be read, in words where the system's do not say what to do."""
+    if storage.is_remote(uri):
+        return error
+    if os.path.islink(uri) and not os.path.exists(uri):
+        return FileNotFoundError(
+            f"{uri} is a link to {os.readlink(uri)}, which cannot be found. Mend or remove the link."
+        )
+    if os.path.isdir(uri):
+        return PermissionError(f"{uri} is a folder that may not be read. Change its permissions, or move it away.")
+    return error
 
 
 def _stage_of(error: VideoError) -> str:
@@ -264,5 +281,5 @@ class MatchVideos(beam.PTransform):
             pipeline
             | "Match" >> fileio.MatchFiles(self.source.pattern)
             | "Name" >> beam.Map(lambda file, source: source.video(file.path), self.source)
-            | "DropCompanions" >> beam.Filter(lambda video: video is not None)
+            | "DropOtherFiles" >> beam.Filter(lambda video: video is not None)
         )

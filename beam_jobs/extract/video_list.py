@@ -1,62 +1,134 @@
-"""Which videos a job reads, and what is known of them: folders, globs, manifests and labels."""
+"""Which videos a job reads: of a folder, a file pattern, a CSV or a single file."""
 
-import csv
+import collections
 import dataclasses
-import io
 import os
 import re
 
 from beam_jobs import storage
-from beam_jobs.errors import UserError
-from beam_jobs.labels import Labels, Video, default_labels, read_labels
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.extract import not_videos
+from beam_jobs.labels import Video, read_csv, same_form
 
-# A folder's files that are nobody's video; whatever else lies there is tried.
-_NON_VIDEO_SUFFIXES = frozenset(
-    (".csv", ".json", ".jsonl", ".txt", ".md", ".html", ".xml", ".yaml", ".yml", ".srt", ".vtt", ".log", ".zip")
-    + (".jpg", ".jpeg", ".png", ".webp", ".parquet")
-)
+_PATTERN_SIGNS = "*?["
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoSource:
-    """What --videos names: patterns to match, the part of a path that is not in the `video_id`, or a list.
+    """What --videos names: videos, or where workers find them.
 
     Attributes:
-      pattern: a file pattern of Beam's; None where there is one video or a manifest.
-      base: the prefix that `video_id` leaves out, with its last "/".
-      recursive: the pattern is a whole folder, where companions of videos are passed over.
-      listed: the one video.
+      listed: the videos on a local disk.
+      passed_over: names of files there that are known to be no videos.
+      pattern: a file pattern of Beam's, in a store; None elsewhere.
+      base: the prefix of the pattern's paths that a `video_id` leaves out, with its last "/".
+      any_file: the pattern takes files whatever their ending, so that files known to be no videos are passed over.
       manifest: a CSV that lists the videos.
     """
 
-    pattern: str | None
-    base: str = ""
-    recursive: bool = False
     listed: tuple[Video, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    pattern: str | None = None
+    base: str = ""
+    any_file: bool = False
     manifest: str | None = None
 
     def video(self, path: str) -> Video | None:
-        """The video at a matched path; None where the path is a companion or hidden."""
+        """The video at a path that the pattern matches; None where there is no video by its name."""
         name = path[len(self.base) :]
-        if any(part.startswith(".") for part in name.split("/")):
-            return None
-        if self.recursive and os.path.splitext(name)[1].lower() in _NON_VIDEO_SUFFIXES:
+        if any(map(not_videos.is_hidden, name.split("/"))) or (self.any_file and not_videos.is_other_file(name)):
             return None
         return Video(name, path)
 
 
 def video_source(videos: str) -> VideoSource:
-    """Says what --videos names: a folder, a glob, one video, or a CSV with a `video` column."""
+    """Says what --videos names: a folder, a file pattern, one video, or a CSV with a `video` column.
+
+    In a pattern, `*` stands for letters other than "/", `**` for any letters, `?` for one, `[ab]` for one of those. A
+    part of the path that is there by that very name stands for itself.
+    """
+    videos = videos.removeprefix("file://")
     if storage.is_folder(videos):
-        folder = videos.rstrip("/") + "/"
-        # What is a sign of a pattern elsewhere is a letter in the name of a folder that is there.
-        return VideoSource(re.sub(r"([*?\[])", r"[\1]", folder) + "**", folder, recursive=True)
+        return _below(videos.rstrip("/") + "/", "**")
     if storage.exists(videos):
         if videos.lower().endswith(".csv"):
-            return VideoSource(None, manifest=videos)
-        return VideoSource(None, listed=(Video(os.path.basename(videos), videos),))
-    fixed = re.split(r"[*?\[]", videos)[0]
-    return VideoSource(videos, fixed[: fixed.rfind("/") + 1])
+            return VideoSource(manifest=videos)
+        return VideoSource((Video(os.path.basename(videos), videos),))
+    return _below(*_split_pattern(videos))
+
+
+def _split_pattern(pattern: str) -> tuple[str, str]:
+    """The folder before a pattern's first sign, with its last "/", and the rest."""
+    parts = pattern.split("/")
+    for index, part in enumerate(parts):
+        before, up_to = "/".join(parts[:index]), "/".join(parts[: index + 1])
+        if any(sign in part for sign in _PATTERN_SIGNS) and not (parts[index + 1 :] and storage.is_folder(up_to)):
+            return before + "/" if index else "", "/".join(parts[index:])
+    return "", pattern
+
+
+def _below(base: str, pattern: str) -> VideoSource:
+    any_file = pattern.endswith("*")
+    if storage.is_remote(base):
+        # Beam has no other way to say that a sign stands for itself.
+        literal = re.sub(r"([*?\[])", r"[\1]", base)
+        return VideoSource(pattern=literal + pattern, base=base, any_file=any_file)
+    # Here and not above: --help and mistakes need no Beam.
+    from apache_beam.io.filesystem import FileSystem
+
+    # On a local disk a backslash is a letter like others.
+    wanted = re.compile(FileSystem.translate_pattern(pattern).replace(r"[^/\\]*", "[^/]*"))
+    depth = None if "**" in pattern else pattern.count("/") + 1
+    names = [name for name in local_files(base or ".", depth) if wanted.match(name)]
+    passed_over = [name for name in names if any_file and not_videos.is_other_file(name)]
+    others = set(passed_over)
+    return VideoSource(
+        tuple(Video(name, base + name) for name in names if name not in others), tuple(passed_over), base=base
+    )
+
+
+def local_files(folder: str, depth: int | None = None) -> list[str]:
+    """The files below a local folder, by their sorted names from there; no hidden ones.
+
+    Folders behind links are looked through like others, each real folder once, so that links in a circle come to an
+    end. A link to nothing and a folder that may not be read are in the list, too: reading them says why.
+
+    Args:
+      folder: local.
+      depth: how many names deep; 1: the folder's own files.
+
+    Raises:
+      UsageError: if the folder itself may not be read.
+    """
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    # Real folders first, so that a file that is there by a path without links has that path's name.
+    links = collections.deque([""])
+    while links:
+        folders = [links.popleft()]
+        while folders:
+            name = folders.pop()
+            try:
+                status = os.stat(os.path.join(folder, name))
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                entries = list(os.scandir(os.path.join(folder, name)))
+            except OSError as error:
+                if not name:
+                    raise UsageError(f"--videos {folder} cannot be read ({error.strerror}).") from None
+                found.append(name)
+                continue
+            for entry in entries:
+                path = f"{name}/{entry.name}" if name else entry.name
+                if not_videos.is_hidden(entry.name):
+                    continue
+                if os.path.isdir(entry.path):
+                    if depth is None or path.count("/") + 1 < depth:
+                        (links if entry.is_symlink() else folders).append(path)
+                elif os.path.isfile(entry.path) or not os.path.exists(entry.path):
+                    found.append(path)
+    return sorted(found)
 
 
 def manifest_videos(path: str) -> list[Video]:
@@ -65,55 +137,36 @@ def manifest_videos(path: str) -> list[Video]:
     Raises:
       UserError: if there is no such column, or a video is empty or stands there twice.
     """
-    reader = csv.DictReader(io.StringIO(storage.read_text(path)))
-    if "video" not in (reader.fieldnames or []):
+    lines = read_csv(path, "video")
+    if "video" not in next(lines)[1]:
         raise UserError(f"--videos {path} has no column `video`; expected a CSV with a header line.")
-    names: dict[str, None] = {}
-    for row in reader:
-        name = (row["video"] or "").strip()
-        if not name or name in names:
+    names: dict[str, str] = {}
+    for line, fields in lines:
+        name = fields["video"]
+        if not name or same_form(name) in names:
             what = f"'{name}' stands there twice" if name else "the video is empty"
-            raise UserError(f"--videos {path}, line {reader.line_num}: {what}; expected each video once.")
-        names[name] = None
-    return [Video(name, _beside(path, name)) for name in names]
+            raise UserError(f"--videos {path}, line {line}: {what}; expected each video once.")
+        names[same_form(name)] = name
+    return [Video(name, as_on_disk(beside(path, name))) for name in names.values()]
 
 
-def _beside(csv_file: str, name: str) -> str:
+def beside(csv_file: str, name: str) -> str:
+    """The path of a name in a CSV file, which is relative to the file's own folder."""
     if os.path.isabs(name) or storage.is_remote(name):
         return name
-    folder = csv_file[: csv_file.rfind("/") + 1]
-    return folder + name
+    return csv_file[: csv_file.rfind("/") + 1] + name
 
 
-def _normal(uri: str) -> str:
-    return uri if storage.is_remote(uri) else os.path.abspath(uri)
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelLookup:
-    """Labels by the path that a labels.csv's own folder and its `video` column make, else by `video_id`."""
-
-    by_id: dict[str, Labels]
-    by_uri: dict[str, Labels]
-
-    @staticmethod
-    def read(path: str | None) -> "LabelLookup":
-        """Reads a labels.csv; no path, no labels."""
-        if path is None:
-            return LabelLookup({}, {})
-        by_id = read_labels(path)
-        return LabelLookup(by_id, {_normal(_beside(path, name)): labels for name, labels in by_id.items()})
-
-    def find(self, video: Video) -> Labels:
-        """The labels of a video; default ones where the file does not name it."""
-        found = self.by_uri.get(_normal(video.uri)) or self.by_id.get(video.video_id)
-        return found or default_labels(video.video_id)
-
-    def names(self, video: Video) -> bool:
-        """Whether the file names the video."""
-        return _normal(video.uri) in self.by_uri or video.video_id in self.by_id
-
-
-def csv_columns(path: str) -> list[str]:
-    """The column names in a CSV's header line; none where the file is empty."""
-    return next(csv.reader(io.StringIO(storage.read_text(path))), [])
+def as_on_disk(path: str) -> str:
+    """A local path with the letters composed or decomposed as in the names on the disk; itself if nothing is there."""
+    if storage.is_remote(path) or os.path.lexists(path):
+        return path
+    folder, name = os.path.split(path)
+    if not name or folder == path:
+        return path
+    folder = as_on_disk(folder) if folder else folder
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return path
+    return os.path.join(folder, next((found for found in names if same_form(found) == same_form(name)), name))

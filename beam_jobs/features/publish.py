@@ -70,7 +70,7 @@ def _publish_files(staging: str, output: str, folders: Sequence[str], files: Col
         wanted = sorted(file for file in staged if file.startswith(folder + "/"))
         for file in wanted:
             # Copied and not moved: called again, all of it must still be there.
-            fs.copy(storage.filesystem(storage.join(staging, file))[1], storage.join(output_name, file))
+            fs.cp_file(storage.filesystem(storage.join(staging, file))[1], storage.join(output_name, file))
         for file in _files(output, [folder]) - set(wanted):
             storage.remove(storage.join(output, file))
     _check(files, _files(output, folders), output)

@@ -42,8 +42,49 @@ def test_the_hash_split_is_pinned_and_about_80_10_10():
         ("video,label,split\na.mp4,squat,training\n", "split is 'training'; expected train, validation, test"),
         ("video,label,group,split\na.mp4,squat,ann,train\nb.mp4,squat,ann,test\n", "line 3: group 'ann' is in 'train'"),
         ("video,label\na.mp4,squat\na.mp4,lunge\n", "stands there twice"),
+        ("video;label\na.mp4;squat\n", "separated by semicolons"),
+        ("video\tlabel\na.mp4\tsquat\n", "separated by tabs"),
+        ("video,label\nface, front.mp4,squat\n", "line 2: 3 fields"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize("header", ["video, label", "Video,Label", " VIDEO ,label,Split", "\ufeffvideo,LABEL"])
+def test_a_header_is_read_without_case_and_blanks(tmp_path, header):
+    assert (
+        read(tmp_path, f"{header}\na.mp4, squat,test\n"[: None if "Split" in header else -6])["a.mp4"].label == "squat"
+    )
+
+
+def test_classes_whose_names_differ_in_spelling_are_told():
+    names = [
+        "Squat",
+        "squat",
+        "squats",
+        "jumping jack",
+        "Jumping_Jack",
+        "push_up",
+        "pull_up",
+        "pushup",
+        "step_1",
+        "step_2",
+    ]
+    assert labels.similar_labels(names) == [
+        ["Jumping_Jack", "jumping jack"],
+        ["Squat", "squat", "squats"],
+        ["push_up", "pushup"],
+    ]
+    others = [
+        "front_raise",
+        "front_lateral_raise",
+        "left_lunge",
+        "right_lunge",
+        "none",
+        "plank",
+        "sit_up",
+        "split_squat",
+    ]
+    assert labels.similar_labels(others) == []

@@ -1,4 +1,3 @@
-import errno
 import json
 import shutil
 import subprocess
@@ -7,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from beam_jobs.errors import report_user_errors
 from model.__main__ import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -119,15 +117,6 @@ def test_evaluating_needs_no_configuration_and_finetuning_says_whose_it_is(made_
     capsys.readouterr()
     assert main(["finetune", *both, str(tmp_path / "tuned")]) == 1
     assert f"error: {copy}: the configuration in bundle.json: unknown key 'later'" in capsys.readouterr().err
-
-
-def test_what_the_system_refuses_is_one_line(capsys):
-    @report_user_errors
-    def full_disk() -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", "bundle")
-
-    assert full_disk() == 1
-    assert capsys.readouterr().err == "error: [Errno 28] No space left on device: 'bundle'\n"
 
 
 def test_the_commands_one_after_the_other(made_tables, tmp_path, capsys):

@@ -22,8 +22,8 @@ from commands import REPOSITORY, run_command
 from beam_jobs import landmarks, storage, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.extract import pipeline
-from beam_jobs.extract.video_list import LabelLookup, manifest_videos, video_source
-from beam_jobs.labels import Video, default_labels
+from beam_jobs.extract.video_list import manifest_videos
+from beam_jobs.labels import Video
 from beam_jobs.pose import estimator as pose_estimator
 
 IN_PROCESS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
@@ -347,27 +347,43 @@ def test_a_worker_that_dies_ends_the_job_with_what_to_do(athlete_videos, tmp_pat
     assert "Traceback" not in printed
 
 
-def test_names_that_look_like_patterns_or_are_long(tmp_path, pose_model_path):
-    folder = tmp_path / "v [1]"
+def test_names_that_look_like_patterns_are_long_or_lead_nowhere(tmp_path, pose_model_path):
+    folder = tmp_path / "v [1]#%20"
     folder.mkdir()
     long_name = "深蹲" * 30 + ".mp4"
+    videos.write(tmp_path / "plain.mp4", frames=15)
     for name in ("b [x].mp4", long_name):
-        videos.write(tmp_path / "plain.mp4", frames=15)
-        (tmp_path / "plain.mp4").rename(folder / name)
-    done = run_command("beam_jobs", "extract", "--videos", folder, "--output", tmp_path / "out", *IN_PROCESS)
+        shutil.copy(tmp_path / "plain.mp4", folder / name)
+    (folder / "desktop.ini").touch()
+    (folder / "gone.mp4").symlink_to("/nowhere/gone.mp4")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(tmp_path / "plain.mp4", tmp_path / "elsewhere")
+    (folder / "data").symlink_to(tmp_path / "elsewhere")
+    (folder / "labels.csv").write_text("video,label\nb [x].mp4,Squat\ndata/plain.mp4,squat\nno.mp4,lunge\n")
+    output = tmp_path / "out [2]"
+    args = ("--videos", folder, "--labels", folder / "labels.csv", "--output", output, "--max_failed_share", "0.3")
+    done = run_command("beam_jobs", "extract", *args, *IN_PROCESS)
     assert done.returncode == 0
-    assert sorted(row["video_id"] for row in rows_of(tmp_path / "out", tables.QUALITY)) == ["b [x].mp4", long_name]
-    assert video_source(str(folder / "b [x].mp4")).listed == (Video("b [x].mp4", str(folder / "b [x].mp4")),)
+    found = {row["video_id"]: row["label"] for row in rows_of(output, tables.QUALITY)}
+    assert found == {"b [x].mp4": "Squat", "data/plain.mp4": "squat", long_name: None}
+    (letter,) = rows_of(output, tables.DEAD_LETTERS)
+    assert (letter["video_id"], letter["reason"]) == ("gone.mp4", "not_found")
+    assert "link to /nowhere/gone.mp4" in letter["message"]
+    assert "1 row names no video" in done.stderr and "'Squat', 'squat'" in done.stderr
+    assert ".ini" in done.stdout
 
 
-def test_labels_go_to_the_path_they_name(tmp_path):
-    labels = tmp_path / "labels.csv"
-    labels.write_text("video,label\nclip.mp4,squat\nsub/clip.mp4,lunge\n")
-    lookup = LabelLookup.read(str(labels))
-    assert lookup.find(Video("clip.mp4", f"{tmp_path}/sub/clip.mp4")).label == "lunge"
-    assert lookup.find(Video("clip.mp4", f"{tmp_path}/./clip.mp4")).label == "squat"
-    assert lookup.find(Video("clip.mp4", "gs://elsewhere/clip.mp4")).label == "squat"
-    assert lookup.find(Video("other.mp4", "other.mp4")) == default_labels("other.mp4")
+@pytest.mark.parametrize("flags", [(), IN_PROCESS])
+def test_a_full_disk_is_one_line_and_whole_files_are_kept(mixed, small_disk, flags, pose_model_path):
+    folder = small_disk.parent / "videos"
+    folder.mkdir()
+    for number in range(3):
+        shutil.copy(mixed / "people" / "good clip.mp4", folder / f"{number}.mp4")
+    done = run_command("beam_jobs", "extract", "--videos", folder, "--output", small_disk, *flags)
+    assert done.returncode == 1
+    assert "disk is full" in done.stderr and "Traceback" not in done.stderr
+    for file in storage.table_files(str(small_disk), tables.LANDMARKS):
+        assert pq.read_table(file).num_rows > 50
 
 
 @pytest.mark.parametrize(

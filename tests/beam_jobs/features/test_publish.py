@@ -123,7 +123,7 @@ def test_a_store_shows_no_last_folder_until_all_is_there(tmp_path, gcs_bucket, m
     output = f"{gcs_bucket}/{tmp_path.name}"
     staging = stage(output)
     fs = storage.filesystem(output)[0]
-    copy = fs.copy
+    copy = fs.cp_file
 
     def failing(source, target, **kwargs):
         if target.endswith("velocity/part-1"):
@@ -131,7 +131,7 @@ def test_a_store_shows_no_last_folder_until_all_is_there(tmp_path, gcs_bucket, m
         return copy(source, target, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fs, "copy", failing)
+        patch.setattr(fs, "cp_file", failing)
         with pytest.raises(OSError, match="the network is gone"):
             publish(staging, output)
     assert not [name for name in contents(output) if name.startswith("final/")]
