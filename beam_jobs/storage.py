@@ -24,6 +24,11 @@ import pyarrow.parquet as pq
 from beam_jobs import tables
 from beam_jobs.errors import UserError
 
+# Which job writes a table; `features` writes the others.
+_WRITTEN_BY = dict.fromkeys(
+    (table.name for table in (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS)), "extract (or import)"
+)
+
 
 def is_remote(path: str) -> bool:
     """Whether a path names a store (gs://…) and not the local disk."""
@@ -311,7 +316,7 @@ def read_table(folder: str, table: tables.Table, columns: Sequence[str] | None =
     if not files:
         raise UserError(
             f"{join(folder, table.name)} has no .parquet file; expected the table '{table.name}'. "
-            "Check the folder, or run the job that writes it (python -m beam_jobs --help)."
+            f"Check the folder, or first run python -m beam_jobs {_WRITTEN_BY.get(table.name, 'features')}."
         )
     read_metadata(files[0])
     fs, _ = filesystem(folder)

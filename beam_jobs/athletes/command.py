@@ -42,9 +42,16 @@ def write_clip(clip: Clip, output: str, duration_s: float | None = None) -> None
         writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), scene.frame_rate_hz, scene.size)
         if not writer.isOpened():
             raise UserError("OpenCV cannot write .mp4 files here (codec mp4v); install opencv-python as setup.py says.")
+        num_frames = 0
         for image in scene.frames():
             writer.write(image)
+            num_frames += 1
         writer.release()
+        # OpenCV says nothing of what it could not write.
+        written = cv2.VideoCapture(path)
+        if round(written.get(cv2.CAP_PROP_FRAME_COUNT)) != num_frames:
+            raise UserError(f"{clip.video} could not be written in {folder}. Is that disk full? Set TMPDIR to another.")
+        written.release()
         with storage.atomic_file(storage.join(output, clip.video)) as whole:
             shutil.copyfile(path, whole)
 

@@ -4,16 +4,18 @@ import argparse
 import contextlib
 import sys
 import tempfile
+import warnings
+from collections.abc import Iterator
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from beam_jobs import beam_options, progress, runner, transform_graph
+from beam_jobs import beam_options, progress, runner, storage, transform_graph
 from beam_jobs.errors import UserError
 from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
-from beam_jobs.features.pipeline import COUNTERS, build
+from beam_jobs.features.pipeline import COUNTERS, WRITTEN, build
 
 # Fewer are done in this process before a local worker process has imported TensorFlow and TFT.
 ROWS_FOR_PROCESSES = 500_000
@@ -45,6 +47,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     beam_options.check_shared(beam_args, {"input": args.input, "output": args.output})
     videos = features_shards.read_videos(args.input)
     fingerprint = features_shards.common_fingerprint(videos)
+    _check_replaced(args.output)
     training = [video for video in videos if video.split == "train"]
     if args.transform_fn is None and not any(video.num_detected for video in training):
         raise UserError(
@@ -64,6 +67,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
             scratch = stack.enter_context(tempfile.TemporaryDirectory()) if local else None
             pipeline = beam.Pipeline(options=PipelineOptions(_with_local_defaults(beam_args, num_to_read)))
             build(pipeline, videos, fingerprint, args.output, transform_fn, scratch, address)
+            stack.enter_context(_without_tft_warnings())
             result = runner.run(pipeline)
     except UserError:
         ended = True
@@ -77,6 +81,26 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
             publish.clean(args.output)
     _report(result, args.output)
     return 0
+
+
+@contextlib.contextmanager
+def _without_tft_warnings() -> Iterator[None]:
+    """Hides NumPy's warnings of divisions by the number of rows in TFT, which expects an empty batch now and then."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="tensorflow_transform")
+        yield
+
+
+def _check_replaced(output: str) -> None:
+    """Refuses a folder in which a table's folder holds other files: it would be replaced, and they would be lost."""
+    for table in WRITTEN:
+        folder = storage.join(output, table.name)
+        others = [file for file in storage.list_files(folder) if not file.endswith(".parquet")]
+        if others:
+            raise UserError(
+                f"{folder} holds files that are no table, for example {others[0]}; the job would replace that folder. "
+                "Choose another --output."
+            )
 
 
 def _with_local_defaults(beam_args: list[str], num_rows: int) -> list[str]:

@@ -63,8 +63,9 @@ def test_a_table_goes_out_and_comes_back_in_the_order_of_its_files(folder):
 
 
 def test_a_missing_table_is_told_with_what_to_do(folder):
-    with pytest.raises(UserError, match=r"has no \.parquet file; expected the table 'quality'"):
-        storage.read_table(folder, tables.QUALITY)
+    for table, job in ((tables.QUALITY, "extract"), (tables.FINAL_FEATURES, "features")):
+        with pytest.raises(UserError, match=rf"has no \.parquet file.*beam_jobs {job}"):
+            storage.read_table(folder, table)
 
 
 def test_another_schema_version_is_refused_with_both_values(tmp_path):

@@ -16,7 +16,7 @@ from beam_jobs.athletes import clip_plan, command, skeleton
 from beam_jobs.athletes import exercise as athletes_exercise
 from beam_jobs.athletes import scene as athletes_scene
 from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, EXERCISES, OTHER_MOTIONS
-from beam_jobs.errors import UsageError
+from beam_jobs.errors import UsageError, UserError
 from beam_jobs.pose import estimator as pose_estimator
 
 SEED = 3
@@ -350,3 +350,11 @@ def test_mediapipe_tracks_the_body_that_was_drawn(exercise, joint, tmp_path, pos
         for poses in (seen, drawn)
     ]
     assert np.corrcoef(*angles)[0, 1] > 0.8
+
+
+def test_a_full_disk_is_told_and_leaves_no_clip(small_disk, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(small_disk))
+    clip = clip_plan.assign_clips(0, 3, ("squat",), "usual")[0]
+    with pytest.raises(UserError, match="disk full"):
+        command.write_clip(clip, str(tmp_path / "out"))
+    assert not list(tmp_path.glob("out/**/*.mp4"))

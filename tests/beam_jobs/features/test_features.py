@@ -2,6 +2,7 @@ import argparse
 import hashlib
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import urllib.parse
@@ -434,3 +435,28 @@ def test_the_graph_of_a_bundle_is_found(fitted, tmp_path):
     (tmp_path / "bundle" / "bundle.json").write_text(json.dumps({**description, "schema_version": 0}))
     with pytest.raises(UserError, match=r"schema_version 0; .* have 1"):
         transform_graph.find(str(graph.parent), FINGERPRINT)
+
+
+def test_a_train_split_of_one_row_is_no_reason_for_numpy_s_warnings(tmp_path, recwarn):
+    clip, frame_ids = make_clip(0)
+    clips = {"a.mp4": (clip[:1], frame_ids[:1], "train"), "b.mp4": (clip, frame_ids, "test")}
+    run(write_landmarks(tmp_path / "landmarks", clips), tmp_path / "out [1]")
+    assert not [one for one in recwarn if one.category is RuntimeWarning]
+    assert np.isfinite(values(tmp_path / "out [1]", tables.FINAL_FEATURES)).all()
+
+
+@pytest.mark.parametrize("name", ["o_br[a]ck", "a\\b", "a*?{c}#%20é"])
+def test_features_are_made_in_and_by_folders_of_any_name(fitted, landmarks_folder, tmp_path, name):
+    graph = tmp_path / name / "graph"
+    shutil.copytree(fitted / "transform_fn", graph / "transform_fn")
+    run(landmarks_folder, tmp_path / name / "tables", graph)
+    for table in (*tables.UNSCALED_TABLES, tables.FINAL_FEATURES):
+        np.testing.assert_array_equal(values(tmp_path / name / "tables", table), values(fitted, table))
+
+
+def test_a_folder_of_somebody_else_s_files_is_not_replaced(landmarks_folder, tmp_path):
+    (tmp_path / "velocity").mkdir()
+    (tmp_path / "velocity" / "sprint.mp4").write_text("mine")
+    with pytest.raises(UserError, match=r"velocity.*sprint\.mp4"):
+        run(landmarks_folder, tmp_path)
+    assert (tmp_path / "velocity" / "sprint.mp4").read_text() == "mine"
