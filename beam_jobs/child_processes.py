@@ -7,7 +7,7 @@ import threading
 
 
 def exit_with_parent() -> None:
-    """Ends this process when the one that started it is gone, killed perhaps: nobody is left behind at work."""
+    """Ends this process when the process that started it is gone (killed, for instance)."""
     launcher = multiprocessing.parent_process()
     if launcher is None:
         return
@@ -20,8 +20,8 @@ def exit_with_parent() -> None:
 
 
 def start_worker() -> None:
-    """One core a process; a clip begun is finished on Ctrl-C; nobody is left behind when the launcher is killed."""
-    import cv2  # here: whoever starts no process needs no OpenCV
+    """Sets a worker up: one core, Ctrl-C finishes the current clip, and it ends when its launcher is killed."""
+    import cv2  # Here and not above: a command that starts no process needs no OpenCV.
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

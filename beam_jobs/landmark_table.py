@@ -1,4 +1,4 @@
-"""Rows of the landmarks and quality tables from numbers, wherever these are from: no video, no pose model, no Beam."""
+"""Rows of the landmarks and quality tables from arrays. Needs no video, no pose model and no Beam."""
 
 import dataclasses
 import os

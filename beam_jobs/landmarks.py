@@ -67,7 +67,7 @@ def _mirror() -> tuple[int, ...]:
     return tuple(order)
 
 
-# landmarks[..., MIRROR, :] swaps the sides' names; negate x beside it to mirror a body.
+# landmarks[..., MIRROR_INDICES, :] swaps the sides' names; negate x beside it to mirror a body.
 MIRROR_INDICES: tuple[int, ...] = _mirror()
 
 # The angles' vertices with their neighbours: (name, proximal, joint, distal), left before right.

@@ -1,4 +1,4 @@
-"""What native libraries (TensorFlow, MediaPipe, TFLite) write to standard error, kept from a person's terminal."""
+"""What native libraries (TensorFlow, MediaPipe, TFLite) write to standard error, kept out of the terminal."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 def quiet_import() -> Iterator[None]:
     """Keeps from standard error what native libraries print while the block imports them; shows it where it fails.
 
-    TensorFlow tells of CPU features, and of a missing GPU as an error, before its log level is in force.
+    TensorFlow reports CPU features, and a missing GPU as an error, before its log level is in force.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" in sys.modules:
@@ -35,7 +35,7 @@ def quiet_import() -> Iterator[None]:
 
 
 def silence_native_stderr() -> None:
-    """Sends what native code writes to standard error nowhere, and keeps Python's own messages.
+    """Drops what native code writes to standard error, and keeps Python's own messages.
 
     MediaPipe and TFLite write a dozen lines for every video and have no switch for it. Call it once in a process; its
     children inherit it.

@@ -1,7 +1,7 @@
-"""Progress of a local job: workers tell the launcher by datagram, the launcher draws a bar.
+"""Progress of a local job: workers send counts to the launcher by datagram, the launcher draws a bar.
 
 Beam's local runner returns its counters only at the end, and its workers are processes of their own. A lost datagram
-costs a flicker in a bar and nothing else. On a distributed runner nobody listens, and its own page shows the counters.
+only makes the bar wrong for a moment. On a distributed runner nothing listens; its own page shows the counters.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class ProgressSender:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM) if address else None
 
     def send(self, **counts: int) -> None:
-        """Adds to the launcher's counts, for example `tell(videos=1, frames=24)`."""
+        """Adds to the launcher's counts, for example `send(videos=1, frames=24)`."""
         if self._socket is not None and self._address is not None:
             with contextlib.suppress(OSError):
                 self._socket.sendto(json.dumps(counts).encode(), self._address)
@@ -42,7 +42,7 @@ def show_progress(total: int, unit: str, rate: str) -> Iterator[tuple[str, int]]
 
     Args:
       total: how many `unit` there are to do.
-      unit: what the bar counts, the key of a count that workers tell ("videos").
+      unit: what the bar counts, the key of a count that workers send ("videos").
       rate: another key, shown with its speed ("frames").
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:

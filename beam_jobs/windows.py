@@ -21,9 +21,9 @@ class SamplingGrid:
     """Chooses which frames are used: the first one in each cell of a fixed time grid.
 
     A frame up to 22 % of a cell early still counts as on time: media timestamps are rounded to milliseconds and jitter,
-    and without the tolerance a 30 Hz video sampled at 15 Hz would limp. (No usual rate, 10 to 60 fps, puts its frames
-    at just 78 % of a 15 Hz cell, where rounding would decide; a quarter would do that to 60 fps.) A source
-    slower than the grid leaves cells empty: no frame is shown twice. The time of the first frame is the origin.
+    and without the tolerance the steps of a 30 Hz video sampled at 15 Hz would be uneven. (No usual rate, 10 to 60 fps,
+    puts its frames at just 78 % of a 15 Hz cell, where rounding would decide; with 25 %, 60 fps would.) A source slower
+    than the grid leaves cells empty: no frame is used twice. The time of the first frame is the origin.
     """
 
     TOLERANCE_CELLS = 0.22

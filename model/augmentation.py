@@ -1,6 +1,6 @@
-"""Windows cut from landmarks inside the graph, augmented before the features, so that angles and speeds stay true.
+"""Windows cut from landmarks inside the graph, augmented before the features, so that angles and speeds stay correct.
 
-Bodies are mirrored, turned, tilted, scaled, shaken and played at another tempo; rows go missing. Pure TensorFlow.
+Bodies are mirrored, turned, tilted, scaled, shaken and played at another tempo; rows are dropped. Pure TensorFlow.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from model.config import WINDOW_LENGTH, AugmentationConfig
 
 _ROWS_FED = WINDOW_LENGTH + windows.HISTORY_LENGTH - 1
 
-# What a camera may not see, by a body's parts: the landmark from which each hangs, and what is guessed.
+# Parts of the body that a camera may not see: the landmark where each begins, and the landmarks that are guessed.
 _PARTS: tuple[dict[int, tuple[int, ...]], ...] = (
     {11: (13, 15, 17, 19, 21)},
     {12: (14, 16, 18, 20, 22)},
@@ -35,7 +35,7 @@ class Sequences:
     """Landmarks of many clips, one row after another.
 
     Attributes:
-      landmarks: float32, shape (1 + R, 33, 3); NaN where nobody is, as in row 0, which stands for all that is missing.
+      landmarks: float32, shape (1 + R, 33, 3); NaN where there is no person. Row 0 is NaN, for missing rows.
       timestamps_ms: float32, shape (1 + R,).
       first_row: of the clip that each row belongs to, int32, shape (1 + R,).
     """
@@ -46,12 +46,12 @@ class Sequences:
 
 
 class Augmenter:
-    """Windows of features from clips' landmarks, each time of another body, camera and tempo."""
+    """Windows of features from clips' landmarks, each time with another body, camera and tempo."""
 
     def __init__(
         self, data: dataset.Windows, landmarks: np.ndarray, featurize: Callable, config: AugmentationConfig
     ) -> None:
-        """Keeps the landmarks where the graph finds them.
+        """Stores the landmarks for the graph.
 
         Args:
           data: windows of clips.
@@ -93,7 +93,7 @@ def resample_windows(
       sequences: all clips.
       last: the rows to end in, int32, shape (B,).
       num_rows: how many to take, N.
-      stretch: how much quicker than in truth the movement shall seem, float32, shape (B,); 1 takes rows as they are.
+      stretch: how much faster the movement shall be than it was, float32, shape (B,); 1 takes rows as they are.
 
     Returns:
       Landmarks, float32, shape (B, N, 33, 3), interpolated between two rows where need be: NaN where one of them has
@@ -154,7 +154,7 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
     if config.hidden_probability:
         rows = _hide(rows, torso, uniform, normal, config.hidden_probability)
     if config.offset:
-        # What an estimator gets wrong for as long as the body looks the same.
+        # The errors of an estimator that stay as long as the body looks the same.
         rows = rows + torso * normal(4, config.offset, 1, names.NUM_LANDMARKS, 3)
     if config.jitter:
         amount = uniform(5, 0, config.jitter, 1, 1, 1)
@@ -164,10 +164,10 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
 
 
 def _hide(rows: tf.Tensor, torso: tf.Tensor, uniform, normal, probability: float) -> tf.Tensor:
-    """A part of some bodies where an estimator may believe it that does not see it.
+    """Moves a part of some bodies to where an estimator may guess it that does not see it.
 
-    In a third of them it stays at its mean place, in a third it hangs from where it begins, in a third it moves as in
-    truth; then all of it is shifted, each landmark for itself, too, by the same in all rows.
+    In a third of them it stays at its mean place, in a third it hangs from where it begins, in a third it moves as it
+    did; then the part is shifted as a whole and each of its landmarks for itself, by the same in all rows.
 
     Args:
       rows: from the middle of the hips, float32, shape (B, N, 33, 3).

@@ -1,4 +1,4 @@
-"""Feature tables to windows. Clips are split by group, in the table; windows are cut within a clip, by the one rule."""
+"""Feature tables to windows. Clips are split by group, in the table; windows are cut within a clip, by one rule."""
 
 import dataclasses
 import sys
@@ -20,7 +20,7 @@ class Clip:
     """One person in one video.
 
     Attributes:
-      video_id, person_id: whose rows these are.
+      video_id, person_id: the keys of its rows.
       label: the exercise; None where unknown.
       group: the same person or footage.
       split: train, validation or test; "" where the table has none.
@@ -40,7 +40,7 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """What a person calls it: the video, and which person where it is not the first."""
+        """The name in messages: the video, and which person where it is not the first."""
         return f"{self.video_id} (person {self.person_id})" if self.person_id else self.video_id
 
 
@@ -79,7 +79,7 @@ class Windows:
         return dataclasses.replace(self, positions=self.positions[keep], clip=self.clip[keep])
 
     def groups(self, indices: np.ndarray | slice = slice(None)) -> set[str]:
-        """The groups that stand behind windows."""
+        """The groups that the windows are of."""
         return {self.clips[index].group for index in np.unique(self.clip[indices])}
 
 
@@ -109,7 +109,7 @@ def joined_rows(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def renamed(data: Windows, names: Mapping[str, str]) -> Windows:
-    """The same with some labels under other names: tables of several makers do not call everything the same."""
+    """The same with some labels renamed: tables of different sources use different names."""
     clips = tuple(dataclasses.replace(clip, label=names.get(clip.label or "", clip.label)) for clip in data.clips)
     return dataclasses.replace(data, clips=clips)
 
@@ -143,7 +143,7 @@ def fingerprint(tables_path: str) -> dict:
 
 
 def contents(tables_path: str) -> dict:
-    """What tells feature tables from others, for JSON: the extractor's fingerprint, the files' names and sizes."""
+    """What identifies feature tables, for JSON: the extractor's fingerprint, the files' names and sizes."""
     files = storage.table_files(tables_path, tables.FINAL_FEATURES)
     fs, _ = storage.filesystem(tables_path)
     return {
@@ -263,7 +263,7 @@ def window_positions(clips: Sequence[Clip], detected: np.ndarray, rule: WindowRu
     positions: list[np.ndarray] = []
     clip_of: list[int] = []
     for index, clip in enumerate(clips):
-        # float32, in which windows come, holds whole numbers exactly up to 2**24: eleven days of a clip at 15 Hz.
+        # Windows are float32, which holds whole numbers exactly up to 2**24: eleven days of a clip at 15 Hz.
         numbers = np.arange(1, clip.num_rows + 1, dtype=np.float32)[:, None]
         seen = detected[clip.first_row : clip.first_row + clip.num_rows].tolist()
         for _, window in windows.windows(zip(numbers, seen, strict=True), rule):

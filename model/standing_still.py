@@ -1,4 +1,4 @@
-"""Rests: windows in which somebody stands still, whatever exercise the clip is of."""
+"""Windows in which a person stands still, whatever the exercise of the clip is."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ _LIMBS = np.array(
 )
 # Their places in _LIMBS.
 _SHOULDERS, _WRISTS, _HIPS, _KNEES, _ANKLES = (slice(first, first + 2) for first in (0, 4, 6, 8, 10))
-# Between a window's lowest and highest twentieth, in torso lengths. Of 120 real clips, windows that move less are of
-# people who wait, and those of the smallest movement that is an exercise (a curl seen from the front) move more.
+# The range without a window's lowest and highest twentieth, in torso lengths. In 120 real clips, windows that move less
+# show people who wait; the exercise with the smallest movement (a curl seen from the front) moves more.
 _STILL_TORSO_LENGTHS = 0.2
 # Of trunk, thighs and shanks from the vertical.
 _UPRIGHT_DEGREES = 30.0
@@ -25,12 +25,12 @@ _WINDOWS_AT_ONCE = 4096
 
 
 def standing_still(landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Which windows show somebody who stands upright, arms down or at the shoulders, and hardly moves.
+    """Finds the windows of a person who stands upright, arms down or at the shoulders, and hardly moves.
 
-    Who lies, kneels, hangs or holds a position still is not resting for sure: a plank looks like that, too.
+    A person who lies, kneels, hangs or holds a position may be exercising: a plank looks like that, too.
 
     Args:
-      landmarks: of rows, float32, shape (1 + R, 33, 3), y down; NaN where nobody was found.
+      landmarks: of rows, float32, shape (1 + R, 33, 3), y down; NaN where no person was found.
       positions: the rows of each window, int32, shape (N, 34); 0 where a row is missing.
 
     Returns:
@@ -43,7 +43,7 @@ def standing_still(landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def as_none(truth: np.ndarray, labels: Sequence[str], landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Classes of windows, with rests as `none`; unchanged where that is no class, or the window's was unknown."""
+    """The windows' classes, with `none` where a person stands still; unchanged without that class, or if unknown."""
     if NO_EXERCISE not in labels:
         return truth
     resting = (truth >= 0) & standing_still(landmarks, positions)
@@ -57,7 +57,7 @@ def _still(limbs: np.ndarray, positions: np.ndarray) -> np.ndarray:
     low, middle, high = _percentiles(relative, (0.05, 0.5, 0.95))
     shoulders, knees, ankles, wrists = (middle[:, part] for part in (_SHOULDERS, _KNEES, _ANKLES, _WRISTS))
     torso = np.linalg.norm(shoulders.mean(axis=1), axis=1)
-    # Not over depth: an estimate's depth shakes.
+    # Without the depth, which shakes in an estimate.
     still = (high - low)[..., :2].max(axis=(1, 2)) < _STILL_TORSO_LENGTHS * torso
     upright = _tilt_degrees(-shoulders.mean(axis=1)) < _UPRIGHT_DEGREES
     for side in (0, 1):

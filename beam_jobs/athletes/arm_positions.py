@@ -7,7 +7,7 @@ HOLDS = ("hips", "behind_head", "back_barbell", "front_barbell", "racked", "hang
 
 
 def pose_arms(skeleton: Skeleton, style: MovementStyle, kind: str) -> None:
-    """Poses both arms as the kind says, and puts into the hands what is held.
+    """Poses both arms as the kind says, and puts weights into the hands.
 
     Args:
       skeleton: gets its arms and props.

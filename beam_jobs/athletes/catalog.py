@@ -1,4 +1,4 @@
-"""Every exercise that can be drawn, by name."""
+"""Every exercise that can be drawn, by name. A new one is a function in exercises/, listed here."""
 
 from beam_jobs.athletes.exercise import Exercise
 from beam_jobs.athletes.exercises import (
@@ -9,26 +9,29 @@ from beam_jobs.athletes.exercises import (
     squat_deadlift,
 )
 from beam_jobs.athletes.no_exercise import resting, standing, walking
-from beam_jobs.labels import NO_EXERCISE
 
-_MODULES = (
-    squat_deadlift,
-    lunge_jumping_jack,
-    curl_press_raise,
-    push_up_sit_up_plank_twist,
-    pull_up_bench_press,
-    standing,
-    walking,
-    resting,
+_EXERCISES = (
+    squat_deadlift.squat,
+    squat_deadlift.deadlift,
+    lunge_jumping_jack.lunge,
+    lunge_jumping_jack.jumping_jack,
+    curl_press_raise.bicep_curl,
+    curl_press_raise.shoulder_press,
+    curl_press_raise.front_lateral_raise,
+    push_up_sit_up_plank_twist.push_up,
+    push_up_sit_up_plank_twist.sit_up,
+    push_up_sit_up_plank_twist.plank,
+    push_up_sit_up_plank_twist.russian_twist,
+    pull_up_bench_press.pull_up,
+    pull_up_bench_press.bench_press,
 )
-EXERCISES: dict[str, Exercise] = {
-    value.name: value for module in _MODULES for value in vars(module).values() if isinstance(value, Exercise)
-}
+_NO_EXERCISE = (standing.idle, standing.adjust, standing.stretch, walking.walk, resting.rest)
+EXERCISES: dict[str, Exercise] = {value.name: value for value in (*_EXERCISES, *_NO_EXERCISE)}
 
-# What people do who do no exercise.
-OTHER_MOTIONS = tuple(name for name, value in EXERCISES.items() if value.label == NO_EXERCISE)
+# The movements of people who do no exercise.
+OTHER_MOTIONS = tuple(value.name for value in _NO_EXERCISE)
 
-# What is drawn unless told otherwise.
+# What is drawn without --exercises.
 DEFAULT_EXERCISES = (
     "squat",
     "push_up",

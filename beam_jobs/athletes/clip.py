@@ -7,7 +7,7 @@ from beam_jobs.athletes.catalog import EXERCISES
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A clip to draw: its row in labels.csv, and whom it shows."""
+    """A clip to draw: its row in labels.csv, and the person it shows."""
 
     seed: int
     index: int

@@ -1,4 +1,4 @@
-"""Who does what in drawn clips: all of it follows from a seed. And how processes that draw them start."""
+"""The plan of drawn clips: which person does which exercise in which split. All of it follows from a seed."""
 
 import itertools
 import math
@@ -14,15 +14,15 @@ from beam_jobs.labels import NO_EXERCISE
 
 PARAMETERS_FILE = "athletes.json"
 CLIPS_PER_PERSON = 4
-# Shares of an exercise's clips; what is left trains.
+# Shares of an exercise's clips; the others are in the train split.
 VALIDATION_SHARE = TEST_SHARE = 0.15
 
 
 def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "usual") -> list[Clip]:
-    """Who does what in which split: people are given to splits first, so that nobody crosses.
+    """The clips to draw. People are assigned to splits first, so that nobody is in two splits.
 
-    Every split has every exercise; exercises have equally many clips, give or take one. One of them may be 'none':
-    people who do no exercise, in all the ways there are, in turn.
+    Every split has every exercise; the numbers of clips of two exercises differ by one at most. One exercise may be
+    'none': people who do no exercise; its clips take the movements of OTHER_MOTIONS in turn.
 
     Raises:
       UsageError: if an exercise is unknown or named twice, or there are too few clips for three splits.

@@ -11,9 +11,9 @@ from beam_jobs.athletes.skeleton import Body, Skeleton
 
 
 class MovementStyle:
-    """One clip's manner of doing an exercise: named choices, each drawn once, whatever the order they are asked in.
+    """One clip's manner of doing an exercise: named choices. Each is drawn once, independent of the order of the calls.
 
-    In a `wide` style the choices reach as far as people in gyms and living rooms go.
+    In a `wide` style the choices have the range that people in gyms and living rooms show.
     """
 
     def __init__(self, seed: Sequence[int], wide: bool = False) -> None:
@@ -39,7 +39,7 @@ class MovementStyle:
         return options[int(self._uniform(name) * len(options))]
 
     def chance(self, name: str, share: float) -> bool:
-        """True in that share of the wide styles, never in usual ones."""
+        """True in `share` of the wide styles; always False in usual ones."""
         return self.wide and self._uniform(name) < share
 
 
@@ -93,7 +93,7 @@ def exercise(
     wide_yaw_degrees: tuple[float, float] = (0, 180),
     label: str | None = None,
 ) -> Callable[[Pose], Exercise]:
-    """Makes a pose function an exercise of its own name, labelled so unless told otherwise."""
+    """Makes a pose function an exercise of its own name, with its name as label unless another one is given."""
 
     def made(pose: Pose) -> Exercise:
         name = pose.__name__
@@ -109,6 +109,6 @@ def smooth(value: float) -> float:
 
 
 def sway(style: MovementStyle, moment: RepetitionPhase, name: str, amount: float) -> float:
-    """A slow unsteadiness, as nobody stands like a post."""
+    """A slow sway: nobody stands perfectly still."""
     rate, phase = style.between(f"{name}_rate", 0.25, 0.6), style.between(f"{name}_phase", 0, math.tau)
     return amount * math.sin(math.tau * rate * moment.time_s + phase)

@@ -16,7 +16,7 @@ from beam_jobs.athletes.rendering import person as rendering_person
 from beam_jobs.athletes.tempo import Tempo
 
 _FRAME_RATES_HZ = (24, 25, 30)
-# Mostly the rate at which frames are looked at: there are so many to draw.
+# Mostly the sampling rate of the jobs, so that fewer frames are drawn.
 _WIDE_FRAME_RATES_HZ = (15, 15, 15, 24, 25, 30)
 MARGIN_PX = 6
 
@@ -89,7 +89,7 @@ class Scene:
             for repetition in (0, 1)
         ]
         if self.wide or self.exercise.label == labels.NO_EXERCISE:
-            # Who walks about is in view all the time.
+            # A person who walks about is in view all the time.
             moments = [self.tempo.moment(time_s) for time_s in np.linspace(0, self.tempo.duration_s, 24)]
         points = np.concatenate([list(self._pose(moment).points.values()) for moment in moments])
         # Skeleton points lie inside the body: half a head more on every side.
@@ -117,7 +117,7 @@ class Scene:
         return self.skeleton_at(frame / self.frame_rate_hz)
 
     def picture(self, points: np.ndarray) -> np.ndarray:
-        """Where the clip's pictures show points of the scene, in pixels, shape (..., 2); a shaking hand left out."""
+        """Where the pictures show points of the scene, in pixels, shape (..., 2), with a camera that does not shake."""
         return self.camera.project(points) - MARGIN_PX
 
     def frames(self) -> Iterator[np.ndarray]:
@@ -134,7 +134,7 @@ class Scene:
             rasterizer.cast_shadow(image, floor, solids, self.camera, self.light)
             canvas = rasterizer.Canvas(image, depth.copy(), self.camera, self.light)
             canvas.draw(solids)
-            # Somebody may be out of a partial view for a moment.
+            # The person may be out of a partial view for a moment.
             if image[canvas.drawn].size:
                 image[canvas.drawn] = cv2.GaussianBlur(image[canvas.drawn], (3, 3), self._blur)
             rates, phases = self._shake

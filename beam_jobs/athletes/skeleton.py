@@ -41,7 +41,7 @@ class Body:
 
     @property
     def depth_m(self) -> float:
-        """From the middle of the hips to the back's surface, for who lies on it."""
+        """From the middle of the hips to the back's surface, for a person who lies on the back."""
         return 0.062 * self.height_m
 
 
@@ -109,7 +109,7 @@ def two_bone_ik(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The middle joint and the end of two bones that reach from `root` for `target`, bent towards `pole`.
 
-    What is out of reach is reached for, not reached: bones keep their lengths.
+    Bones keep their lengths: where the target is out of reach, the end lies in its direction.
     """
     towards = target - root
     distance = math.sqrt(float(towards @ towards))

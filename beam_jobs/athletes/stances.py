@@ -23,7 +23,7 @@ def toes(sign: float, out: float) -> np.ndarray:
 def bent_legs(
     body: Body, stance: float, out: float, shank_degrees: float, thigh_degrees: float
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Pelvis and ankles of somebody on both feet, the shanks leaning forward and the thighs back by so much."""
+    """Pelvis and ankles of a person on both feet, the shanks leaning forward and the thighs back by so much."""
     spread = max(stance - body.hip_m, 0.0)
     flat = 0.995 * math.sqrt(1 - (spread / body.leg_m) ** 2)
     shank, thigh = np.radians((shank_degrees, thigh_degrees))
@@ -36,7 +36,7 @@ def bent_legs(
 
 
 def stand(body: Body, style: MovementStyle, moment: RepetitionPhase, **trunk: float) -> Skeleton:
-    """Somebody who stands, knees soft; some wide styles sit on a bench."""
+    """A person who stands, knees soft; some wide styles sit on a bench."""
     stance, out = feet_apart(body, style, 0.6, 1.25)
     if style.chance("seated", 0.22):
         return seated(body, style, stance, **trunk)
@@ -50,7 +50,7 @@ def stand(body: Body, style: MovementStyle, moment: RepetitionPhase, **trunk: fl
 
 
 def seated(body: Body, style: MovementStyle, stance: float, **trunk: float) -> Skeleton:
-    """Somebody who sits upright on a bench, feet on the floor."""
+    """A person who sits upright on a bench, feet on the floor."""
     seat = style.between("seat", 0.40, 0.48)
     skeleton = Skeleton(body, vector(0, 0, seat + 0.052 * body.height_m), **{"lean_degrees": 0.0, **trunk})
     far = style.between("feet_far", 0.85, 1.15) * body.thigh_m

@@ -1,4 +1,4 @@
-"""The 33 landmarks of a drawn athlete, straight from the skeleton: where they truly are, by no picture."""
+"""The 33 landmarks of a drawn athlete, straight from the skeleton: where they truly are, without a picture."""
 
 import numpy as np
 

@@ -39,7 +39,7 @@ def mid_shoulder(landmarks):
 
 
 def torso_length(history):
-    """How long the torso is, mid-hip to mid-shoulder: the median over a history's rows, so that one bad row is nothing.
+    """The torso's length, mid-hip to mid-shoulder: the median over a history's rows, so one bad row has no effect.
 
     Args:
       history: landmarks in any unit, float32, shape (..., H, 33, 3), oldest row first.

@@ -19,7 +19,7 @@ from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
 from beam_jobs.features.shards import FeatureInputs, LandmarksFile, Shard
 
-# The tables that this job writes; `final_features`, which everybody reads, is the first to go and the last to come.
+# The tables that this job writes. Readers look for `final_features`, so it is removed first and published last.
 WRITTEN = (*tables.UNSCALED_TABLES, tables.FINAL_FEATURES)
 ROWS_PER_SHARD = 100_000
 ROWS_PER_FIT_TASK = 20_000
@@ -65,13 +65,13 @@ def _record_batch(rows: FeatureInputs) -> pa.RecordBatch:
 class FitTransformFn(beam.PTransform):
     """Analyses training videos' rows, from shards of them, and writes the transform graph.
 
-    Returns a PCollection of one element, there when the graph is written: a side input to what reads it.
+    Returns a PCollection of one element, which exists when the graph is written: a side input to what reads the graph.
 
     Attributes:
       coordinates: "world" or "image".
       output: the folder to write to, in TFT's layout, beside what is there.
-      temporary: a folder that workers share, and that TensorFlow's own file systems know.
-      progress_address: where progress is told, if anywhere.
+      temporary: a folder that all workers and TensorFlow can access.
+      progress_address: where to send progress; None sends none.
     """
 
     coordinates: str
@@ -80,7 +80,7 @@ class FitTransformFn(beam.PTransform):
     progress_address: tuple[str, int] | None = None
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        """Wires it: shards of training videos -> one element, when the graph is written."""
+        """Shards of training videos -> one element, when the graph is written."""
         import tensorflow_transform.beam as tft_beam
         from tensorflow_metadata.proto.v0 import schema_pb2
         from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
@@ -120,7 +120,7 @@ class FitTransformFn(beam.PTransform):
 
 
 def _copy_transform_fn(_, written: list, source: str, target: str) -> None:
-    """Copies a written transform graph; `written` is there to wait for it."""
+    """Copies a written transform graph; `written` makes Beam wait for it."""
     for folder in (transform_graph.FOLDER, "transformed_metadata"):
         copy_folder(storage.join(source, folder), storage.join(target, folder))
 
@@ -144,7 +144,7 @@ class _WriteShard(beam.DoFn):
         self._num_without_person, self._transform_ms = counter("num_rows_without_person"), counter("transform_ms")
 
     def process(self, shard: Shard, *written) -> Iterator[tuple[str, str]]:
-        if self._transform is None:  # not in setup(): the graph is there when the side input is, and not before
+        if self._transform is None:  # not in setup(): the graph exists only when the side input does
             self._transform = transform_graph.load(self._transform_fn)
         sender = progress.ProgressSender(self._progress_address)
         with _shard_writers(self._output, shard, self._metadata) as writers:
@@ -184,7 +184,7 @@ def published_files(num_shards: int) -> set[str]:
 
 
 def _publish(_, written: Iterable[tuple[str, str]], staging: str, output: str, num_shards: int) -> str:
-    """Publishes what the shards have written; `written` is there to wait for them."""
+    """Publishes what the shards have written; `written` makes Beam wait for them."""
     folders = (transform_graph.FOLDER, *(table.name for table in WRITTEN))
     publish.publish(staging, output, folders, published_files(num_shards))
     return staging
@@ -199,7 +199,7 @@ class DeriveFeatures(beam.PTransform):
       output: the folder to publish in.
       num_shards: how many shards there are.
       fingerprint: what the landmarks were made by.
-      fitted: a PCollection that is there when the transform graph is; None where it is there already.
+      fitted: a PCollection that exists when the transform graph is written; None where the graph exists already.
       progress_address: where progress is told, if anywhere.
     """
 
@@ -211,7 +211,7 @@ class DeriveFeatures(beam.PTransform):
     progress_address: tuple[str, int] | None = None
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        """Wires it: shards of videos -> one element, when everything is published and nothing staged is left."""
+        """Shards of videos -> one element, when everything is published and the staged files are removed."""
         transform_fn = storage.join(self.staging, transform_graph.FOLDER, transform_graph.FOLDER)
         metadata = {tables.FINGERPRINT_KEY: json.dumps(self.fingerprint, sort_keys=True)}
         write = _WriteShard(
@@ -223,7 +223,7 @@ class DeriveFeatures(beam.PTransform):
             shards.pipeline
             | "Once" >> beam.Create([None])
             | "Publish" >> beam.Map(_publish, beam.pvalue.AsList(written), self.staging, self.output, self.num_shards)
-            # The runner may publish again until it has noted that it did: what is staged must be there until then.
+            # A runner may repeat the step before until it has recorded it: the staged files must exist until then.
             | "NotePublished" >> beam.Reshuffle()
             | "RemoveStaging" >> beam.Map(publish.remove)
         )

@@ -1,4 +1,4 @@
-"""preprocessing_fn: from a row's history of landmarks to its features. The one graph that batch and live run."""
+"""preprocessing_fn: from a row's history of landmarks to its features. Batch jobs and live run this one graph."""
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -20,7 +20,7 @@ def preprocessing_fn(inputs):
 
     Returns:
       What `physical_features` returns, and "final_features", float32, shape (B, 189): its tables side by side in the
-      order of `tables.PHYSICAL`, `standardized`.
+      order of `tables.UNSCALED_TABLES`, standardised by `standardized`.
     """
     physical = physical_features(inputs["landmarks"], inputs["timestamp_ms"])
     columns = tf.concat([physical[table.name] for table in tables.UNSCALED_TABLES], axis=1)
@@ -44,6 +44,6 @@ def standardized(columns):
     mean = tft.mean(wide, reduce_instance_dims=False)
     deviation = tf.sqrt(tft.var(wide, reduce_instance_dims=False))
     scores = tf.cast((wide - mean) / deviation, tf.float32)
-    # A comparison with NaN is false: a column without any value is no more usable than a constant.
+    # A comparison with NaN is false, so a column without any value is treated like a constant one.
     usable = tf.math.is_finite(scores) & (deviation > _CONSTANT_BELOW * tf.maximum(tf.abs(mean), 1))
     return tf.where(usable, scores, tf.zeros_like(scores))

@@ -1,4 +1,4 @@
-"""Landmark tables as the features job reads them: which videos, in which shards, each row with its history."""
+"""How the features job reads landmark tables: in shards of videos, each row with its history."""
 
 import concurrent.futures
 import dataclasses
@@ -50,7 +50,7 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class FeatureInputs:
-    """Rows on their way into the transform graph.
+    """The inputs of the transform graph for T rows.
 
     Attributes:
       keys: the key columns, the label columns and `detected`, T rows.
@@ -63,7 +63,7 @@ class FeatureInputs:
     timestamps_ms: np.ndarray
 
     def graph_input(self) -> dict[str, np.ndarray]:
-        """What the transform graph takes."""
+        """The inputs by the names that the transform graph gives them."""
         return {"landmarks": self.landmarks, "timestamp_ms": self.timestamps_ms}
 
 
@@ -133,8 +133,8 @@ def read_rows(
     """Reads videos' rows with their histories, in batches that may span videos; memory does not grow with their length.
 
     Args:
-      videos: whose landmarks to read.
-      coordinates: "world" or "image": which of the two the graph is fed.
+      videos: the videos to read.
+      coordinates: "world" or "image": which of the two the graph takes.
       rows_per_batch: at least so many rows in a batch, the last one aside.
     """
     waiting: list[FeatureInputs] = []
@@ -179,7 +179,7 @@ def _video_rows(video: LandmarksFile, coordinates: str, rows_per_batch: int) -> 
 
 
 def _with_labels(table: pa.Table, video: LandmarksFile) -> pa.Table:
-    # The quality table's labels and not the landmarks' own: a video whose labels changed need not be extracted again.
+    # The labels of the quality table, not of the landmarks table: a video with new labels is not extracted again.
     for column in tables.LABEL_COLUMNS:
         table = table.append_column(column.name, pa.array([getattr(video, column.name)] * len(table), column.type))
     return table

@@ -1,6 +1,6 @@
 """From a row's history of landmarks to its features in their own units: what `preprocessing_fn` standardises.
 
-Apart from it, because this needs TensorFlow alone, and no TFT.
+A module of its own, because it needs TensorFlow but not TFT.
 """
 
 import tensorflow as tf
@@ -8,7 +8,7 @@ import tensorflow as tf
 from beam_jobs import tables
 from beam_jobs.features import geometry
 
-# Rows that speed and acceleration look at; the rest of a history is for the torso's length.
+# Rows that speed and acceleration need; the other rows of a history are for the torso's length.
 _NUM_MOTION_ROWS = 3
 
 
@@ -29,9 +29,9 @@ def window_torso_lengths(rows, history_length):
 
 
 def physical_window_features(rows, timestamps_ms, history_length):
-    """What `physical_features` gives for each row of a window, three times quicker than row by row.
+    """What `physical_features` returns for each row of a window, three times faster than row by row.
 
-    Neighbouring rows share most of their histories: here what they share is computed once.
+    Neighbouring rows share most of their histories; the shared part is computed once.
 
     Args:
       rows: a window's landmarks with the history of its first row, float32, shape (B, H - 1 + T, 33, 3); NaN where
@@ -40,7 +40,7 @@ def physical_window_features(rows, timestamps_ms, history_length):
       history_length: H, at least 3.
 
     Returns:
-      float32, shape (B, T, 189), in the order of `tables.PHYSICAL`; equal to `physical_features` but for rounding.
+      float32, shape (B, T, 189), in the order of `tables.UNSCALED_TABLES`; equal to `physical_features` up to rounding.
     """
     num_rows = rows.shape[1] - history_length + 1
     centred = rows - geometry.mid_hip(rows)[:, :, None]
@@ -79,7 +79,7 @@ def physical_features(landmarks, timestamps_ms):
       need is missing.
     """
     scale = geometry.torso_length(landmarks)
-    # All in the row's own scale: a torso that seems to grow from one row to the next is not movement.
+    # All rows in the scale of the last one: a torso that seems to grow between two rows is not movement.
     normalized_history = geometry.normalize(landmarks[:, -_NUM_MOTION_ROWS:], scale[:, None])
     normalized = normalized_history[:, -1]
     angles = geometry.joint_angles_degrees(landmarks[:, -1])

@@ -22,7 +22,7 @@ _PRESENCE = [f"presence_{index}" for index in range(landmarks.NUM_LANDMARKS)]
 
 
 def fingerprint(sample_rate_hz: float, restored: bool = False) -> dict:
-    """What is known of how imported landmarks came about: little; and whether their proportions were restored."""
+    """What is known of how imported landmarks were made: little; and whether their proportions were restored."""
     return {
         "coordinates": "world" if restored else "image",
         "frame_rate_hz": float(sample_rate_hz),
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     Args:
       args: `landmarks`, `labels`, `output`: paths, local or gs://; `frame_rate_hz`: the rate of the table's rows,
         where it has no timestamp_ms; `sample_rate_hz`: the rate of the sampling grid; `proportions`: "auto" restores
-        those of bodies whose axes fill 0 to 1 in each frame (see `restoring`), "as_they_are" does not.
+        those of bodies whose axes fill 0 to 1 in each frame (see `proportions`), "as_they_are" does not.
       beam_args: not used.
 
     Returns:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     made_by = fingerprint(args.sample_rate_hz, restored)
     _check_output(args.output, made_by)
     metadata = {tables.FINGERPRINT_KEY: json.dumps(made_by, sort_keys=True)}
-    # Readers find the videos through `quality`: without it, an import that was killed looks like none.
+    # Readers find the videos through `quality`: without it, a killed import looks like no import.
     quality_file = storage.join(args.output, tables.QUALITY.name, "quality.parquet")
     storage.remove(quality_file)
     quality = []
@@ -102,7 +102,7 @@ def _check_output(output: str, made_by: dict) -> None:
 
 
 def _fills_unit_cubes(path: str) -> bool:
-    """Whether, of the first rows with a person, some have lost their proportions: then all must have."""
+    """Whether some of the first rows with a person have lost their proportions; then all rows must have."""
     with storage.open_input(path) as file:
         for batch in _open_parquet(path, file).iter_batches(_ROWS_AT_ONCE, columns=_COORDINATES):
             image, detected = _image_landmarks(batch)
@@ -196,7 +196,7 @@ def _import_video(
 
 
 class _Sampler:
-    """Puts one person's rows onto the sampling grid, and counts what `quality` tells of them."""
+    """Puts one person's rows onto the sampling grid, and counts what the quality table needs."""
 
     def __init__(self, args: argparse.Namespace, video_id: str, video_labels: labels.Labels, restored: bool) -> None:
         self._args, self._video_id, self._labels, self._restored = args, video_id, video_labels, restored
@@ -254,7 +254,7 @@ class _Sampler:
         )
 
     def _person(self, batch: pa.RecordBatch) -> int:
-        """The one person of the video: rows of several would be taken for one who leaps about."""
+        """The one person of the video: rows of several people would look like one person who jumps about."""
         found = set(batch.column("person_id").to_pylist()) if "person_id" in batch.schema.names else {0}
         if self._person_id is None:
             self._person_id = min(found)

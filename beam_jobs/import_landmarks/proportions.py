@@ -1,8 +1,8 @@
 """Bodies whose true proportions a table has lost: each axis of each frame was scaled to 0-1, and is scaled back.
 
-Some published landmarks (PoseRAC's, say) are stretched so that every frame's body fills the unit cube: somebody who
-squats is as tall as somebody who stands. Three numbers a frame are lost, and a body has more limbs than that, whose
-lengths are much the same in everybody: the three factors are those under which the limbs come out right.
+Some published landmarks (PoseRAC's, say) are stretched so that every frame's body fills the unit cube: a person
+in a squat is as tall as a standing one. Each frame lost three numbers, the scales of its axes. A body has more than
+three limbs, and their lengths are nearly the same in all people: the scales are those that give these lengths.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from beam_jobs import landmarks
 
 # The length of a limb in torso lengths, and between which landmarks it is: medians of MediaPipe's world landmarks
-# in 120 clips of real people (those of the figures below, which these few numbers can hardly flatter).
+# in 120 clips of real people. The figures below are of the same clips: these few numbers can hardly overfit them.
 _LIMBS: tuple[tuple[float, tuple[tuple[int, int], ...]], ...] = (
     (0.68, ((11, 12),)),
     (0.45, ((23, 24),)),
@@ -34,7 +34,7 @@ _EXTENT, _EXTENT_DEVIATION = (1.7, 2.2, 1.2), 0.5
 # How much less the factors differ between neighbouring rows than limbs do between people.
 _STEADINESS = 30.0
 _STEPS = 20
-# Residuals past so many deviations weigh less (Huber): an estimator gets a limb wrong now and then.
+# Residuals beyond so many deviations weigh less (Huber): an estimator gets a limb wrong at times.
 _OUTLIER = 1.5
 
 
@@ -42,7 +42,7 @@ def is_scaled_per_axis(image: np.ndarray) -> np.ndarray:
     """Which rows' landmarks reach from exactly 0 to exactly 1 along each axis, bool, shape (T,).
 
     Args:
-      image: landmarks, shape (T, 33, 3). No picture's do by chance.
+      image: landmarks, shape (T, 33, 3). Landmarks in a picture do not do so by chance.
     """
     return ((image.min(axis=1) == 0) & (image.max(axis=1) == 1)).all(axis=1)
 

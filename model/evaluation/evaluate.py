@@ -1,4 +1,4 @@
-"""A bundle against tables: how often it is right, and how well it knows."""
+"""Evaluates a bundle on tables: accuracy and calibration."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def predict(loaded: bundle.Bundle, data: dataset.Windows) -> np.ndarray:
 
 
 def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test") -> dict[str, Any]:
-    """Judges a bundle and writes metrics.json, predictions.parquet, report.md and report.html with pictures.
+    """Evaluates a bundle and writes metrics.json, predictions.parquet, report.md and report.html with pictures.
 
     Args:
       bundle_path: local or gs://.
@@ -53,9 +53,9 @@ def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test
       What metrics.json says.
 
     Raises:
-      UserError: if the tables do not fit the bundle, or hold nothing to judge.
+      UserError: if the tables do not fit the bundle, or have no window with a known label.
     """
-    # Here, for matplotlib takes a second to import.
+    # Here and not above: matplotlib takes a second to import.
     from model.evaluation import report
 
     metadata = bundle.read_metadata(bundle_path)

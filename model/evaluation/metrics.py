@@ -1,4 +1,4 @@
-"""Figures of probabilities against the truth: of windows, and of clips."""
+"""Metrics of probabilities against the truth: of windows, and of clips."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ NUM_BINS = 15
 MIN_CLIPS_FOR_CALIBRATION = 100
 # A clip without a window has no answer: it counts as wrong, whatever its class.
 NO_ANSWER = -1
-# Between these a temperature is looked for.
+# The range in which a temperature is looked for.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 
 
@@ -68,7 +68,7 @@ def macro_f1(answers: np.ndarray, truth: np.ndarray) -> float:
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share that was measured `count` times; narrow only where there is much to count.
+    """The 95 % interval of a share that was measured `count` times.
 
     It takes the measurements as independent. Clips of the same group are not, so that the truth is wider where groups
     have many clips.
@@ -216,9 +216,10 @@ def _check_scores(known_scores: np.ndarray, unknown_scores: np.ndarray) -> None:
 
 
 def temperature(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """The T that makes softmax(logits / T) most likely: above 1 where logits are too sure of themselves, below if shy.
+    """The T that makes softmax(logits / T) most likely.
 
-    It changes no answer, only how sure it is. It must be found on other clips than those that it is judged on.
+    It is above 1 where the network is overconfident, below 1 where it is underconfident. It changes no answer, only the
+    probabilities. It must be found on other clips than those that it is evaluated on.
 
     Args:
       logits: shape (N, C), finite; logarithms of probabilities will do, for softmax gives the probabilities back.

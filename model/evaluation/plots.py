@@ -36,7 +36,7 @@ def write(folder: str, figures: dict[str, Any], judged: Predictions, metadata: d
             "learning_curves": (_learning_curves(metadata["phases"]), "Learning curves"),
             "confusion": (_confusion(figures), "Confusion matrix"),
             "classes": (_classes(figures), "Precision and recall"),
-            "reliability": (_reliability(figures), "Reliability: is it right as often as it says?"),
+            "reliability": (_reliability(figures), "Reliability: accuracy by confidence"),
             "timeline": (_timeline(judged, _longest(judged), stride), "Timeline of one clip"),
         }
         if (wrong := _most_wrong(judged)) is not None:

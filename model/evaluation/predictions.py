@@ -13,7 +13,7 @@ from model.evaluation import metrics
 
 
 def group_hash(group: str) -> str:
-    """What a bundle keeps of the name of a group it was trained on: enough to recognise it, not to read it."""
+    """A hash of a group's name: a bundle keeps it, to recognise the groups that it was trained on."""
     return hashlib.sha256(group.encode()).hexdigest()[:16]
 
 

@@ -1,14 +1,13 @@
-"""What a pose estimator makes of a body, learnt from drawn athletes whose true landmarks are known.
+"""The errors of a pose estimator, learned from drawn athletes whose true landmarks are known.
 
-A picture of a drawn athlete costs seconds to draw and to look at; their skeleton costs nothing. This lets skeletons
-that were never drawn be seen as if they had been: by a network from the pose to the estimator's error, and what is left
-of the error in a real estimate of the same exercise.
+To draw an athlete and to estimate the pose takes seconds; to move a skeleton takes almost nothing. This module
+simulates what the estimator would make of skeletons that were never drawn. A network predicts the estimator's error
+from the pose; the remaining error is taken from a real estimate of the same exercise.
 
-The network nearly knows the drawn clips by heart, on purpose. What makes an estimate of somebody else is not nearer to
-the truth for it (see `Estimator.errors`), but errs as an estimator does: largely, and the same for the same pose. The
-best linear regression is nearer, and the rest it leaves, taken from another clip at another moment, blurs how a body
-moves: a recogniser trained on 4200 such clips and real ones had 82 % of real clips right that it had not seen, on those
-of this network 91 %.
+The network overfits the drawn clips on purpose. For other clips its estimates are not nearer to the truth (see
+`PoseErrorModel.errors`), but they err as an estimator does: by much, and in the same way for the same pose. The best
+linear regression is nearer to the truth. But its remaining errors, taken from another clip at another moment, blur the
+movement: a model trained on 4200 such clips and real ones got 82 % of unseen real clips right, with this network 91 %.
 """
 
 import dataclasses
@@ -21,13 +20,13 @@ from beam_jobs import landmarks
 _UNITS = 256
 _EPOCHS = 12
 _BATCH_SIZE = 128
-# Fewer rows with a person than this tell little of how errors last.
+# With fewer rows with a person than this, little is known of how long errors last.
 _LEAST_ROWS = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class PosePair:
-    """One drawn clip, as it is and as an estimator sees it.
+    """One drawn clip: its true landmarks, and the estimator's.
 
     Attributes:
       label: the exercise.
@@ -51,7 +50,7 @@ def _mirrored(rows: np.ndarray) -> np.ndarray:
 
 
 class PoseErrorModel:
-    """Sees landmarks as the estimator would from which it was learnt.
+    """Simulates the estimates of a pose estimator from true landmarks.
 
     Attributes:
       errors: in torso lengths, on average over landmarks and axes: of taking the truth for what is seen ("before"),
@@ -78,7 +77,7 @@ class PoseErrorModel:
             keras.utils.set_random_seed(seed)
             indices = list(chosen)
             given, wanted = (np.concatenate([rows[index] for index in indices]) for rows in (inputs, errors))
-            # And from their mirror images: an estimator has no side.
+            # And from their mirror images: an estimator treats both sides alike.
             given, wanted = (_flat(np.concatenate([rows, _mirrored(rows)])) for rows in (given, wanted))
             network = _network()
             network.fit(given, wanted, batch_size=_BATCH_SIZE, epochs=_EPOCHS, verbose=0)
@@ -91,7 +90,7 @@ class PoseErrorModel:
             "after": _mean([np.abs(errors[index] - _predict(trial, inputs[index])).mean() for index in held_out]),
         }
         self._model = fit(range(len(pairs)))
-        # What is left, row by row, NaN where nobody was detected: it lasts from row to row as it did in truth.
+        # The remaining error, row by row, NaN where nobody was detected: it lasts as long as in the real estimate.
         self._residuals: dict[str, list[np.ndarray]] = {}
         for pair, there, given, error in zip(pairs, known, inputs, errors, strict=True):
             if there.sum() >= _LEAST_ROWS:
@@ -101,7 +100,7 @@ class PoseErrorModel:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The exercises that it has seen enough of."""
+        """The exercises with enough clips to learn from."""
         return tuple(sorted(self._residuals))
 
     def simulate(self, true: np.ndarray, label: str, rng: np.random.Generator) -> np.ndarray:
@@ -109,7 +108,7 @@ class PoseErrorModel:
 
         Args:
           true: world landmarks, float32, shape (T, 33, 3).
-          label: the exercise, one of `labels`: errors differ with what people do.
+          label: the exercise, one of `labels`: errors differ by exercise.
           rng: chooses the estimate whose remaining errors it gets.
 
         Returns:
@@ -119,7 +118,7 @@ class PoseErrorModel:
         seen = true + scale * _predict(self._model, true / scale)
         residuals = self._residuals[label]
         residual = residuals[rng.integers(len(residuals))]
-        # Played to and fro from anywhere, so that it never leaps.
+        # Played forwards and backwards from any row, so that it has no jumps.
         position = (np.arange(len(true)) + rng.integers(2 * len(residual))) % (2 * len(residual))
         position = np.minimum(position, 2 * len(residual) - 1 - position)
         return (seen + scale * residual[position]).astype(np.float32)
@@ -137,7 +136,7 @@ def _network():
     hidden = [layers.Dense(_UNITS, activation="gelu"), layers.Dropout(0.1)]
     hidden += [layers.Dense(_UNITS, activation="gelu"), layers.Dropout(0.1)]
     network = keras.Sequential([keras.Input((num,)), *hidden, layers.Dense(num)])
-    # The mean absolute error: some rows are far off, and shall stay the exception.
+    # The mean absolute error: a few rows are far off, and they should not dominate.
     network.compile(keras.optimizers.AdamW(1e-3, weight_decay=1e-2), "mae", jit_compile=False)
     return network
 

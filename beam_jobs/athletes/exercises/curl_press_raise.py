@@ -1,4 +1,4 @@
-"""Exercises of the arms, standing or seated. Each function is one; `exercises` finds them."""
+"""Exercises of the arms, standing or seated. Each function is one; catalog.py lists them."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Exercises with steps and hops. Each function is one; `exercises` finds them."""
+"""Exercises with steps and hops. Each function is one; catalog.py lists them."""
 
 import math
 

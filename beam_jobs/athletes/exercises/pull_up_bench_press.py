@@ -1,4 +1,4 @@
-"""Exercises on a bar overhead and on a bench. Each function is one; `exercises` finds them."""
+"""Exercises on a bar overhead and on a bench. Each function is one; catalog.py lists them."""
 
 import math
 

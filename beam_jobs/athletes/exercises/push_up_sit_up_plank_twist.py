@@ -1,4 +1,4 @@
-"""Exercises done on the floor. Each function is one; `exercises` finds them."""
+"""Exercises done on the floor. Each function is one; catalog.py lists them."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Exercises done on both feet, and how to stand. Each is a function; `exercises` finds them."""
+"""Exercises done on both feet. Each function is one; catalog.py lists them."""
 
 import dataclasses
 import math

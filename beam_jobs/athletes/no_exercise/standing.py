@@ -1,4 +1,4 @@
-"""What people do on their feet who do no exercise, labelled none. Each function is one; `exercises` finds them."""
+"""Standing people who do no exercise, labelled none. Each function is one movement; catalog.py lists them."""
 
 import math
 
@@ -48,7 +48,7 @@ _STRETCHING = (
 
 
 def _on_feet(body: Body, style: MovementStyle, moment: RepetitionPhase, restless: float, **trunk: float) -> Skeleton:
-    """Somebody who stands about: weight on one leg or the other, looking here and there."""
+    """A person who stands about: weight on one leg or the other, looking here and there."""
     time_s = moment.time_s
     stance, out = style.between("stance", 0.4, 1.35) * body.shoulder_m, math.radians(style.between("toes_out", 2, 30))
     bend = style.between("soft_knees", 2, 9)

@@ -25,8 +25,8 @@ class View:
       focal_px: the focal length.
       fill: the share of the picture that the athlete fills, across or upwards; above 1 not all of it is seen.
       roll_degrees: how much the camera tilts.
-      place: where in the room left round it the athlete is, -0.5 to 0.5 to the right and down; which part is cut off
-        where there is none left: -0.5 below and to the right. Beyond 0.5 more is cut off.
+      place: where the athlete is in the free part of the picture, -0.5 to 0.5 to the right and down. Where nothing is
+        free, it says which part of the body is cut off: -0.5 below and to the right. Beyond 0.5 more is cut off.
       highest_m: where the camera is at most, as under a ceiling.
     """
 
@@ -96,6 +96,6 @@ def sample_wide_view(rng: np.random.Generator, exercise: Exercise, upright: bool
         place[1] = rng.uniform(-0.5, -0.1) if rng.random() < 0.8 else rng.uniform(0.0, 0.35)
         place[0] *= 1.0 if rng.random() < 0.7 else 1.15
         if not upright:
-            # Somebody lying reaches across: a head or feet out of the picture, never all of the upper body.
+            # A lying person fills the width: a head or feet out of the picture, never all of the upper body.
             fill, place[0] = 1 + 0.45 * (fill - 1), 0.5 * place[0]
     return View(size, azimuth, elevation, focal, fill, roll, place, highest_m=2.4)

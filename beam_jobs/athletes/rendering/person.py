@@ -1,4 +1,4 @@
-"""A person as solids to draw: head and face, trunk, limbs, clothes, and the things held. Colours are BGR, 0 to 255."""
+"""A person as solids to draw: head, trunk, limbs, clothes, things in the hands. Colours are BGR, 0 to 255."""
 
 import dataclasses
 
