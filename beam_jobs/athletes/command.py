@@ -13,14 +13,12 @@ import json
 import multiprocessing
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 
 import cv2
-import tqdm
 
-from beam_jobs import beam_options, storage
+from beam_jobs import beam_options, progress, storage
 from beam_jobs.athletes.catalog import DEFAULT_EXERCISES
 from beam_jobs.athletes.clip import Clip
 from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, assign_clips
@@ -105,13 +103,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     context = multiprocessing.get_context("spawn")
     with (
         concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool,
-        tqdm.tqdm(
-            total=len(clips),
-            initial=len(clips) - len(missing),
-            unit="clip",
-            desc="drawing",
-            mininterval=0.5 if sys.stderr.isatty() else 15,
-        ) as bar,
+        progress.bar(len(clips), "clips", len(clips) - len(missing)) as bar,
     ):
         drawn = [pool.submit(write_clip, clip, args.output) for clip in missing]
         try:

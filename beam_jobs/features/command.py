@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     ended = local
     try:
         with contextlib.ExitStack() as stack:
-            address = stack.enter_context(progress.show_progress(num_to_read, "rows", "rows")) if local else None
+            address = stack.enter_context(progress.show_progress(num_to_read, "rows")) if local else None
             scratch = stack.enter_context(tempfile.TemporaryDirectory()) if local else None
             pipeline = beam.Pipeline(options=PipelineOptions(_with_local_defaults(beam_args, num_to_read)))
             build(pipeline, videos, fingerprint, args.output, transform_fn, scratch, address)
