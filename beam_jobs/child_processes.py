@@ -20,9 +20,14 @@ def exit_with_parent() -> None:
 
 
 def start_worker() -> None:
-    """Sets a worker up: one core, Ctrl-C finishes the current clip, and it ends when its launcher is killed."""
-    import cv2  # Here and not above: a command that starts no process needs no OpenCV.
-
-    cv2.setNumThreads(1)
+    """Starts a process of a pool: it finishes its work on Ctrl-C, and ends when the launcher is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
+
+
+def start_opencv_worker() -> None:
+    """As `start_worker`, with OpenCV on one core: as many processes as there are cores share them."""
+    import cv2  # here: other processes of this project do without OpenCV
+
+    cv2.setNumThreads(1)
+    start_worker()

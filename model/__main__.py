@@ -1,5 +1,6 @@
 """python -m model: parse, validate, run."""
 
+import argparse
 import os
 import sys
 from typing import Any
@@ -7,56 +8,93 @@ from typing import Any
 from beam_jobs import native_logs
 from beam_jobs.errors import report_user_errors
 from model import options
-from model.evaluation import evaluate
 
 
 @report_user_errors
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; see --help."""
     args = options.parse(argv)
-    if args.command == "evaluate":
-        figures = evaluate.evaluate(args.bundle, args.tables, args.output, args.split)
-        print(f"{args.split}: {_told(figures)}\nreport: {args.output.rstrip('/')}/report.html")
-        return 0
+    if args.command != "evaluate":  # which needs TensorFlow alone
+        _prepare_keras()
+    print("\n".join(_COMMANDS[args.command](args)))
+    return 0
+
+
+def _prepare_keras() -> None:
     # Importing TFT sets this, for child processes too (a notebook's, a test's); keras-tcn does not work under it.
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     # By default each step gives its memory back and has the kernel clear it again, for a fifth to two fifths of an
     # `ensemble`'s training. So kept, memory stays at its peak.
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
-    # Here and not above: TensorFlow and Keras take seconds to import, and --help and mistakes need neither.
-    with native_logs.quiet_import():
-        from model import finetune, train
-        from model.benchmark import command
-        from model.synthesis import command as synthesis_command
-        from model.training_data import TrainingInputs
 
-    if args.command == "benchmark":
-        command.run(args)
-        print(f"results: {os.path.join(args.output, 'results.md')}")
-        return 0
-    if args.command == "synthesize":
-        print("\n".join(synthesis_command.report(synthesis_command.run(args))))
-        return 0
-    inputs = TrainingInputs(
+
+# Each command imports its own module alone: TensorFlow takes seconds, and extras differ in packages.
+
+
+def _train(args: argparse.Namespace) -> list[str]:
+    with native_logs.quiet_import():
+        from model import train
+
+    return _trained(args, train.train(_inputs(args), args.output, args.config, args.log_dir))
+
+
+def _finetune(args: argparse.Namespace) -> list[str]:
+    with native_logs.quiet_import():
+        from model import finetune
+
+    return _trained(args, finetune.finetune(args.bundle, _inputs(args), args.output, args.config, args.log_dir))
+
+
+def _inputs(args: argparse.Namespace):
+    from model.training_data import TrainingInputs
+
+    return TrainingInputs(
         args.tables, tuple(args.synthetic_tables), tuple(args.extra_tables), dict(args.rename_labels), args.all_splits
     )
-    if args.command == "train":
-        figures = train.train(inputs, args.output, args.config, args.log_dir)
-    else:
-        figures = finetune.finetune(args.bundle, inputs, args.output, args.config, args.log_dir)
-    if figures:
-        print(f"validation: {_told(figures)}")
-    print(f"bundle: {args.output}")
-    return 0
 
 
-def _told(figures: dict[str, Any]) -> str:
+def _trained(args: argparse.Namespace, metrics: dict[str, Any]) -> list[str]:
+    return [*([f"validation: {_summary(metrics)}"] if metrics else []), f"bundle: {args.output}"]
+
+
+def _evaluate(args: argparse.Namespace) -> list[str]:
+    from model.evaluation import evaluate
+
+    metrics = evaluate.evaluate(args.bundle, args.tables, args.output, args.split)
+    return [f"{args.split}: {_summary(metrics)}", f"report: {args.output.rstrip('/')}/report.html"]
+
+
+def _benchmark(args: argparse.Namespace) -> list[str]:
+    with native_logs.quiet_import():
+        from model.benchmark import command
+
+    command.run(args)
+    return [f"results: {os.path.join(args.output, 'results.md')}"]
+
+
+def _synthesize(args: argparse.Namespace) -> list[str]:
+    with native_logs.quiet_import():
+        from model.synthesis import command
+
+    return [*command.report(command.run(args))]
+
+
+_COMMANDS = {
+    "train": _train,
+    "finetune": _finetune,
+    "evaluate": _evaluate,
+    "benchmark": _benchmark,
+    "synthesize": _synthesize,
+}
+
+
+def _summary(metrics: dict[str, Any]) -> str:
     def one(part: dict[str, Any], what: str) -> str:
-        shown = {"macro F1": part["macro_f1"], "NLL": part["nll"], "ECE": part["ece"]}
-        figures = ", ".join(f"{name} {value:.3f}" for name, value in shown.items() if value is not None)
-        return f"{part['accuracy']:.1%} of {part[f'num_{what}']} {what} right ({part['num_groups']} groups; {figures})"
+        values = {"macro F1": part["macro_f1"], "NLL": part["nll"], "ECE": part["ece"]}
+        named = ", ".join(f"{name} {value:.3f}" for name, value in values.items() if value is not None)
+        return f"{part['accuracy']:.1%} of {part[f'num_{what}']} {what} right ({part['num_groups']} groups; {named})"
 
-    return "; ".join(one(figures[what], what) for what in ("windows", "clips"))
+    return "; ".join(one(metrics[what], what) for what in ("windows", "clips"))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from beam_jobs.athletes.catalog import DEFAULT_EXERCISES
 from beam_jobs.athletes.clip import Clip
 from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, assign_clips
 from beam_jobs.athletes.scene import Scene
-from beam_jobs.child_processes import start_worker
+from beam_jobs.child_processes import start_opencv_worker
 from beam_jobs.errors import UsageError, UserError
 
 # Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     workers = max(1, min(args.num_workers or beam_options.num_cores(), len(missing)))
     context = multiprocessing.get_context("spawn")
     with (
-        concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool,
+        concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=start_opencv_worker) as pool,
         progress.bar(len(clips), "clips", len(clips) - len(missing)) as bar,
     ):
         drawn = [pool.submit(write_clip, clip, args.output) for clip in missing]

@@ -1,9 +1,9 @@
 """What a clip of a drawn athlete shows: a person, a tempo, a room and a camera, all following from a seed."""
 
+import functools
 import math
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
 from beam_jobs import labels
@@ -21,10 +21,21 @@ _WIDE_FRAME_RATES_HZ = (15, 15, 15, 24, 25, 30)
 MARGIN_PX = 6
 
 
-def sample_person(seed: int, person: int) -> tuple[athletes_skeleton.Body, rendering_person.Appearance]:
-    """A person: bones and looks, the same in all of their clips."""
-    rng = np.random.default_rng([seed, person, 1])
-    body = athletes_skeleton.sample_body(rng)
+def sample_body(seed: int, person: int) -> athletes_skeleton.Body:
+    """A person's bones, the same in all of their clips."""
+    return athletes_skeleton.sample_body(_person_rng(seed, person))
+
+
+def _person_rng(seed: int, person: int) -> np.random.Generator:
+    return np.random.default_rng([seed, person, 1])
+
+
+def sample_appearance(seed: int, person: int) -> rendering_person.Appearance:
+    """What a person looks like, the same in all of their clips."""
+    import cv2  # here, and in what draws: the skeletons alone need no OpenCV
+
+    rng = _person_rng(seed, person)
+    athletes_skeleton.sample_body(rng)  # the looks are drawn after the bones, from the same numbers
     tones = ((168, 196, 232), (140, 172, 218), (112, 148, 200), (84, 118, 172), (58, 88, 138), (44, 64, 104))
     hairs = ((28, 26, 26), (30, 44, 66), (44, 70, 104), (70, 128, 178), (110, 118, 124), (34, 52, 120))
     skin = tuple(float(np.clip(c + rng.normal(0, 6), 20, 245)) for c in tones[rng.integers(len(tones))])
@@ -36,7 +47,7 @@ def sample_person(seed: int, person: int) -> tuple[athletes_skeleton.Body, rende
         return tuple(float(c) for c in cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0])
 
     style = str(rng.choice(["short", "short", "bun", "ponytail", "long", "bald"]))
-    look = rendering_person.Appearance(
+    return rendering_person.Appearance(
         girth=float(np.clip(rng.normal(1.03, 0.12), 0.84, 1.34)),
         muscle=float(np.clip(rng.normal(1.0, 0.09), 0.84, 1.22)),
         waist=float(rng.uniform(0.80, 0.98)),
@@ -52,7 +63,6 @@ def sample_person(seed: int, person: int) -> tuple[athletes_skeleton.Body, rende
         hair_style=style,
         beard=bool(style in ("short", "bald") and rng.random() < 0.4),
     )
-    return body, look
 
 
 class Scene:
@@ -68,7 +78,7 @@ class Scene:
         rng = np.random.default_rng([clip.seed, clip.index])
         self.clip = clip
         self.exercise = EXERCISES[clip.exercise]
-        self.body, self.look = sample_person(clip.seed, clip.person)
+        self.body = sample_body(clip.seed, clip.person)
         self.wide = clip.variety == "wide"
         self.style = exercise.MovementStyle([clip.seed, clip.index, 2], self.wide)
         self.mirrored = bool(rng.random() < 0.5)
@@ -81,6 +91,11 @@ class Scene:
         self._noise_level = rng.uniform(2, 9)
         self._blur = float(rng.uniform(0.45, 0.9))
         self._rng = rng
+
+    @functools.cached_property
+    def look(self) -> rendering_person.Appearance:
+        """What the person looks like."""
+        return sample_appearance(self.clip.seed, self.clip.person)
 
     def _place_camera(self, rng: np.random.Generator) -> None:
         moments = [
@@ -122,6 +137,8 @@ class Scene:
 
     def frames(self) -> Iterator[np.ndarray]:
         """The clip's pictures, BGR, uint8, shape (height, width, 3)."""
+        import cv2
+
         background, depth, floor = room.render_room(self.room, self.camera, self._mat_y)
         background = cv2.GaussianBlur(background, (3, 3), self._blur)
         width, height = self.size

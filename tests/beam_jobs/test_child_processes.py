@@ -8,11 +8,11 @@ import time
 
 SCRIPT = """
 import concurrent.futures, multiprocessing, os, time
-from beam_jobs.child_processes import leave_with_launcher
+from beam_jobs.child_processes import exit_with_parent
 
 if __name__ == "__main__":
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=leave_with_launcher) as pool:
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=exit_with_parent) as pool:
         print(pool.submit(os.getpid).result(), flush=True)
         pool.submit(time.sleep, 600).result()
 """

@@ -148,6 +148,7 @@ def made():
         three_classes=three_classes,
         transform_fn=save_transform_fn,
         fingerprint=FINGERPRINT,
+        quick=QUICK,
     )
 
 

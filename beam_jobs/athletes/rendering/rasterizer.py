@@ -8,7 +8,6 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from beam_jobs.athletes.skeleton import unit
@@ -174,6 +173,8 @@ class Canvas:
         self._paint(region, seen, near, self._brightness(lit, z), solid.colour, solid.shine)
 
     def _paint(self, region, seen, near, brightness, colour: Colour, shine: float = 0.0) -> None:
+        import cv2
+
         np.copyto(self.depth[region], near, where=seen)
         brightness *= np.float32(255 / self.BRIGHTEST)
         level = np.minimum(brightness, 255, out=brightness).astype(np.uint8)
@@ -253,6 +254,8 @@ def cast_shadow(image: np.ndarray, floor: np.ndarray, solids: list[Solid], camer
       camera: of that image.
       light: the direction towards the light.
     """
+    import cv2
+
     capsules = [solid for solid in solids if isinstance(solid, Capsule)]
     ends = np.array([(capsule.start, capsule.end) for capsule in capsules])
     flat = ends - (ends[..., 2:] / light[2]) * light

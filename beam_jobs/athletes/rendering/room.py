@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import cv2
 import numpy as np
 
 from beam_jobs.athletes.rendering.rasterizer import Camera, Colour
@@ -99,6 +98,8 @@ def render_room(room: Room, camera: Camera, mat_y: float = 0.0) -> tuple[np.ndar
     Returns:
       The image, uint8 (height, width, 3); depth in metres, float32 (height, width); where the floor is, uint8 0 or 1.
     """
+    import cv2
+
     rng = np.random.default_rng(room.texture_seed)
     width, height = camera.width_px, camera.height_px
     x = (np.arange(width, dtype=np.float32) - width / 2) / camera.focal_px

@@ -134,8 +134,9 @@ class TestPlan:
         others = clip_plan.assign_clips(1, 96, DEFAULT_EXERCISES)
         assert not {clip.group for clip in self.clips} & {clip.group for clip in others}
         assert self.clips[0].group == "athlete_0_00"
-        assert athletes_scene.sample_person(0, 0) != athletes_scene.sample_person(1, 0)
-        assert athletes_scene.sample_person(0, 0) == athletes_scene.sample_person(0, 0)
+        for sample in (athletes_scene.sample_body, athletes_scene.sample_appearance):
+            assert sample(0, 0) != sample(1, 0)
+            assert sample(0, 0) == sample(0, 0)
 
     @pytest.mark.parametrize(
         ("num_clips", "exercises", "message"),
