@@ -3,14 +3,14 @@
 # Then submit with --sdk_container_image=… --sdk_location=container (see README.md).
 FROM apache/beam_python3.11_sdk:2.77.0
 
-# What opencv-python's wheel links against and a slim image lacks.
+# What the OpenCV wheel links against and a slim image lacks.
 RUN apt-get update && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /opt/exercise-recognition
 COPY requirements.txt .
 RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
 
-COPY setup.py pyproject.toml README.md ./
+COPY setup.py pyproject.toml README.md LICENSE ./
 COPY beam_jobs beam_jobs
 COPY model model
 COPY live live

