@@ -43,10 +43,10 @@ def wheel(tmp_path_factory) -> pathlib.Path:
 
 
 def files_of_packages() -> set[str]:
-    """Every file below the packages' folders but what a wheel need not hold: the pages for readers of the source."""
+    """Every file below the packages' folders but the pages and their pictures, which readers of the source have."""
     paths = (path for package in PACKAGES for path in (REPOSITORY / package).rglob("*") if path.is_file())
     names = {path.relative_to(REPOSITORY).as_posix() for path in paths if "__pycache__" not in path.parts}
-    return {name for name in names if not name.endswith("/README.md")}
+    return {name for name in names if not name.endswith(("/README.md", ".webp"))}
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):
