@@ -126,12 +126,12 @@ def _add_synthesize(commands) -> None:
     command = commands.add_parser(
         "synthesize",
         help="drawn athletes and their landmarks -> landmarks of thousands of others, never drawn",
-        description="Learns from drawn athletes what the pose model makes of a body, moves others, and writes their "
-        "landmarks as `python -m beam_jobs extract` would.",
-        epilog="Example: python -m model synthesize --drawn athletes --tables athletes_tables --output synthesized",
+        description="Learns the pose model's errors from drawn athletes, moves the skeletons of others, and writes "
+        "their landmarks as `python -m beam_jobs extract` would.",
+        epilog="Example: python -m model synthesize --athletes athletes --tables athletes_tables --output synthesized",
         allow_abbrev=False,
     )
-    command.add_argument("--drawn", required=True, help="the output folder of `python -m beam_jobs athletes`")
+    command.add_argument("--athletes", required=True, help="the output folder of `python -m beam_jobs athletes`")
     command.add_argument("--tables", required=True, help="of the same clips: the output folder of `extract`")
     command.add_argument("--output", required=True, help="a folder for landmarks, local or gs://; `features` reads it")
     command.add_argument("--num_clips", type=int, default=4200, help="how many athletes' clips (default 4200)")
@@ -140,7 +140,7 @@ def _add_synthesize(commands) -> None:
 
 
 def _check_synthesize(args: argparse.Namespace) -> None:
-    for name in ("drawn", "tables"):
+    for name in ("athletes", "tables"):
         if not storage.is_folder(getattr(args, name)):
             raise UsageError(f"--{name}: {getattr(args, name)} does not exist; see python -m model synthesize --help.")
     for name, least in (("num_clips", 1), ("seed", 0), ("num_workers", 1)):
@@ -150,121 +150,143 @@ def _check_synthesize(args: argparse.Namespace) -> None:
         check_writable("--output", args.output, os.path.abspath(args.output.removeprefix("file://")))
 
 
+class _ListExperiments(argparse.Action):
+    """`--list`: prints the experiments and leaves, as `--help` does."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *unused: object) -> None:
+        print(experiments.listing())
+        parser.exit()
+
+
 def _add_benchmark(commands) -> None:
     command = commands.add_parser(
         "benchmark",
-        help="contenders on the same grouped folds -> results.json and results.md",
-        description="Cross-validates networks and their rivals on labelled clips, whatever the splits of the tables. "
-        "Goes on where it was stopped.",
-        epilog="Example: python -m model benchmark --tables tables --output results/mine --rows conv extra_trees seed",
+        help="cross-validation of networks and baselines -> results.json and results.md",
+        description="Cross-validates networks and baselines on labelled clips, whatever the splits of the tables. "
+        "Continues where it was stopped.",
+        epilog="Example: python -m model benchmark --tables tables --output mine --experiments conv extra_trees",
         allow_abbrev=False,
     )
+    command.add_argument("--list", action=_ListExperiments, help="list the experiments by group, and exit")
     command.add_argument("--tables", required=True, help="the output folder of `python -m beam_jobs features`")
     command.add_argument("--output", required=True, help="a local folder for results.json and results.md")
-    command.add_argument("--work", help="a local folder for finished fits (default: pieces, in --output)")
-    # argparse formats the text, as `%` does.
-    names = "; ".join([*experiments.GROUPS, *experiments.ROWS]).replace("%", "%%")
     command.add_argument(
-        "--rows", nargs="+", default=["all"], metavar="ROW", help=f"which contenders: {names} (default all)"
+        "--experiments",
+        nargs="+",
+        default=["all"],
+        metavar="NAME",
+        help=f"experiments, or groups of them: {', '.join(experiments.GROUPS)} (default all; see --list)",
     )
     command.add_argument(
         "--splits",
         nargs="+",
         choices=("group", "random"),
         default=["group", "random"],
-        help="random is shown beside group: alone, it is added to rows that stand in --output (default: both)",
+        help="random (it leaks data) is shown beside group: alone, it is added to figures in --output (default: both)",
     )
     command.add_argument("--folds", type=int, default=5, help="folds of each seed (default 5)")
     command.add_argument("--seeds", type=int, default=3, help="how often the folds are drawn (default 3; random: 1)")
     command.add_argument(
-        "--first_seed", type=int, default=0, help="the first of them (default 0); seeds that stand in --output are kept"
+        "--first_seed", type=int, default=0, help="the first of them (default 0); seeds in --output are kept"
     )
-    others = command.add_mutually_exclusive_group()
-    others.add_argument(
-        "--replace",
-        action="store_true",
-        help="drop figures in --output that are of the same rows and of other tables, settings or an earlier version",
-    )
-    others.add_argument(
-        "--join",
-        action="store_true",
-        help="keep them beside the new seeds, as where athletes were drawn anew on another machine; the page says so",
-    )
-    command.add_argument("--min_clips", type=int, default=4, help="a class needs so many clips (default 4)")
+    command.add_argument("--min_clips", type=int, default=4, help="the least number of clips of a class (default 4)")
     command.add_argument(
-        "--athletes",
+        "--if_settings_differ",
+        choices=("fail", "replace", "keep"),
+        default="fail",
+        help="what to do with figures in --output of the same experiment, but of other tables, settings or an earlier "
+        "version: replace them, or keep them beside the new seeds; the page marks them (default fail)",
+    )
+    command.add_argument("--num_workers", type=int, default=os.cpu_count(), help="fits at once (default: all cores)")
+    command.add_argument("--fits_dir", help="a local folder for finished fits (default: fits, in --output)")
+    _add_benchmark_tables(command)
+
+
+def _add_benchmark_tables(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--athletes", metavar="TABLES", help="tables of drawn athletes, to train on")
+    command.add_argument(
+        "--synthetic_tables", metavar="TABLES", help="tables of athletes by `python -m model synthesize`, to train on"
+    )
+    command.add_argument(
+        "--extra_tables",
         nargs="+",
         default=[],
         metavar="TABLES",
-        help="tables of drawn and, second, of synthesized athletes, for the rows that learn from them; the idlers of "
-        "each are asked about",
+        help="tables of more clips of real people, to train on and not to test on",
     )
+    _add_rename(command, "--rename_labels")
     command.add_argument(
-        "--people",
-        nargs="+",
-        default=[],
+        "--tables_30hz",
         metavar="TABLES",
-        help="tables of further clips of real people, for the rows that learn from them; nobody of them is tested",
+        help="tables of the same clips at 30 Hz, to test robustness to the camera's frame rate",
     )
-    _add_rename(command, "--rename")
-    command.add_argument("--native", help="tables of the same clips at 30 Hz, for the robustness against frame rates")
     command.add_argument(
-        "--filmed",
+        "--variant",
         nargs="+",
         default=[],
         type=_named,
         metavar="NAME=TABLES",
-        help="tables of the same clips filmed otherwise (mirrored, cropped, …) under the same file names, which rows "
-        "that are probed are tested on, too",
+        help="tables of the same clips recorded or edited in another way (mirrored, cropped, …), under the same file "
+        "names, to test robustness on",
     )
-    command.add_argument("--processes", type=int, default=os.cpu_count(), help="fits at once (default: all cores)")
 
 
 def _check_benchmark(args: argparse.Namespace) -> None:
-    args.rename, args.filmed = dict(args.rename), dict(args.filmed)
-    named = [("--tables", args.tables), ("--native", args.native)]
-    named += [(f"--filmed {name}", path) for name, path in args.filmed.items()]
-    named += [("--athletes", path) for path in args.athletes] + [("--people", path) for path in args.people]
+    args.rename_labels, args.variant = dict(args.rename_labels), dict(args.variant)
+    named = [("--tables", args.tables), ("--tables_30hz", args.tables_30hz), ("--athletes", args.athletes)]
+    named += [("--synthetic_tables", args.synthetic_tables)]
+    named += [("--extra_tables", path) for path in args.extra_tables]
+    named += [(f"--variant {name}", path) for name, path in args.variant.items()]
     for flag, path in named:
         if path:
             dataset.check_folder(path, flag)
-    rows: list[str] = []
-    for name in args.rows:
-        if name not in experiments.GROUPS and name not in experiments.ROWS:
-            known = ", ".join([*experiments.GROUPS, *experiments.ROWS])
-            raise UsageError(f"--rows: '{name}' is unknown; expected some of {known}.")
-        rows += [row for row in experiments.GROUPS.get(name, [name]) if row not in rows]
-    if not args.athletes:
-        # Asked for by name, they are an error; among all, they are left out.
-        asked = [row for row in args.rows if row in experiments.ROWS and experiments.needs_athletes(row)]
-        if asked:
-            raise UsageError(f"--rows {asked[0]} learns from drawn athletes; expected their tables as --athletes.")
-        rows = _without(rows, [row for row in rows if experiments.needs_athletes(row)], "--athletes")
-        if not rows:
-            raise UsageError(f"--rows {args.rows[0]} learn from drawn athletes; expected their tables as --athletes.")
-    if not args.people:
-        asked = [row for row in args.rows if row in experiments.ROWS and experiments.ROWS[row].people]
-        if asked:
-            raise UsageError(f"--rows {asked[0]} learns from further clips; expected their tables as --people.")
-        rows = _without(rows, [row for row in rows if experiments.ROWS[row].people], "--people")
-    args.rows = rows
+    args.experiments = _experiments(args)
     if "group" not in args.splits and args.first_seed:
         raise UsageError(f"--first_seed {args.first_seed}: random splits are of seed 0 alone; leave it out.")
-    for name, least in (("folds", 2), ("seeds", 1), ("first_seed", 0), ("min_clips", 2), ("processes", 1)):
+    for name, least in (("folds", 2), ("seeds", 1), ("first_seed", 0), ("min_clips", 2), ("num_workers", 1)):
         if getattr(args, name) < least:
             raise UsageError(f"--{name}: {getattr(args, name)}; expected {least} or more.")
-    args.work = args.work or os.path.join(args.output, "pieces")
-    for flag, path in (("--output", args.output), ("--work", args.work)):
+    args.fits_dir = args.fits_dir or os.path.join(args.output, "fits")
+    for flag, path in (("--output", args.output), ("--fits_dir", args.fits_dir)):
         if storage.is_remote(path):
             raise UsageError(f"{flag}: {path} is remote; expected a local folder.")
         check_writable(flag, path, os.path.abspath(path))
 
 
-def _without(rows: list[str], dropped: list[str], flag: str) -> list[str]:
-    """Says which rows of a group are left out for want of tables."""
-    if dropped:
-        print(f"warning: without {flag}, these rows are left out: {', '.join(dropped)}", file=sys.stderr)
-    return [row for row in rows if row not in dropped]
+def _experiments(args: argparse.Namespace) -> list[str]:
+    """The names of the experiments: those named need their tables; in groups, those without are left out."""
+    has_synthetic, has_extra = bool(args.athletes or args.synthetic_tables), bool(args.extra_tables)
+
+    def missing_flag(name: str) -> str:
+        mix = experiments.EXPERIMENTS[name].data
+        if mix.synthetic != "none" and not has_synthetic:
+            return "--athletes or --synthetic_tables"
+        return "--extra_tables" if mix.extra_real_clips and not has_extra else ""
+
+    names: list[str] = []
+    for name in args.experiments:
+        if name in experiments.EXPERIMENTS and (flag := missing_flag(name)):
+            raise UsageError(f"--experiments {name} needs more tables; expected {flag}.")
+        if name not in experiments.GROUPS and name not in experiments.EXPERIMENTS:
+            groups = ", ".join(experiments.GROUPS)
+            raise UsageError(
+                f"--experiments: '{name}' is unknown; expected a group ({groups}) or an experiment that "
+                "`python -m model benchmark --list` lists."
+            )
+        names += [one for one in experiments.GROUPS.get(name, [name]) if one not in names]
+    left_out = {name: flag for name in names if (flag := missing_flag(name))}
+    for flag in dict.fromkeys(left_out.values()):
+        without = [name for name in names if left_out.get(name) == flag]
+        print(f"warning: without {flag}, these experiments are left out: {', '.join(without)}", file=sys.stderr)
+    names = [name for name in names if name not in left_out]
+    if not names:
+        raise UsageError(
+            f"--experiments {args.experiments[0]} needs more tables; expected {' and '.join({*left_out.values()})}."
+        )
+    return names
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
-"""Classical rivals of the networks: is a window's worth of time series needed at all, and a network?
+"""Baselines without a neural network: does recognition need a network, and the movement in a window?
 
-Every rival is fitted on the windows that a network is trained on and gives probabilities as a network does, so that the
-same figures tell them apart. scikit-learn is imported where it is used.
+Every baseline is fitted to the windows that a network is trained on and gives probabilities as a network does, so that
+the same metrics compare them. scikit-learn is imported where it is used.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ import numpy as np
 
 from beam_jobs import tables
 
-# Every class has at least this probability, so that a rival that rules out the truth pays 6.9 nats, not infinity.
+# Every class has at least this probability, so that a baseline that rules out the truth has an NLL of 6.9,
+# not infinity.
 MIN_PROBABILITY = 1e-3
 _NUM_STATISTICS = 5
 # Windows whose copies are in memory at a time.
@@ -21,10 +22,10 @@ _MAX_DEVIATION = 5.0
 
 
 class Baseline(Protocol):
-    """What can be fitted to windows and asked about others; the same seed and windows give the same probabilities.
+    """A classifier of windows; the same seed and windows give the same probabilities.
 
-    scikit-learn's HistGradientBoostingClassifier is none of them: 60 rounds over 13 classes and 945 statistics took
-    over two minutes for 4,000 windows on a core that others used too.
+    scikit-learn's HistGradientBoostingClassifier is not used: 60 rounds over 13 classes and 945 statistics took
+    over two minutes for 4,000 windows on one busy core.
     """
 
     def fit(self, windows: np.ndarray, truth: np.ndarray, weights: np.ndarray, num_classes: int) -> None:
@@ -73,8 +74,8 @@ def _statistics(windows: np.ndarray) -> np.ndarray:
     highest = np.where(there, windows, -np.inf).max(axis=1)
     both = there[:, 1:] & there[:, :-1]
     change = np.where(both, np.abs(np.diff(windows, axis=1)), 0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
-    found = np.concatenate([mean, deviation, lowest, highest, change], axis=1)
-    return np.where(there.any(axis=1), found, 0).astype(np.float32)
+    values = np.concatenate([mean, deviation, lowest, highest, change], axis=1)
+    return np.where(there.any(axis=1), values, 0).astype(np.float32)
 
 
 class WindowStatisticsBaseline:
@@ -91,26 +92,26 @@ class WindowStatisticsBaseline:
         self._estimator: Any = None
 
     def fit(self, windows: np.ndarray, truth: np.ndarray, weights: np.ndarray, num_classes: int) -> None:
-        """As `Rival.fit`."""
+        """As `Baseline.fit`."""
         weights = _checked(windows, truth, weights, num_classes)
         self._estimator = self.build(len(windows))
         self._estimator.fit(statistics(windows), truth, **dict.fromkeys(self.weighted, weights))
         self._num_classes = num_classes
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
-        """As `Rival.probabilities`."""
+        """As `Baseline.probabilities`."""
         _check_fitted(self._estimator)
         known = self._estimator.predict_proba(statistics(windows))
-        found = np.zeros((len(windows), self._num_classes))
-        found[:, self._estimator.classes_] = known
-        return _with_floor(found)
+        probabilities = np.zeros((len(windows), self._num_classes))
+        probabilities[:, self._estimator.classes_] = known
+        return _with_floor(probabilities)
 
 
 def logistic_regression(seed: int) -> Baseline:
-    """A linear rival on `statistics`, standardised and cut off at five standard deviations.
+    """A linear classifier on `statistics`, standardised and cut off at five standard deviations.
 
     Its L2 penalty is 0.005 times the squared weights beside the mean loss, however many windows there are: overlapping
-    ones tell little news, so that more of them are no reason to trust them more. The seed changes nothing.
+    windows are nearly the same, so that more of them are no reason to trust them more. The seed changes nothing.
     """
     del seed
 
@@ -177,7 +178,7 @@ class NearestPosesBaseline:
         self._search: Any = None
 
     def fit(self, windows: np.ndarray, truth: np.ndarray, weights: np.ndarray, num_classes: int) -> None:
-        """As `Rival.fit`."""
+        """As `Baseline.fit`."""
         from sklearn.neighbors import NearestNeighbors
 
         weights = _checked(windows, truth, weights, num_classes)
@@ -194,18 +195,18 @@ class NearestPosesBaseline:
         ).fit(poses)
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
-        """As `Rival.probabilities`; a window without a row has all classes alike."""
+        """As `Baseline.probabilities`; a window without a row has all classes alike."""
         _check_fitted(self._search)
         there = _there(windows)
-        found = np.full((len(windows), self._votes.shape[1]), 1 / self._votes.shape[1])
+        probabilities = np.full((len(windows), self._votes.shape[1]), 1 / self._votes.shape[1])
         if there.any():
             # Windows overlap: most of their rows are in several, and are looked up once.
             poses, _, of_row = _unique(embedding(windows[there]))
-            sums = np.zeros_like(found)
+            sums = np.zeros_like(probabilities)
             np.add.at(sums, np.nonzero(there)[0], self._vote(poses)[of_row])
             num_rows = there.sum(axis=1)
-            found[num_rows > 0] = sums[num_rows > 0] / num_rows[num_rows > 0, None]
-        return _with_floor(found)
+            probabilities[num_rows > 0] = sums[num_rows > 0] / num_rows[num_rows > 0, None]
+        return _with_floor(probabilities)
 
     def _vote(self, poses: np.ndarray) -> np.ndarray:
         """The share of each class in the votes for each pose, shape (P, C)."""
@@ -235,7 +236,7 @@ def embedding(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows[..., _POSE_INDICES] * _POSE_WEIGHTS, np.float32)
 
 
-RIVALS: dict[str, Callable[[int], Baseline]] = {
+BASELINES: dict[str, Callable[[int], Baseline]] = {
     "logistic_regression": logistic_regression,
     "extra_trees": extra_trees,
     "nearest_poses": NearestPosesBaseline,
@@ -276,7 +277,7 @@ def _checked(windows: np.ndarray, truth: np.ndarray, weights: np.ndarray, num_cl
     """The weights with a mean of 1.
 
     Raises:
-      ValueError: as `Rival.fit`.
+      ValueError: as `Baseline.fit`.
     """
     weights = np.asarray(weights, np.float64)
     if windows.ndim != 3 or windows.shape[2] != tables.NUM_FEATURES:

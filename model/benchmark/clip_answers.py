@@ -1,7 +1,8 @@
-"""From probabilities of windows to answers for clips."""
+"""From probabilities of windows to the answer for each clip, and the metrics of both."""
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,106 +16,103 @@ from model.evaluation import metrics
 SMOOTHING_WINDOWS = (1, 3, 5, 10, 20)
 
 
-def averaged_accuracy(found: LabelledWindows, probabilities: np.ndarray, num: int) -> float:
-    """The share of windows at which the mean of a clip's latest windows is right (live answers by the latest alone).
+def smoothed_accuracy(labelled: LabelledWindows, probabilities: np.ndarray, num: int) -> float:
+    """The accuracy at each window if the mean of the clip's latest windows answered (live takes the latest alone).
 
     Args:
-      found: the clips; windows in order.
+      labelled: the clips; windows in order.
       probabilities: of all windows, shape (N, C); NaN where not tested.
-      num: of so many windows, or as many as have been.
+      num: how many windows, or as many as there have been.
     """
-    tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
+    tested = np.isfinite(probabilities[:, 0]) & (labelled.truth >= 0)
     total = np.cumsum(np.concatenate([np.zeros((1, probabilities.shape[1])), probabilities[tested]]), axis=0)
-    clip = found.data.clip[tested]
+    clip = labelled.data.clip[tested]
     first = np.searchsorted(clip, clip)
     end = np.arange(len(clip)) + 1
     mean = total[end] - total[np.maximum(first, end - num)]
-    return float((mean.argmax(axis=1) == found.truth[tested]).mean())
+    return float((mean.argmax(axis=1) == labelled.truth[tested]).mean())
 
 
-def of_clips(found: LabelledWindows, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The clips of known classes as indices, and the mean of each one's tested windows' probabilities (NaN: none)."""
-    tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
-    clips = np.flatnonzero(dataset.clip_labels(found.data.clips, found.labels) >= 0)
-    return clips, metrics.clip_probabilities(probabilities[tested], found.data.clip[tested], len(found.data.clips))[
-        clips
-    ]
+def clip_probabilities(labelled: LabelledWindows, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of clips of known classes, and the mean probabilities of each one's tested windows (NaN: none)."""
+    tested = np.isfinite(probabilities[:, 0]) & (labelled.truth >= 0)
+    clips = np.flatnonzero(dataset.clip_labels(labelled.data.clips, labelled.labels) >= 0)
+    means = metrics.clip_probabilities(probabilities[tested], labelled.data.clip[tested], len(labelled.data.clips))
+    return clips, means[clips]
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a clip was called.
+    """The answer for a clip.
 
     Attributes:
-      clip: who it is.
+      clip: the clip.
       answer: a label, or "" where the clip has no window.
-      probability: of the answer, the mean over the clip's windows; NaN where there is none.
-      of_truth: of the clip's own label, likewise.
+      probability: of the answer, the mean over the clip's windows; NaN without a window.
+      label_probability: of the clip's own label, likewise.
     """
 
     clip: dataset.Clip
     answer: str
     probability: float
-    of_truth: float
+    label_probability: float
 
 
-def clip_answers(found: LabelledWindows, probabilities: np.ndarray) -> list[Answer]:
-    """What the clips of known classes were called.
+def clip_answers(labelled: LabelledWindows, probabilities: np.ndarray) -> list[Answer]:
+    """The answers for the clips of known classes.
 
     Args:
-      found: the clips.
-      probabilities: of all windows, shape (N, C), NaN where not tested; of a class beyond `found.labels`, `none`.
+      labelled: the clips.
+      probabilities: of all windows, shape (N, C), NaN where not tested; a class beyond `labelled.labels` is `none`.
     """
-    clips, whole = of_clips(found, probabilities)
-    names = ["", *[*found.labels, NO_EXERCISE][: probabilities.shape[1]]]
+    clips, means = clip_probabilities(labelled, probabilities)
+    names = ["", *[*labelled.labels, NO_EXERCISE][: probabilities.shape[1]]]
     return [
-        Answer(clip, names[answer + 1], float(of[answer]), float(of[found.labels.index(str(clip.label))]))
-        for clip, of, answer in zip(
-            (found.data.clips[index] for index in clips), whole, metrics.clip_answers(whole), strict=True
+        Answer(clip, names[answer + 1], float(mean[answer]), float(mean[labelled.labels.index(str(clip.label))]))
+        for clip, mean, answer in zip(
+            (labelled.data.clips[index] for index in clips), means, metrics.clip_answers(means), strict=True
         )
     ]
 
 
 def confusion_counts(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
-    """What the clips of each class were called, and how often; "" stands for no answer."""
+    """For each label, how many of its clips got which answer; "" stands for no answer."""
     counts: dict[str, dict[str, int]] = {}
     for one in sorted(answers, key=lambda one: (str(one.clip.label), one.answer)):
-        own = counts.setdefault(str(one.clip.label), {})
-        own[one.answer] = own.get(one.answer, 0) + 1
+        of_label = counts.setdefault(str(one.clip.label), {})
+        of_label[one.answer] = of_label.get(one.answer, 0) + 1
     return counts
 
 
-def clip_metrics(found: LabelledWindows, probabilities: np.ndarray) -> dict:
-    """Window and clip figures of a whole cross-validation, `probabilities` of all windows, NaN where not tested."""
-    tested = np.isfinite(probabilities[:, 0]) & (found.truth >= 0)
-    truth = dataset.clip_labels(found.data.clips, found.labels)
-    clips, whole = of_clips(found, probabilities)
+def clip_metrics(labelled: LabelledWindows, probabilities: np.ndarray) -> dict[str, Any]:
+    """Metrics of all windows and clips; `probabilities` of all windows, shape (N, C), NaN where not tested."""
+    tested = np.isfinite(probabilities[:, 0]) & (labelled.truth >= 0)
+    truth = dataset.clip_labels(labelled.data.clips, labelled.labels)
+    clips, means = clip_probabilities(labelled, probabilities)
     return {
-        "windows": metrics.window_figures(probabilities[tested], found.truth[tested]),
-        "clips": metrics.clip_figures(whole, truth[clips]),
-        "averaged": {str(num): averaged_accuracy(found, probabilities, num) for num in SMOOTHING_WINDOWS},
+        "windows": metrics.window_figures(probabilities[tested], labelled.truth[tested]),
+        "clips": metrics.clip_figures(means, truth[clips]),
+        "smoothed_accuracy": {str(num): smoothed_accuracy(labelled, probabilities, num) for num in SMOOTHING_WINDOWS},
     }
 
 
-def calibrated(
-    logits: np.ndarray, fold: np.ndarray, found: cross_validation.LabelledWindows
-) -> tuple[np.ndarray, list[float]]:
-    """Probabilities of windows, each fold's by the temperature that suits the other folds' answers; and those.
+def calibrated(logits: np.ndarray, fold: np.ndarray, labelled: LabelledWindows) -> tuple[np.ndarray, list[float]]:
+    """Probabilities of windows, each fold's with the temperature that suits the other folds; and these temperatures.
 
-    Every clip counts the same. The other folds' answers are about people whom their networks never saw, and the fold's
-    own answers have no part in its temperature.
+    Every clip counts the same. The other folds' logits are of people whom their networks were not trained on, and a
+    fold's own logits have no part in its temperature.
     """
     probabilities = np.full(logits.shape, np.nan)
-    counts = np.bincount(found.data.clip[fold >= 0], minlength=len(found.data.clips))
-    found_temperatures = []
+    counts = np.bincount(labelled.data.clip[fold >= 0], minlength=len(labelled.data.clips))
+    temperatures = []
     for number in np.unique(fold[fold >= 0]):
         own, rest = fold == number, (fold >= 0) & (fold != number)
         if not rest.any():
-            # One fit for all clips: nobody is left to take a temperature from.
+            # One fit tests all clips: there are no others to take a temperature from.
             probabilities[own] = cross_validation.softmax(logits[own])
             continue
-        weights = 1 / counts[found.data.clip[rest]]
-        value = metrics.temperature(logits[rest], found.truth[rest], weights)
-        found_temperatures.append(value)
+        weights = 1 / counts[labelled.data.clip[rest]]
+        value = metrics.temperature(logits[rest], labelled.truth[rest], weights)
+        temperatures.append(value)
         probabilities[own] = cross_validation.softmax(logits[own] / value)
-    return probabilities, found_temperatures
+    return probabilities, temperatures

@@ -1,4 +1,4 @@
-"""Other coordinates of the same bodies, for the benchmark to tell what world landmarks as they are are worth."""
+"""Other coordinates of the same bodies: the benchmark compares them with world landmarks."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,73 +9,71 @@ from beam_jobs import landmarks, storage, tables, windows
 from model import config, dataset
 from model.benchmark import cross_validation, robustness
 
-# What a row of the benchmark may look at in place of world landmarks.
-KINDS = ("image", "flat", "facing", "metres")
 # How much of the direction in which a body faces is the newest row's.
 _NEWEST_SHARE = 0.2
 
 
 def convert_coordinates(
-    found: cross_validation.LabelledWindows, kind: str, tables_path: str
+    labelled: cross_validation.LabelledWindows, kind: str, tables_path: str
 ) -> cross_validation.LabelledWindows:
     """The same clips and windows in other coordinates, with their features.
 
     Args:
-      found: clips in world landmarks.
-      kind: "image": landmarks in the picture, in pixels (depth in those of the width); "flat": without depth; "facing":
+      labelled: clips in world landmarks.
+      kind: "image": image landmarks in pixels (depth in the unit of the width); "flat": without depth; "facing":
         each row turned about the vertical axis so that the body faces the camera; "metres": the same landmarks, with
         features that are not divided by the torso's length.
-      tables_path: where `found` is from.
+      tables_path: where `labelled` is from.
     """
     if kind == "metres":
-        return in_metres(found)
+        return in_metres(labelled)
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {"flat": flat, "facing": facing}
     if kind == "image":
-        pixels = dataset.load_landmarks(tables_path, found.data, "image") * _sizes(tables_path, found)[:, None]
-        found = dataclasses.replace(found, landmarks=pixels)
+        pixels = dataset.load_landmarks(tables_path, labelled.data, "image") * _sizes(tables_path, labelled)[:, None]
+        labelled = dataclasses.replace(labelled, landmarks=pixels)
     change = changes.get(kind, lambda rows: rows)
-    other = robustness.with_corruption(found, lambda rows, times, _: (change(rows), times), config.Config().window)
-    return dataclasses.replace(other, kind=kind)
+    other = robustness.with_corruption(labelled, lambda rows, times, _: (change(rows), times), config.Config().window)
+    return dataclasses.replace(other, coordinates=kind)
 
 
-def _sizes(tables_path: str, found: cross_validation.LabelledWindows) -> np.ndarray:
+def _sizes(tables_path: str, labelled: cross_validation.LabelledWindows) -> np.ndarray:
     """Each row's picture (width, height, width) in pixels, float32, shape (1 + R, 3); ones where it is not known."""
     read = storage.read_table(tables_path, tables.QUALITY, ["video_id", "width_px", "height_px"]).to_pylist()
     known = {row["video_id"]: (row["width_px"] or 1, row["height_px"] or 1) for row in read}
-    sizes = np.ones((len(found.landmarks), 3), np.float32)
-    for clip in found.data.clips:
+    sizes = np.ones((len(labelled.landmarks), 3), np.float32)
+    for clip in labelled.data.clips:
         width, height = known[clip.video_id]
         sizes[clip.first_row : clip.first_row + clip.num_rows] = width, height, width
     return sizes
 
 
-def in_metres(found: cross_validation.LabelledWindows) -> cross_validation.LabelledWindows:
-    """The same clips, with lengths, speeds and accelerations as large as the landmarks say, whoever is how tall."""
+def in_metres(labelled: cross_validation.LabelledWindows) -> cross_validation.LabelledWindows:
+    """The same clips, with lengths, speeds and accelerations in metres, not in torso lengths."""
     import tensorflow as tf
 
     from beam_jobs.features import geometry
 
-    torso = np.full((len(found.landmarks), 1), np.nan, np.float32)
-    for clip in found.data.clips:
+    torso = np.full((len(labelled.landmarks), 1), np.nan, np.float32)
+    for clip in labelled.data.clips:
         own = slice(clip.first_row, clip.first_row + clip.num_rows)
-        history, _ = windows.histories(found.landmarks[own], found.data.timestamp_ms[own])
+        history, _ = windows.histories(labelled.landmarks[own], labelled.data.timestamp_ms[own])
         torso[own, 0] = geometry.torso_length(tf.constant(history)).numpy()
     scale = np.where(cross_validation.IN_TORSO_LENGTHS, torso, np.float32(1))
-    return dataclasses.replace(found, physical=found.physical * scale, kind="metres")
+    return dataclasses.replace(labelled, physical=labelled.physical * scale, coordinates="metres")
 
 
 def flat(rows: np.ndarray) -> np.ndarray:
-    """Without depth: float32, shape (T, 33, 3), z 0 where somebody is."""
+    """Without depth: float32, shape (T, 33, 3), z 0 where a person is."""
     return rows * np.array([1, 1, 0], np.float32)
 
 
 def facing(rows: np.ndarray) -> np.ndarray:
-    """Bodies turned about the vertical axis until left is at the right of the picture, as of who faces the camera.
+    """Bodies turned about the vertical axis until they face the camera: left is at the right of the picture.
 
-    The direction is an average over a row's past, since a single estimate of who lies or stands sideways may leap.
+    The direction is an average over a row's past: a single estimate of a person who lies or stands sideways may jump.
 
     Args:
-      rows: world landmarks of one clip, float32, shape (T, 33, 3); NaN where nobody is.
+      rows: world landmarks of one clip, float32, shape (T, 33, 3); NaN where no person is.
     """
     across = rows[:, landmarks.LEFT_HIP] - rows[:, landmarks.RIGHT_HIP]
     across = across + rows[:, landmarks.LEFT_SHOULDER] - rows[:, landmarks.RIGHT_SHOULDER]

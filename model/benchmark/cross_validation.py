@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import scipy.special
 
 from beam_jobs import tables, windows
 from model import config, dataset
@@ -22,15 +23,15 @@ _CONSTANT_BELOW = 1e-5
 
 @dataclasses.dataclass(frozen=True)
 class LabelledWindows:
-    """Clips to cross-validate on, or to add to the training clips of others.
+    """Windows of clips, with their classes: to cross-validate on, or to add to the training data of each fold.
 
     Attributes:
-      data: windows of all clips; those whose label is not in `labels` are tested by nobody.
+      data: windows of all clips; those whose label is not in `labels` are not tested.
       physical: features in their own units, float32, shape (1 + R, 189), NaN where missing.
       landmarks: float32, shape (1 + R, 33, 3).
       labels: the classes.
       truth: of each window, int32, shape (N,); -1 where its label is none of the classes.
-      kind: one of `coordinates.KINDS`, in whose way `physical` was computed; "" for as everywhere.
+      coordinates: of which landmarks `physical` was computed: "world", or another of `experiments.Coordinates`.
     """
 
     data: dataset.Windows
@@ -38,7 +39,11 @@ class LabelledWindows:
     landmarks: np.ndarray
     labels: tuple[str, ...]
     truth: np.ndarray
-    kind: str = ""
+    coordinates: str = "world"
+
+    def with_labels(self, labels: Sequence[str]) -> "LabelledWindows":
+        """The same windows with other classes, in this order."""
+        return dataclasses.replace(self, labels=tuple(labels), truth=self.data.labels(labels))
 
 
 def load(
@@ -47,19 +52,19 @@ def load(
     min_clips: int = 1,
     labels: Sequence[str] = (),
     splits: Sequence[str] | None = None,
-    rename: Mapping[str, str] | None = None,
+    rename_labels: Mapping[str, str] | None = None,
 ) -> LabelledWindows:
     """Reads the output of a features job.
 
     Args:
       tables_path: local or gs://.
       settings: its `window` cuts windows.
-      min_clips: a class needs so many clips, with or without a window.
+      min_clips: the least number of clips of a class, with or without a window.
       labels: the classes, in order; by default those that have enough clips, sorted.
       splits: which clips; by default all, whatever their split.
-      rename: labels that are to have other names.
+      rename_labels: other names for labels in the tables.
     """
-    data = dataset.renamed(dataset.load(tables_path, splits, settings.window), rename or {})
+    data = dataset.renamed(dataset.load(tables_path, splits, settings.window), rename_labels or {})
     if not labels:
         known = [clip.label for clip in data.clips]
         labels = sorted({label for label in known if label is not None and known.count(label) >= min_clips})
@@ -72,52 +77,52 @@ def load(
     )
 
 
-def only(found: LabelledWindows, label: str) -> LabelledWindows:
-    """The same set with the windows of one class alone."""
-    keep = found.truth == found.labels.index(label)
-    return dataclasses.replace(found, data=found.data.select(keep), truth=found.truth[keep])
+def only(labelled: LabelledWindows, label: str) -> LabelledWindows:
+    """The windows of one class alone."""
+    keep = labelled.truth == labelled.labels.index(label)
+    return dataclasses.replace(labelled, data=labelled.data.select(keep), truth=labelled.truth[keep])
 
 
-def folds(found: LabelledWindows, num_folds: int, seed: int, split: str) -> np.ndarray:
+def folds(labelled: LabelledWindows, num_folds: int, seed: int, split: str) -> np.ndarray:
     """The fold in which each window is tested, int32, shape (N,); -1 where it is in none.
 
     Args:
-      found: the clips.
+      labelled: the clips.
       num_folds: how many folds.
       seed: of the draw.
       split: "group": a group's windows are all in one fold, classes spread as evenly as that allows; "random": windows
-        are spread whomever they show, which flatters, since neighbours in a clip are nearly the same.
+        are spread whatever their group. That leaks data, since neighbouring windows of a clip are nearly the same.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    fold = np.full(len(found.truth), -1, np.int32)
-    usable = np.flatnonzero(found.truth >= 0)
+    fold = np.full(len(labelled.truth), -1, np.int32)
+    usable = np.flatnonzero(labelled.truth >= 0)
     if split == "random":
         splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
-        for number, (_, tested) in enumerate(splitter.split(usable, found.truth[usable])):
+        for number, (_, tested) in enumerate(splitter.split(usable, labelled.truth[usable])):
             fold[usable[tested]] = number
         return fold
-    clips = np.unique(found.data.clip[usable])
-    truth = dataset.clip_labels([found.data.clips[clip] for clip in clips], found.labels)
-    groups = [found.data.clips[clip].group for clip in clips]
+    clips = np.unique(labelled.data.clip[usable])
+    truth = dataset.clip_labels([labelled.data.clips[clip] for clip in clips], labelled.labels)
+    groups = [labelled.data.clips[clip].group for clip in clips]
     grouped = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
-    of_clip = np.full(len(found.data.clips), -1, np.int32)
+    of_clip = np.full(len(labelled.data.clips), -1, np.int32)
     for number, (_, tested) in enumerate(grouped.split(clips, truth, groups)):
         of_clip[clips[tested]] = number
-    return of_clip[found.data.clip]
+    return of_clip[labelled.data.clip]
 
 
 @dataclasses.dataclass(frozen=True)
 class Standardizer:
     """Mean and deviation of each feature over training rows; what `preprocessing.standardized` does, in NumPy.
 
-    `kind` as in `LabelledWindows`: of which features it is.
+    `coordinates` as in `LabelledWindows`: of which features it is.
     """
 
     mean: np.ndarray
     deviation: np.ndarray
     usable: np.ndarray
-    kind: str = ""
+    coordinates: str = "world"
 
     @classmethod
     def of(cls, physical: np.ndarray) -> "Standardizer":
@@ -144,11 +149,11 @@ class Standardizer:
         mean, deviation = (tf.constant(value, tf.float32) for value in (self.mean, self.deviation))
 
         def featurize(rows, times):
-            if self.kind == "flat":
+            if self.coordinates == "flat":
                 # Depth that augmentation has made, too.
                 rows *= tf.constant([1.0, 1.0, 0.0])
             features = physical_window_features(rows, times, windows.HISTORY_LENGTH)
-            if self.kind == "metres":
+            if self.coordinates == "metres":
                 torso = window_torso_lengths(rows, windows.HISTORY_LENGTH)[..., None]
                 features *= tf.where(IN_TORSO_LENGTHS, torso, 1.0)
             scores = (features - mean) / deviation
@@ -168,7 +173,7 @@ class FoldTrainingData:
       landmarks: of the rows, float32, shape (1 + R, 33, 3).
       labels: the classes.
       standard: how features were standardised.
-      further: which windows are of further clips, bool, shape (N,).
+      is_synthetic: which windows are of synthetic athletes, bool, shape (N,).
     """
 
     data: dataset.Windows
@@ -176,33 +181,33 @@ class FoldTrainingData:
     landmarks: np.ndarray
     labels: tuple[str, ...]
     standard: Standardizer
-    further: np.ndarray
+    is_synthetic: np.ndarray
 
 
-def training_clips(
-    found: LabelledWindows,
+def training_data(
+    labelled: LabelledWindows,
     keep: np.ndarray,
-    others: Sequence[LabelledWindows] = (),
+    synthetic: Sequence[LabelledWindows] = (),
     standard: Standardizer | None = None,
-    own: Sequence[LabelledWindows] = (),
+    extra: Sequence[LabelledWindows] = (),
 ) -> FoldTrainingData:
-    """The training side of a fold.
+    """What a fold trains on.
 
     Args:
-      found: the clips.
+      labelled: the clips.
       keep: which of their windows to train on, bool, shape (N,).
-      others: further clips, of the same classes, all of whose windows are trained on.
-      standard: how to standardise; by default by the windows of `found` that are trained on, as a bundle does by its
-        tables' train split, or where these are none, by all that is trained on.
-      own: as `others`, but these count as the fold's own clips, not as further ones.
+      synthetic: synthetic athletes, with the same classes, all of whose windows are trained on.
+      standard: how to standardise; by default by the windows of `labelled` that are trained on, as a bundle does by the
+        train split of its tables, or where there are none, by all that is trained on.
+      extra: further real clips, likewise; they count as the fold's own clips.
     """
-    whole = ((other, other.truth >= 0) for other in (*own, *others))
-    parts = [(found, keep & (found.truth >= 0)), *whole]
-    # The rows of a class that nobody trains on have no part in the mean either.
+    added = ((other, other.truth >= 0) for other in (*extra, *synthetic))
+    parts = [(labelled, keep & (labelled.truth >= 0)), *added]
+    # Rows of a class that is not trained on have no part in the mean either.
     if standard is None:
         measured = parts[:1] if parts[0][1].any() else parts
         rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in measured]
-        standard = dataclasses.replace(Standardizer.of(np.concatenate(rows)), kind=found.kind)
+        standard = dataclasses.replace(Standardizer.of(np.concatenate(rows)), coordinates=labelled.coordinates)
     data = dataset.joined([part.data for part, _ in parts])
     landmarks = dataset.joined_rows([part.landmarks for part, _ in parts])
     keep_all = np.concatenate([mask for _, mask in parts])
@@ -210,18 +215,18 @@ def training_clips(
     data = dataclasses.replace(data.select(keep_all), rows=standard.apply(physical))
     data.rows[0] = 0
     truth = np.concatenate([part.truth for part, _ in parts])[keep_all]
-    further = np.repeat(np.arange(len(parts)) > len(own), [int(mask.sum()) for _, mask in parts])
-    return FoldTrainingData(data, truth, landmarks, found.labels, standard, further)
+    is_synthetic = np.repeat(np.arange(len(parts)) > len(extra), [int(mask.sum()) for _, mask in parts])
+    return FoldTrainingData(data, truth, landmarks, labelled.labels, standard, is_synthetic)
 
 
 @dataclasses.dataclass(frozen=True)
 class FittedModel:
-    """What came of a fold.
+    """A model that was fitted to a fold's training data.
 
     Attributes:
       logits: from windows of standardised features (B, 34, 189) to logits (B, C); log-probabilities are some.
       standard: how features must be standardised for it.
-      minutes: what it cost.
+      minutes: how long the fit took.
       weights: a network's, to fine-tune from.
     """
 
@@ -234,12 +239,12 @@ class FittedModel:
 def fit_network(
     train: FoldTrainingData, settings: config.Config, start_from: list[np.ndarray] | None = None
 ) -> FittedModel:
-    """Trains a network for a fixed number of epochs; nobody is held out to stop it.
+    """Trains a network for a fixed number of epochs, without a validation split.
 
     Args:
-      train: the clips.
-      settings: the configuration; `training.epochs` of them.
-      start_from: weights to fine-tune from, at the rate and for the epochs of fine-tuning; by default it starts anew.
+      train: the training data.
+      settings: the configuration; `training.epochs` is the number of epochs.
+      start_from: weights to fine-tune, with fine-tuning's learning rate and epochs; by default random ones.
     """
     from model import augmentation, batches, fitting, networks
 
@@ -259,7 +264,7 @@ def fit_network(
         settings.seed,
         augmenter,
         settings.augmentation.mixup,
-        train.further,
+        train.is_synthetic,
     )
     epochs = plan.finetune_epochs if tuned else plan.epochs
     rate = plan.finetune_learning_rate if tuned else plan.learning_rate
@@ -268,14 +273,14 @@ def fit_network(
     return FittedModel(network.predict_on_batch, train.standard, minutes, network.get_weights())
 
 
-def answers(fitted: FittedModel, found: LabelledWindows, chosen: np.ndarray) -> np.ndarray:
-    """Logits of some of a set's windows, float32, shape (N, C)."""
-    rows = fitted.standard.apply(found.physical)
+def predict_logits(fitted: FittedModel, labelled: LabelledWindows, chosen: np.ndarray) -> np.ndarray:
+    """Logits of some of the windows, float32, shape (N, C)."""
+    rows = fitted.standard.apply(labelled.physical)
     rows[0] = 0
-    positions = found.data.positions[chosen]
+    positions = labelled.data.positions[chosen]
     if not len(positions):
-        # The fit knows how many classes it has: `none` may be one that the set has not.
-        return fitted.logits(rows[np.zeros((1, found.data.positions.shape[1]), int)])[:0]
+        # The number of classes is the fit's: it may have a class `none` that `labelled` lacks.
+        return fitted.logits(rows[np.zeros((1, labelled.data.positions.shape[1]), int)])[:0]
     return np.concatenate(
         [fitted.logits(rows[positions[start : start + 512]]) for start in range(0, len(positions), 512)]
     )
@@ -283,6 +288,4 @@ def answers(fitted: FittedModel, found: LabelledWindows, chosen: np.ndarray) -> 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities of logits, float64, shape (N, C)."""
-    wide = logits.astype(np.float64)
-    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return np.asarray(scipy.special.softmax(logits.astype(np.float64), axis=1))

@@ -1,61 +1,127 @@
-"""What the benchmark compares: rivals, networks, and networks with one thing changed; a name repeats a row."""
+"""What the benchmark compares: baselines, networks, and networks with one thing changed. An experiment has a name."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
-# How drawn athletes take part in a network's training.
-ATHLETES = ("none", "mixed", "alone", "pretrain")
+from model import config
+
+SyntheticUse = Literal["none", "mixed", "only", "pretrain"]
+Coordinates = Literal["world", "image", "flat", "facing", "metres"]
+Test = Literal["accuracy", "robustness", "leave_classes_out"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Contender:
-    """A row of the benchmark.
+class Network:
+    """A neural network.
 
     Attributes:
-      about: what it is, for the table.
-      rival: its name in `rivals.RIVALS`; "" for a network.
-      changes: of the network's configuration, nested as in JSON.
-      athletes: one of ATHLETES.
-      unknown: whether it learns a class for "none of these", from athletes who do none of the exercises.
-      probed: whether its fits are also tested on degraded clips and on people who do none of the exercises.
-      num_networks: so many networks of successive seeds answer together, by their mean logits.
-      people: whether it learns from the further clips of real people, too.
-      coordinates: one of `coordinates.KINDS`, in place of world landmarks in torso lengths; "" for these.
-      stride: it trains on every so many-th window of a clip.
-      group_share: it trains on so many of each class's groups.
-      left_out: whether in each fold some exercises are left out of training, by turns all of them, and are asked about
-        then: does it know that it does not know?
+      config_overrides: what differs from the default configuration, nested as in JSON.
+      num_networks: how many networks of successive seeds answer together, by the mean of their logits.
     """
 
-    about: str
-    rival: str = ""
-    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    athletes: str = "none"
-    unknown: bool = False
-    probed: bool = False
+    config_overrides: Mapping[str, Any]
     num_networks: int = 1
-    people: bool = False
-    coordinates: str = ""
-    stride: int = 1
-    group_share: float = 1.0
-    left_out: bool = False
 
     def __post_init__(self) -> None:
-        if self.athletes not in ATHLETES or (self.unknown and self.athletes != "mixed"):
-            raise ValueError(f"athletes is {self.athletes!r}; expected one of {ATHLETES}, mixed for the unknown.")
+        if self.num_networks < 1:
+            raise ValueError(f"num_networks is {self.num_networks}; expected 1 or more.")
+        config.from_dict(self.config_overrides)
+
+    def settings(self, seed: int) -> config.Config:
+        """The whole configuration, with a seed."""
+        return config.from_dict(merged(self.config_overrides, {"seed": seed}))
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` in it, level by level."""
-    found = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
-        found[key] = merged(found[key], value) if both else value
-    return found
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """A classifier without a neural network: one of `baselines.BASELINES` by its name."""
+
+    name: str
 
 
-# The notebook project's recipe: none of this.
+@dataclasses.dataclass(frozen=True)
+class TrainingMix:
+    """What an experiment trains on, beside the clips of the other folds.
+
+    Attributes:
+      synthetic: how synthetic athletes take part: "none"; "mixed" with the clips; "only" they, and no clip; "pretrain":
+        first they, then the clips.
+      learns_none_class: whether it learns a class `none`, from athletes who do none of the exercises.
+      extra_real_clips: whether it also trains on the clips of `--extra_tables`.
+      every_nth_window: it trains on every so many-th window of a clip.
+      fraction_of_people: it trains on so many of each class's groups.
+      coordinates: "world" landmarks in torso lengths, or another kind (see `coordinates`).
+    """
+
+    synthetic: SyntheticUse = "none"
+    learns_none_class: bool = False
+    extra_real_clips: bool = False
+    every_nth_window: int = 1
+    fraction_of_people: float = 1.0
+    coordinates: Coordinates = "world"
+
+    def __post_init__(self) -> None:
+        if self.synthetic not in get_args(SyntheticUse):
+            raise ValueError(f"synthetic is {self.synthetic!r}; expected one of {', '.join(get_args(SyntheticUse))}.")
+        if self.coordinates not in get_args(Coordinates):
+            raise ValueError(
+                f"coordinates is {self.coordinates!r}; expected one of {', '.join(get_args(Coordinates))}."
+            )
+        if self.learns_none_class and self.synthetic != "mixed":
+            raise ValueError(f"learns_none_class with synthetic {self.synthetic!r}; expected synthetic 'mixed'.")
+        if self.coordinates != "world" and (self.synthetic != "none" or self.extra_real_clips):
+            raise ValueError(f"coordinates is {self.coordinates!r}; expected 'world' with synthetic or extra clips.")
+        if self.every_nth_window < 1 or not 0 < self.fraction_of_people <= 1:
+            raise ValueError("every_nth_window is below 1 or fraction_of_people not above 0 and up to 1.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One row of the benchmark's tables.
+
+    Attributes:
+      description: what it is, for the table.
+      model: what is fitted.
+      data: what it is fitted to.
+      test: "accuracy" on each fold's clips; "robustness": also on corrupted clips and on people who do none of the
+        exercises; "leave_classes_out": each fold leaves some exercises out of training, by turns all of them, and tests
+        whether they can be told from the others.
+      compared_with: the name of the experiment without this one's change; "" for none.
+    """
+
+    description: str
+    model: Network | Baseline
+    data: TrainingMix = dataclasses.field(default_factory=TrainingMix)
+    test: Test = "accuracy"
+    compared_with: str = ""
+
+    def __post_init__(self) -> None:
+        if self.test not in get_args(Test):
+            raise ValueError(f"test is {self.test!r}; expected one of {', '.join(get_args(Test))}.")
+        if isinstance(self.model, Baseline) and self.data.synthetic != "none":
+            raise ValueError("a baseline is fitted to clips alone; expected synthetic 'none'.")
+
+    @property
+    def has_random_split(self) -> bool:
+        """Whether a random split changes its figures."""
+        return self.data.synthetic != "only" and self.test != "leave_classes_out"
+
+    def num_fits(self, num_folds: int) -> int:
+        """How many fits each seed takes: a fit without any clip tests all clips."""
+        return 1 if self.data.synthetic == "only" else num_folds
+
+
+def merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `overrides` in it, level by level."""
+    both = dict(base)
+    for key, value in overrides.items():
+        nested = isinstance(value, Mapping) and isinstance(both.get(key), Mapping)
+        both[key] = merged(both[key], value) if nested else value
+    return both
+
+
+# What the notebook project did: none of this.
 NO_AUGMENTATION: dict[str, Any] = {
     "mirror_probability": 0.0,
     "max_yaw_degrees": 0.0,
@@ -71,160 +137,204 @@ NO_AUGMENTATION: dict[str, Any] = {
 }
 
 
-def _network(about: str, name: str = "conv", changes: Mapping[str, Any] | None = None, **kwargs: Any) -> Contender:
-    return Contender(about, changes=merged({"network": {"name": name}}, changes or {}), **kwargs)
+def _network(name: str, overrides: Mapping[str, Any] | None = None, num_networks: int = 1) -> Network:
+    return Network(merged({"network": {"name": name}}, overrides or {}), num_networks)
 
 
-def _augmented(about: str, coordinates: str = "", **changes: Any) -> Contender:
-    return _network(about, changes={"augmentation": changes}, coordinates=coordinates)
+def _conv_with(description: str, data: TrainingMix = TrainingMix(), **overrides: Any) -> Experiment:
+    """`conv` with one part of its configuration changed."""
+    return Experiment(description, _network("conv", overrides), data, compared_with="conv")
 
 
-def _trained(about: str, **changes: Any) -> Contender:
-    return _network(about, changes={"training": changes})
+def _augmented(description: str, data: TrainingMix = TrainingMix(), **augmentation: Any) -> Experiment:
+    return _conv_with(description, data, augmentation=augmentation)
 
 
-RIVALS = {
-    "seed": _network(
-        "the seed's network and recipe: every window, no augmentation, no smoothing, the last weights (and this "
-        "project's optimiser, schedule and weights of classes, 15 epochs)",
-        "tcn",
-        {
-            "augmentation": NO_AUGMENTATION,
-            "training": {
-                "label_smoothing": 0.0,
-                "ema_momentum": 0.0,
-                "max_windows_per_clip": 0,
-                "epochs": 15,
-                "learning_rate": 0.001,
+def _trained(description: str, **training: Any) -> Experiment:
+    return _conv_with(description, training=training)
+
+
+BASELINES = {
+    "notebook_tcn": Experiment(
+        "the notebook's network and recipe: every window, no augmentation, no label smoothing, the last weights (with "
+        "this project's optimizer, learning rate schedule and class weights, 15 epochs)",
+        _network(
+            "tcn",
+            {
+                "augmentation": NO_AUGMENTATION,
+                "training": {
+                    "label_smoothing": 0.0,
+                    "ema_momentum": 0.0,
+                    "max_windows_per_clip": 0,
+                    "epochs": 15,
+                    "learning_rate": 0.001,
+                },
             },
-        },
+        ),
     ),
-    "logistic_regression": Contender("logistic regression on statistics of a window", rival="logistic_regression"),
-    "extra_trees": Contender("extra trees on statistics of a window", rival="extra_trees"),
-    "nearest_poses": Contender("nearest poses, in the way of MediaPipe's pose classification", rival="nearest_poses"),
+    "logistic_regression": Experiment("logistic regression on statistics of a window", Baseline("logistic_regression")),
+    "extra_trees": Experiment("extra trees on statistics of a window", Baseline("extra_trees")),
+    "nearest_poses": Experiment(
+        "nearest poses, in the way of MediaPipe's pose classification", Baseline("nearest_poses")
+    ),
 }
 NETWORKS = {
-    "tcn": _network("the seed's network with this project's training", "tcn"),
-    "conv": _network("a TCN of today", probed=True),
-    "conv_transformer": _network("convolutions, then a Transformer", "conv_transformer"),
-    "graph": _network("a graph network over the skeleton", "graph"),
-    "ensemble": _network("conv_transformer and graph, together", "ensemble"),
+    "tcn": Experiment("the notebook's network with this project's training", _network("tcn")),
+    "conv": Experiment("a modern temporal convolutional network", _network("conv"), test="robustness"),
+    "conv_transformer": Experiment("convolutions, then a Transformer", _network("conv_transformer")),
+    "graph": Experiment("a graph network over the skeleton", _network("graph")),
+    "ensemble": Experiment("conv_transformer and graph together", _network("ensemble")),
 }
-# `conv` without athletes, with one thing changed.
+# `conv`, trained on clips alone, with one thing changed.
 ABLATION = {
-    "conv, image landmarks": _network("landmarks in the picture, not in the world", coordinates="image"),
-    "conv, no depth": _augmented("without z (nor turning)", coordinates="flat", max_yaw_degrees=0.0, tilt_degrees=0.0),
-    "conv, facing": _augmented(
-        "turned to face the camera (no other turning)", coordinates="facing", max_yaw_degrees=0.0
+    "conv/image_landmarks": _conv_with("image landmarks, not world landmarks", TrainingMix(coordinates="image")),
+    "conv/no_depth": _augmented(
+        "without z (and without rotation)", TrainingMix(coordinates="flat"), max_yaw_degrees=0.0, tilt_degrees=0.0
     ),
-    "conv, metres": _network("lengths in metres, not in torso lengths", coordinates="metres"),
-    "conv, no augmentation": _augmented("nothing but the features", **NO_AUGMENTATION),
-    "conv, no mirroring": _augmented("without mirroring", mirror_probability=0.0),
-    "conv, no turning": _augmented("without turning about the vertical axis", max_yaw_degrees=0.0),
-    "conv, little turning": _augmented("turned by up to 30 degrees about the vertical axis", max_yaw_degrees=30.0),
-    "conv, no tilt": _augmented("without tilt", tilt_degrees=0.0),
-    "conv, no tempo": _augmented("without another tempo", max_stretch=0.0),
-    "conv, no scale": _augmented("without other builds", scale=0.0),
-    "conv, no noise": _augmented("without offsets and shaking", offset=0.0, jitter=0.0),
-    "conv, no gaps": _augmented("without missing rows", max_drop_share=0.0, lead_probability=0.0),
-    "conv, no tilt, tempo, noise, gaps": _network(
-        "without these four",
-        changes={
-            "augmentation": {
-                "tilt_degrees": 0.0,
-                "max_stretch": 0.0,
-                "offset": 0.0,
-                "jitter": 0.0,
-                "max_drop_share": 0.0,
-                "lead_probability": 0.0,
-            }
-        },
-        probed=True,
+    "conv/facing_camera": _augmented(
+        "bodies turned to face the camera (and no random rotation)",
+        TrainingMix(coordinates="facing"),
+        max_yaw_degrees=0.0,
     ),
-    "conv, hidden parts": _augmented("with parts of the body out of view", hidden_probability=0.2),
-    "conv, mixup": _augmented("with mixup of 0.2", mixup=0.2),
-    "conv, no smoothing": _trained("without label smoothing", label_smoothing=0.0),
-    "conv, no weight decay": _trained("without weight decay", weight_decay=0.0),
-    "conv, much weight decay": _trained("with a weight decay of 0.1", weight_decay=0.1),
-    "conv, constant rate": _trained("a learning rate that stays", schedule="constant"),
-    "conv, no averaged weights": _trained("the last weights", ema_momentum=0.0),
-    "conv, constant rate, no averaged weights": _trained(
-        "the last weights, at a learning rate that stays", schedule="constant", ema_momentum=0.0
+    "conv/metres": _conv_with("lengths in metres, not in torso lengths", TrainingMix(coordinates="metres")),
+    "conv/no_augmentation": _augmented("without any augmentation", **NO_AUGMENTATION),
+    "conv/no_mirroring": _augmented("without mirroring", mirror_probability=0.0),
+    "conv/no_rotation": _augmented("without rotation about the vertical axis", max_yaw_degrees=0.0),
+    "conv/rotation_30_degrees": _augmented(
+        "rotation by up to 30 degrees about the vertical axis, not 90", max_yaw_degrees=30.0
     ),
-    "conv, stochastic depth": _network("a tenth of the blocks skipped", changes={"network": {"stochastic_depth": 0.1}}),
-    "conv, wide": _network("twice the filters", changes={"network": {"filters": 128}}),
-    "conv, stride 12": _network("every fourth window in training", stride=4),
-    "conv, 3 networks": _network("three networks answer together", num_networks=3),
+    "conv/no_tilt": _augmented("without tilt", tilt_degrees=0.0),
+    "conv/no_tempo": _augmented("without changes of tempo", max_stretch=0.0),
+    "conv/no_scale": _augmented("without changes of body proportions", scale=0.0),
+    "conv/no_noise": _augmented("without offsets and jitter", offset=0.0, jitter=0.0),
+    "conv/no_gaps": _augmented("without missing rows", max_drop_share=0.0, lead_probability=0.0),
+    "conv/no_tilt_tempo_noise_gaps": dataclasses.replace(
+        _augmented(
+            "without tilt, tempo, noise and gaps",
+            tilt_degrees=0.0,
+            max_stretch=0.0,
+            offset=0.0,
+            jitter=0.0,
+            max_drop_share=0.0,
+            lead_probability=0.0,
+        ),
+        test="robustness",
+    ),
+    "conv/occlusion": _augmented("with parts of the body hidden in training", hidden_probability=0.2),
+    "conv/mixup": _augmented("with mixup of 0.2", mixup=0.2),
+    "conv/no_label_smoothing": _trained("without label smoothing", label_smoothing=0.0),
+    "conv/no_weight_decay": _trained("without weight decay", weight_decay=0.0),
+    "conv/weight_decay_0.1": _trained("weight decay of 0.1, not 0.001", weight_decay=0.1),
+    "conv/constant_learning_rate": _trained("a constant learning rate", schedule="constant"),
+    "conv/no_weight_averaging": _trained("the last weights, not their average", ema_momentum=0.0),
+    "conv/constant_learning_rate_no_weight_averaging": _trained(
+        "a constant learning rate and the last weights", schedule="constant", ema_momentum=0.0
+    ),
+    "conv/stochastic_depth": _conv_with("a tenth of the blocks skipped", network={"stochastic_depth": 0.1}),
+    "conv/128_filters": _conv_with("128 filters, not 64", network={"filters": 128}),
+    "conv/every_fourth_window": _conv_with("every fourth window in training", TrainingMix(every_nth_window=4)),
+    "conv/three_networks": Experiment(
+        "three networks answer together", _network("conv", num_networks=3), compared_with="conv"
+    ),
 }
-# Thousands of athletes: a window of each an epoch.
-ATHLETES_FIRST: dict[str, Any] = {"training": {"max_windows_per_clip": 1, "epochs": 24}}
-# The recipe of the bundle that comes with live; a test holds the bundle to it.
-BUNDLE: dict[str, Any] = {
+# Thousands of synthetic clips: one window of each an epoch.
+SYNTHETIC_FIRST: dict[str, Any] = {"training": {"max_windows_per_clip": 1, "epochs": 24}}
+# The recipe of the bundle that comes with live; a test compares the bundle with it.
+RELEASED: dict[str, Any] = {
     "training": {"max_windows_per_clip": 8, "epochs": 16},
     "augmentation": {"hidden_probability": 0.2},
 }
-ATHLETE_ROWS = {
-    "athletes alone": _network("drawn athletes alone", changes=ATHLETES_FIRST, athletes="alone"),
-    "athletes, then clips": _network("drawn athletes, then the clips", athletes="pretrain"),
-    "athletes and clips": _network("drawn athletes and the clips together", athletes="mixed"),
-    "default": _network(
-        "`conv`, drawn athletes, idlers among them, and the clips together", athletes="mixed", unknown=True, probed=True
+_MIXED = TrainingMix(synthetic="mixed", learns_none_class=True)
+_RELEASED_MIX = dataclasses.replace(_MIXED, extra_real_clips=True)
+SYNTHETIC = {
+    "synthetic_only": Experiment(
+        "`conv` trained on synthetic athletes, on no real clip",
+        _network("conv", SYNTHETIC_FIRST),
+        TrainingMix(synthetic="only"),
     ),
-    "default, rests as they are": _network(
-        "as default, and who rests is taught as doing the clip's exercise",
-        changes={"training": {"rests_as_none": False}},
-        athletes="mixed",
-        unknown=True,
-        probed=True,
+    "synthetic_then_clips": Experiment(
+        "`conv` trained on synthetic athletes, then on the clips", _network("conv"), TrainingMix(synthetic="pretrain")
     ),
-    "default, more people": _network(
-        "as default, and further clips of real people",
+    "conv+synthetic/no_none_class": Experiment(
+        "without a class for people who do none of the exercises",
+        _network("conv"),
+        TrainingMix(synthetic="mixed"),
+        compared_with="conv+synthetic",
+    ),
+    "conv+synthetic": Experiment(
+        "`conv` trained on the clips and synthetic athletes together, with a class `none`",
+        _network("conv"),
+        _MIXED,
+        test="robustness",
+    ),
+    "conv+synthetic/standing_still_as_exercise": Experiment(
+        "windows of people who stand still keep their clip's label",
+        _network("conv", {"training": {"rests_as_none": False}}),
+        _MIXED,
+        test="robustness",
+        compared_with="conv+synthetic",
+    ),
+    "conv+synthetic/extra_real_clips": Experiment(
+        "and on further real clips",
         # With more clips, fewer windows of each: an epoch stays about as long.
-        changes={"training": {"max_windows_per_clip": 8}},
-        athletes="mixed",
-        unknown=True,
-        people=True,
-        probed=True,
+        _network("conv", {"training": {"max_windows_per_clip": 8}}),
+        _RELEASED_MIX,
+        test="robustness",
+        compared_with="conv+synthetic",
     ),
-    "default bundle": _network(
-        "the ensemble on all of that, with parts of the body out of view: so is the bundle made that comes with live",
-        "ensemble",
-        changes=BUNDLE,
-        athletes="mixed",
-        unknown=True,
-        people=True,
-        probed=True,
+    "released_recipe": Experiment(
+        "the recipe of the bundle that comes with live: `ensemble` trained on the clips, synthetic athletes and "
+        "further real clips, with parts of the body hidden",
+        _network("ensemble", RELEASED),
+        _RELEASED_MIX,
+        test="robustness",
     ),
-    "default bundle, without none": _network(
-        "the same without a class for people who do none of the exercises, for tables that have no such label",
-        "ensemble",
-        changes=BUNDLE,
-        athletes="mixed",
-        people=True,
+    "released_recipe/no_none_class": Experiment(
+        "without a class for people who do none of the exercises, for tables without that label",
+        _network("ensemble", RELEASED),
+        TrainingMix(synthetic="mixed", extra_real_clips=True),
+        compared_with="released_recipe",
     ),
-    "default, exercises left out": _network(
-        "as default; asked about exercises left out", athletes="mixed", unknown=True, left_out=True
+    "conv+synthetic/leave_classes_out": Experiment(
+        "tested on exercises that were left out of training", _network("conv"), _MIXED, test="leave_classes_out"
     ),
 }
-# How far more people would carry.
-LEARNING_CURVE = {
-    f"{base}, {share:.0%} of groups": dataclasses.replace(
-        rows[base], about=f"{share:.0%} of each class's people", group_share=share, probed=False
+
+
+def _fewer_people(base: str, words: str, fraction: float) -> Experiment:
+    experiment = {**NETWORKS, **SYNTHETIC}[base]
+    return dataclasses.replace(
+        experiment,
+        description=f"{words} of each class's people",
+        data=dataclasses.replace(experiment.data, fraction_of_people=fraction),
+        test="accuracy",
+        compared_with=base,
     )
-    for rows, base in ((NETWORKS, "conv"), (ATHLETE_ROWS, "default"))
-    for share in (0.25, 0.5)
+
+
+LEARNING_CURVE = {
+    f"{base}/{words}_of_people": _fewer_people(base, f"a {words}" if words == "quarter" else words, fraction)
+    for base in ("conv", "conv+synthetic")
+    for words, fraction in (("quarter", 0.25), ("half", 0.5))
 }
-ROWS: dict[str, Contender] = {**RIVALS, **NETWORKS, **ABLATION, **ATHLETE_ROWS, **LEARNING_CURVE}
-GROUPS = {
-    "rivals": RIVALS,
+EXPERIMENTS: dict[str, Experiment] = {**BASELINES, **NETWORKS, **ABLATION, **SYNTHETIC, **LEARNING_CURVE}
+# What `--experiments` takes beside the name of one.
+GROUPS: dict[str, dict[str, Experiment]] = {
+    "baselines": BASELINES,
     "networks": NETWORKS,
     "ablation": ABLATION,
-    "athletes": ATHLETE_ROWS,
+    "synthetic": SYNTHETIC,
     "learning_curve": LEARNING_CURVE,
-    "all": ROWS,
+    "all": EXPERIMENTS,
 }
 
 
-def needs_athletes(row: str) -> bool:
-    """Whether a row learns from drawn athletes."""
-    return ROWS[row].athletes != "none" or ROWS[row].unknown
+def listing() -> str:
+    """The experiments by group, one a line with its description, for `benchmark --list`."""
+    width = max(map(len, EXPERIMENTS))
+    lines = []
+    for group, members in GROUPS.items():
+        if group != "all":
+            lines.append(f"{group}:")
+            lines += [f"  {name:<{width}}  {one.description}" for name, one in members.items()]
+    return "\n".join(lines)

@@ -1,197 +1,213 @@
-"""The benchmark's pieces as results.json; results_page makes a page of it."""
+"""The benchmark's fits as results.json; results_markdown makes a page of it."""
 
 import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from beam_jobs import storage
 from beam_jobs.errors import UserError
-from model.benchmark import clip_answers, cross_validation, experiments, fits, results_markdown
+from model.benchmark import clip_answers, cross_validation, fits, results_markdown, unknown_exercises
 from model.benchmark.clip_answers import calibrated
-from model.benchmark.fits import BenchmarkInputs
-from model.benchmark.unknown_exercises import SCORE, left_out, probed
+from model.benchmark.experiments import EXPERIMENTS, Experiment
+from model.benchmark.inputs import BenchmarkData
+
+RESULTS_FILE = "results.json"
+# Where results.json has the experiments of a split; and those that leave classes out, which do not test every clip.
+SPLIT_KEYS = {"group": "grouped_split", "random": "random_split"}
+LEFT_OUT_KEY = "classes_left_out"
+_EXPERIMENT_KEYS = (*SPLIT_KEYS.values(), LEFT_OUT_KEY)
+# What to do with earlier figures of an experiment on other tables, with other settings or of an earlier version.
+IF_SETTINGS_DIFFER = ("fail", "replace", "keep")
 
 
 def write(
-    plan: BenchmarkInputs,
+    data: BenchmarkData,
     output: str,
-    rows: Sequence[str],
+    experiments: Mapping[str, Experiment],
     splits: Sequence[str],
     seeds: Sequence[int],
-    others: str = "refuse",
+    if_settings_differ: str = "fail",
 ) -> None:
-    """Writes results.json and results.md from the pieces that are there, and from the rows that stand there already.
+    """Writes results.json and results.md from the fits that are there, and from the figures that are there already.
 
     Args:
-      plan: what was cross-validated.
-      output: a local folder. Other rows, and other seeds of the same row, that an earlier run wrote there are kept.
-      rows: the contenders, in the table's order.
+      data: what was cross-validated.
+      output: a local folder. Other experiments, and other seeds of the same ones, that an earlier run wrote are kept.
+      experiments: by name.
       splits: "group" and, beside it, "random".
       seeds: of the group splits.
-      others: see `load_previous`.
+      if_settings_differ: see `load_previous`.
 
     Raises:
       UserError: as `load_previous`.
     """
-    # Those have not answered every clip: figures of their own.
-    strangers = {row: {"seeds": left_out(plan, row, seeds)} for row in rows if experiments.ROWS[row].left_out}
-    rows = [row for row in rows if row not in strangers]
-    by_split = {split: summarize(plan, rows, split, seeds) for split in splits}
-    for row in rows:
-        for one in by_split.get("group", {}).get(row, {"seeds": []})["seeds"]:
-            if experiments.ROWS[row].probed:
-                one["probes"] = probed(plan, row, one["seed"])
-    now = {"rows": by_split, "left_out": {row: one for row, one in strangers.items() if one["seeds"]}}
-    _write_clips(plan, rows, seeds)
+    leaving_out = {name: one for name, one in experiments.items() if one.test == "leave_classes_out"}
+    others = {name: one for name, one in experiments.items() if name not in leaving_out}
+    now: dict[str, Any] = {SPLIT_KEYS[split]: summarize(data, others, split, seeds) for split in splits}
+    for name, summary in now.get(SPLIT_KEYS["group"], {}).items():
+        for one in summary["seeds"]:
+            if others[name].test == "robustness":
+                one["robustness"] = unknown_exercises.robustness_metrics(data, others[name], name, one["seed"])
+    left_out = {
+        name: {"seeds": unknown_exercises.left_out_metrics(data, one, name, seeds)} for name, one in leaving_out.items()
+    }
+    now[LEFT_OUT_KEY] = {name: one for name, one in left_out.items() if one["seeds"]}
+    _write_clips(data, others, seeds)
     os.makedirs(output, exist_ok=True)
-    # Read as late as can be: another run may have added to it.
-    results = {**_tested(plan), **_joined(load_previous(plan, output, [*rows, *strangers], others), now)}
-    storage.write_text(os.path.join(output, "results.json"), json.dumps(results, indent=1) + "\n")
+    # Read as late as possible: another run may have added to it.
+    previous = load_previous(data, output, experiments, if_settings_differ)
+    results = {**_tested(data), **_joined(previous, now)}
+    storage.write_text(os.path.join(output, RESULTS_FILE), json.dumps(results, indent=1) + "\n")
     storage.write_text(os.path.join(output, "results.md"), results_markdown.markdown(results))
 
 
-def _write_clips(plan: BenchmarkInputs, rows: Iterable[str], seeds: Iterable[int]) -> None:
-    """Writes what each clip was called, beside the pieces of each row: to look at those that were got wrong."""
-    found = fits.clips(plan)
-    for row in rows:
+def _write_clips(data: BenchmarkData, experiments: Mapping[str, Experiment], seeds: Iterable[int]) -> None:
+    """Writes the answer for each clip beside the fits of each experiment: to look at the wrong ones."""
+    for name, experiment in experiments.items():
         for seed in seeds:
             try:
-                logits, fold, _ = fits.load_logits(plan, found, row, "group", seed)
+                logits, fold, _ = fits.load_logits(data, experiment, name, "group", seed)
             except FileNotFoundError:
                 break
             text = io.StringIO()
-            kept = csv.writer(text, lineterminator="\n")
-            kept.writerow(("video", "label", "answer", "probability", "of_label"))
-            for one in clip_answers.clip_answers(found, calibrated(logits, fold, found)[0]):
-                figures = f"{one.probability:.3f}", f"{one.of_truth:.3f}"
-                kept.writerow((one.clip.name, one.clip.label, one.answer, *figures))
-            storage.write_text(os.path.join(plan.fits_dir, row, f"clips_{seed}.csv"), text.getvalue())
+            lines = csv.writer(text, lineterminator="\n")
+            lines.writerow(("video", "label", "answer", "probability", "label_probability"))
+            for one in clip_answers.clip_answers(data.clips, calibrated(logits, fold, data.clips)[0]):
+                probabilities = f"{one.probability:.3f}", f"{one.label_probability:.3f}"
+                lines.writerow((one.clip.name, one.clip.label, one.answer, *probabilities))
+            storage.write_text(os.path.join(data.inputs.fits_dir, name, f"clips_{seed}.csv"), text.getvalue())
 
 
-def _tested(plan: BenchmarkInputs) -> dict[str, Any]:
-    """What tells one benchmark's figures from another's."""
-    found = fits.clips(plan)
-    clips = np.unique(found.data.clip[found.truth >= 0])
+def _tested(data: BenchmarkData) -> dict[str, Any]:
+    """What two benchmarks must have in common for their figures to stand in one table."""
+    clips = np.unique(data.clips.data.clip[data.clips.truth >= 0])
     return {
-        "num_windows": int((found.truth >= 0).sum()),
+        "num_windows": int((data.clips.truth >= 0).sum()),
         "num_clips": len(clips),
-        "num_groups": len({found.data.clips[index].group for index in clips}),
-        "labels": list(found.labels),
-        "num_folds": plan.num_folds,
+        "num_groups": len({data.clips.data.clips[index].group for index in clips}),
+        "labels": list(data.clips.labels),
+        "num_folds": data.inputs.num_folds,
     }
 
 
-def load_previous(plan: BenchmarkInputs, output: str, rows: Iterable[str], others: str = "refuse") -> dict[str, Any]:
-    """The figures that stand in a folder, to which those of some rows are to be added.
+def load_previous(
+    data: BenchmarkData, output: str, experiments: Mapping[str, Experiment], if_settings_differ: str = "fail"
+) -> dict[str, Any]:
+    """The figures that are in a folder already, to which those of some experiments are to be added.
 
     Args:
-      plan: what is cross-validated.
+      data: what is cross-validated.
       output: the folder.
-      rows: the contenders whose seeds are to be joined to those that stand there.
-      others: what becomes of figures of these rows that are of other tables, settings or an earlier version: "refuse";
-        "replace", which drops them with all that stands beside them in the row; "join", as where athletes were drawn
-        anew, on a machine that rounds otherwise: the page says so.
+      experiments: by name; the seeds to come are joined to those that are there.
+      if_settings_differ: what to do with figures of these experiments that are of other tables, other settings or an
+        earlier version: "fail"; "replace" drops all seeds of the experiment; "keep" keeps them beside the new ones, as
+        where athletes were drawn again on a machine that rounds differently, and results.md marks the experiment.
 
     Raises:
-      UserError: if they are of other clips, or a row is of other settings and that is to be refused.
+      UserError: if they are of other clips, or an experiment is of other settings and that is to fail.
     """
-    file = os.path.join(output, "results.json")
+    file = os.path.join(output, RESULTS_FILE)
     if not os.path.exists(file):
-        return {"rows": {}, "left_out": {}}
+        return {key: {} for key in _EXPERIMENT_KEYS}
+    tested = _tested(data)
     try:
         with open(file, encoding="utf-8") as opened:
-            before = json.load(opened)
-        theirs = {name: before[name] for name in _tested(plan)}
-        found = {"rows": before["rows"], "left_out": before["left_out"]}
+            read = json.load(opened)
+        read_tested = {name: read[name] for name in tested}
+        previous = {key: read[key] for key in _EXPERIMENT_KEYS}
     except (ValueError, KeyError, TypeError):
         raise UserError(
-            f"{file} is no result of this benchmark; expected one, or none. Choose another --output, or remove it."
+            f"{file} is not a result of this benchmark, or of an earlier version; expected one of this version, or "
+            "none. Choose another --output, or remove it."
         ) from None
-    for name, ours in _tested(plan).items():
-        if theirs[name] != ours:
+    for name, ours in tested.items():
+        if read_tested[name] != ours:
             raise UserError(
-                f"{file} is of other clips ({name} {theirs[name]}); expected {name} {ours}, as its rows and new ones "
-                "stand in one table. Choose another --output, or remove it."
+                f"{file} is of other clips ({name} {read_tested[name]}); expected {name} {ours}, as all figures stand "
+                "in one table. Choose another --output, or remove it."
             )
-    for row in rows:
-        parts = [part for part in (*found["rows"].values(), found["left_out"]) if row in part]
-        of_seeds = [one for part in parts for one in part[row]["seeds"]]
-        different = {one["seed"] for one in of_seeds if not _is_like_ours(plan, row, one, others == "join")}
-        if different and others != "replace":
+    for name, experiment in experiments.items():
+        parts = [previous[key] for key in _EXPERIMENT_KEYS if name in previous[key]]
+        seeds = [one for part in parts for one in part[name]["seeds"]]
+        any_settings = if_settings_differ == "keep"
+        different = {one["seed"] for one in seeds if not _can_be_joined(data, experiment, one, any_settings)}
+        if different and if_settings_differ != "replace":
             raise UserError(
-                f"{file} has '{row}' of other tables, settings or of an earlier version (seeds "
-                f"{', '.join(map(str, sorted(different)))}); expected the same ones, as a row is a mean over seeds. "
-                "Choose another --output, drop these figures by --replace, or, where they are of the same recipe, keep "
-                "them by --join."
+                f"{file} has '{name}' of other tables, settings or of an earlier version (seeds "
+                f"{', '.join(map(str, sorted(different)))}); expected the same ones, as the table has means over "
+                "seeds. Choose another --output, drop these figures by --if_settings_differ replace, or, if of "
+                "the same recipe, keep them by --if_settings_differ keep."
             )
         if different:
             for part in parts:
-                del part[row]
-    return found
+                del part[name]
+    return previous
 
 
-def _is_like_ours(plan: BenchmarkInputs, row: str, of_seed: dict[str, Any], of_any_fits: bool) -> bool:
-    """Whether a seed's figures are of the same fits, or any, and, where people were told apart, by the same score."""
-    scored = of_seed if experiments.ROWS[row].left_out else of_seed.get("probes", {"score": SCORE})
-    return (of_any_fits or of_seed.get("made_by") == fits.made_by(plan, row)) and scored.get("score") == SCORE
+def _can_be_joined(data: BenchmarkData, experiment: Experiment, of_seed: dict[str, Any], any_settings: bool) -> bool:
+    """Whether a seed's figures are of the same fits (or of any), and by the same score for unknown exercises."""
+    if not any_settings and of_seed.get("settings_sha256") != data.settings_sha256(experiment):
+        return False
+    scored = of_seed if experiment.test == "leave_classes_out" else of_seed.get("robustness")
+    return scored is None or scored.get("known_class_score") == unknown_exercises.SCORE
 
 
-def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """New figures with those earlier ones that they do not replace, rows in the order of `contenders.ROWS`."""
-    rows = {
-        split: {
-            row: over_seeds(of_seeds)
-            for row, of_seeds in _joined_seeds(before["rows"].get(split, {}), now["rows"].get(split, {})).items()
+def _joined(previous: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """New figures, and earlier ones that they do not replace, experiments in the order of EXPERIMENTS."""
+    joined: dict[str, Any] = {}
+    for key in _EXPERIMENT_KEYS:
+        seeds = _joined_seeds(previous[key], now.get(key, {}))
+        joined[key] = {
+            name: {"seeds": of_seeds} if key == LEFT_OUT_KEY else over_seeds(of_seeds)
+            for name, of_seeds in seeds.items()
         }
-        for split in {**before["rows"], **now["rows"]}
-    }
-    left_out = _joined_seeds(before["left_out"], now["left_out"])
-    return {"rows": rows, "left_out": {row: {"seeds": of_seeds} for row, of_seeds in left_out.items()}}
+    return joined
 
 
-def _joined_seeds(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    known = list(experiments.ROWS)
-    names = sorted({*before, *now}, key=lambda row: (known.index(row) if row in known else len(known), row))
-    found = {}
-    for row in names:
-        of_seeds = {one["seed"]: one for part in (before, now) if row in part for one in part[row]["seeds"]}
-        found[row] = [of_seeds[seed] for seed in sorted(of_seeds)]
-    return found
+def _joined_seeds(previous: dict[str, Any], now: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    known = list(EXPERIMENTS)
+    names = sorted({*previous, *now}, key=lambda name: (known.index(name) if name in known else len(known), name))
+    joined = {}
+    for name in names:
+        by_seed = {one["seed"]: one for part in (previous, now) if name in part for one in part[name]["seeds"]}
+        joined[name] = [by_seed[seed] for seed in sorted(by_seed)]
+    return joined
 
 
-def summarize(plan: BenchmarkInputs, rows: Iterable[str], split: str, seeds: Iterable[int]) -> dict[str, Any]:
-    """Figures of each row: of every seed, calibrated and not, their mean and standard deviation over seeds."""
-    found = fits.clips(plan)
+def summarize(
+    data: BenchmarkData, experiments: Mapping[str, Experiment], split: str, seeds: Iterable[int]
+) -> dict[str, Any]:
+    """Each experiment's metrics: of every seed, calibrated and not, and their mean and deviation over seeds."""
     summary = {}
-    for row in rows:
+    for name, experiment in experiments.items():
         of_seeds = []
         for seed in seeds if split == "group" else [seed for seed in seeds if not seed]:
             try:
-                logits, fold, minutes = fits.load_logits(plan, found, row, split, seed)
+                logits, fold, minutes = fits.load_logits(data, experiment, name, split, seed)
             except FileNotFoundError:
                 break
             tested = fold >= 0
-            raw = np.full(logits.shape, np.nan)
-            raw[tested] = cross_validation.softmax(logits[tested])
-            probabilities, temperatures = calibrated(logits, fold, found)
+            uncalibrated = np.full(logits.shape, np.nan)
+            uncalibrated[tested] = cross_validation.softmax(logits[tested])
+            probabilities, temperatures = calibrated(logits, fold, data.clips)
             of_seeds.append(
                 {
                     "seed": seed,
-                    "made_by": fits.made_by(plan, row),
-                    **clip_answers.clip_metrics(found, probabilities),
-                    "called": clip_answers.confusion_counts(clip_answers.clip_answers(found, probabilities)),
-                    "uncalibrated": clip_answers.clip_metrics(found, raw),
+                    "settings_sha256": data.settings_sha256(experiment),
+                    **clip_answers.clip_metrics(data.clips, probabilities),
+                    "confusion": clip_answers.confusion_counts(clip_answers.clip_answers(data.clips, probabilities)),
+                    "uncalibrated": clip_answers.clip_metrics(data.clips, uncalibrated),
                     "temperatures": [round(value, 3) for value in temperatures],
                     "minutes": minutes,
                 }
             )
         if of_seeds:
-            summary[row] = over_seeds(of_seeds)
+            summary[name] = over_seeds(of_seeds)
     return summary
 
 
@@ -206,7 +222,7 @@ HEADLINE = {
 
 
 def over_seeds(of_seeds: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row's figures of every seed, and the mean and standard deviation of what matters and is there."""
+    """An experiment's metrics of every seed, and the mean and standard deviation of the main ones."""
     values = {name: [one[kind][key] for one in of_seeds] for name, (kind, key) in HEADLINE.items()}
     # Too few clips have no calibration error.
     values = {name: value for name, value in values.items() if None not in value}

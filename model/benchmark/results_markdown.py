@@ -1,4 +1,4 @@
-"""The benchmark's figures as one Markdown page."""
+"""The benchmark's figures as one Markdown page: a short table first, details folded away."""
 
 import collections
 from collections.abc import Iterable, Sequence
@@ -6,219 +6,293 @@ from typing import Any
 
 import numpy as np
 
-from model.benchmark import clip_answers, experiments
+from model.benchmark.clip_answers import SMOOTHING_WINDOWS
+from model.benchmark.experiments import EXPERIMENTS
 
-_COLUMNS = {
-    "window_accuracy": ("window accuracy", "{:.1%}"),
-    "clip_accuracy": ("clip accuracy", "{:.1%}"),
-    "clip_macro_f1": ("macro F1 (clip)", "{:.3f}"),
-    "window_nll": ("NLL (window)", "{:.2f}"),
-    "window_ece": ("ECE (window)", "{:.3f}"),
-    "clip_ece": ("ECE (clip)", "{:.3f}"),
-}
+# The mark of an experiment whose seeds have different settings, and what it means.
+_MARK = " †"
+_MARK_MEANING = (
+    "† Some of the figures compared or averaged here are of other tables (made again by the same commands) or "
+)
+_MARK_MEANING += "of an earlier version of the code."
+_PERCENT = "{:.1%}"
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The table of contenders, and what else they were asked, as results.json has it."""
-    rows = results["rows"].get("group", {})
-    lines = [*_contenders(results, rows), *_differences(rows), *_averaging(rows)]
-    for row, one in rows.items():
-        lines += [*_called(row, one["seeds"]), *_probes(row, one["seeds"])]
-    for row, one in results["left_out"].items():
-        mean = _mean(one["seeds"], ("auroc", "false_accept_rate_at_95_recall", "called_an_exercise"))
-        lines += [
-            "",
-            f"**{row}** ({_seeds(one['seeds'])}), each exercise left out of training in one of {results['num_folds']} "
-            "folds, told those from the ones that it was trained on, by the evidence for any exercise "
-            "(`known_class_score` in model/benchmark/results.py): "
-            f"AUROC {mean['auroc']:.3f}, {mean['false_accept_rate_at_95_recall']:.1%} of their windows accepted at 95 "
-            f"% recall; {mean['called_an_exercise']:.1%} of them are called one of the other exercises, and not none "
-            "(means over folds).",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _contenders(results: dict[str, Any], rows: dict[str, Any]) -> list[str]:
-    num_seeds = max((len(one["seeds"]) for one in rows.values()), default=0)
-    lines = [
-        f"{results['num_windows']} windows, {results['num_clips']} clips, {results['num_groups']} groups; "
-        f"{results['num_folds']} folds by group, mean ± standard deviation over {num_seeds} "
-        f"seed{'' if num_seeds == 1 else 's'} (fewer where a row says so). NLL and ECE with the temperature that "
-        "suits the other folds (none for athletes alone, whose one fit answers all clips); in brackets without. A "
-        "clip's probability is the mean of its windows', which is less sure than clips are right: hence its ECE. "
-        "Random split: the same six figures on windows split whomever they show, one seed, which flatters. "
-        "Minutes: of all folds of a seed, on one core of two that are busy. †: seeds or the random split are of tables "
-        "that were made anew, or of another version, by the same recipe.",
-        "",
-        "| contender | " + " | ".join(title for title, _ in _COLUMNS.values()) + " | random split | minutes |",
-        "| --- " * (len(_COLUMNS) + 3) + "|",
+    """The page of a results.json."""
+    grouped, random = results["grouped_split"], results["random_split"]
+    blocks = [
+        _summary(results),
+        _main_table(grouped, random),
+        _folded("Experiments with one change", _changes(grouped, random)),
+        _folded("What each experiment is", _descriptions(grouped)),
+        _folded("Standard deviation over seeds", _deviations(grouped)),
+        _folded("Calibration", _calibration(grouped)),
+        _folded("Random split (data leakage)", _random_split(grouped, random)),
+        _folded("The mean of a clip's latest windows", _smoothing(grouped)),
     ]
-    for row, one in rows.items():
-        about = experiments.ROWS[row].about if row in experiments.ROWS else "of an earlier version"
-        fewer = "" if len(one["seeds"]) == num_seeds else f" ({_seeds(one['seeds'])})"
-        twins = results["rows"].get("random", {}).get(row, {"seeds": []})["seeds"]
-        mixed = len({seed.get("made_by") for seed in (*one["seeds"], *twins)}) > 1
-        cells = [f"**{row}**: {about}{fewer}{' †' if mixed else ''}"]
-        for name, (_, form) in _COLUMNS.items():
-            if name not in one["mean"]:
-                cells.append("–")
-                continue
-            cell = form.format(one["mean"][name])
-            if len(one["seeds"]) > 1:
-                cell += f" ± {form.format(one['standard_deviation'][name])}"
-            if name in ("window_nll", "window_ece", "clip_ece"):
-                of, key = name.split("_")
-                raw = np.mean([seed["uncalibrated"][f"{of}s"][key] for seed in one["seeds"]])
-                cell += f" ({form.format(raw)})"
-            cells.append(cell)
-        twin = results["rows"].get("random", {}).get(row)
-        mean = twin["mean"] if twin else {}
-        figures = [form.format(mean[name]) for name, (_, form) in _COLUMNS.items() if name in mean]
-        lines.append("| " + " | ".join([*cells, ", ".join(figures) or "–", f"{one['mean']['minutes']:.1f}"]) + " |")
-    return lines
+    for name, one in grouped.items():
+        of_seeds = [seed for seed in one["seeds"] if "robustness" in seed]
+        if of_seeds:
+            blocks += [
+                _folded(f"{name}: answers for the clips of each exercise", _confusion(of_seeds)),
+                _folded(f"{name}: robustness", _robustness(of_seeds)),
+                _folded(f"{name}: windows that show none of the exercises", _unknown(of_seeds)),
+                _folded(f"{name}: naming an exercise from a probability on", _min_probability(of_seeds)),
+            ]
+    blocks.append(_folded("Exercises left out of training", _left_out(results)))
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 
-def _differences(rows: dict[str, Any]) -> list[str]:
-    """What one change to a contender is worth: rows "base, change" against the base's on the same seeds."""
-    lines = []
-    for row, one in rows.items():
-        base = rows.get(row.split(", ")[0])
-        if base is None or base is one:
-            continue
-        of_base = {seed["seed"]: seed for seed in base["seeds"]}
-        pairs = [(seed, of_base[seed["seed"]]) for seed in one["seeds"] if seed["seed"] in of_base]
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [f"| {' | '.join(map(str, cells))} |" for cells in rows]
+    return [f"| {' | '.join(header)} |", "| --- " * len(header) + "|", *lines] if lines else []
+
+
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    return ["<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>"] if lines else []
+
+
+def _summary(results: dict[str, Any]) -> list[str]:
+    return [
+        f"{results['num_windows']} windows of {results['num_clips']} clips of {results['num_groups']} groups, "
+        f"{len(results['labels'])} exercises. {results['num_folds']} folds, split by group; means over seeds."
+    ]
+
+
+def _main_table(grouped: dict[str, Any], random: dict[str, Any]) -> list[str]:
+    """The experiments that are not compared with another one in this table, the most accurate first."""
+    names = [name for name in grouped if not _base_of(name, grouped)]
+    names.sort(key=lambda name: -grouped[name]["mean"]["window_accuracy"])
+    table = _accuracies(names, grouped, random)
+    return [*table, "", "Minutes: of all folds of a seed, on one busy core.", *_note(table)] if table else []
+
+
+def _accuracies(names: Iterable[str], grouped: dict[str, Any], random: dict[str, Any]) -> list[str]:
+    rows = []
+    for name in names:
+        seeds, mean = grouped[name]["seeds"], grouped[name]["mean"]
+        settings = {one.get("settings_sha256") for one in (*seeds, *random.get(name, {"seeds": []})["seeds"])}
+        rows.append(
+            (
+                f"{name}{_MARK if len(settings) > 1 else ''}",
+                len(seeds),
+                *(_PERCENT.format(mean[key]) for key in ("window_accuracy", "clip_accuracy")),
+                f"{mean['clip_macro_f1']:.3f}",
+                f"{mean['window_nll']:.2f}",
+                f"{mean['minutes']:.1f}",
+            )
+        )
+    header = ("experiment", "seeds", "window accuracy", "clip accuracy", "macro F1 (clips)", "NLL (windows)", "minutes")
+    return _table(header, rows)
+
+
+def _note(lines: Sequence[str]) -> list[str]:
+    return ["", _MARK_MEANING] if any(_MARK in line for line in lines) else []
+
+
+def _base_of(name: str, grouped: dict[str, Any]) -> str:
+    """The experiment in this table without a change, that another one makes; "" if there is none."""
+    base = EXPERIMENTS[name].compared_with if name in EXPERIMENTS else ""
+    return base if base in grouped else ""
+
+
+def _descriptions(grouped: dict[str, Any]) -> list[str]:
+    rows = []
+    for name in grouped:
+        if name not in EXPERIMENTS:
+            rows.append((name, "of an earlier version", "–"))
+        else:
+            rows.append((name, EXPERIMENTS[name].description, EXPERIMENTS[name].compared_with or "–"))
+    return _table(("experiment", "what it is", "compared with"), rows)
+
+
+def _deviations(grouped: dict[str, Any]) -> list[str]:
+    formats = {
+        "window_accuracy": ("window accuracy", _PERCENT),
+        "clip_accuracy": ("clip accuracy", _PERCENT),
+        "clip_macro_f1": ("macro F1 (clips)", "{:.3f}"),
+        "window_nll": ("NLL (windows)", "{:.2f}"),
+        "window_ece": ("ECE (windows)", "{:.3f}"),
+        "clip_ece": ("ECE (clips)", "{:.3f}"),
+    }
+    rows = [
+        (name, len(one["seeds"]), *(_cell(one["standard_deviation"], key, form) for key, (_, form) in formats.items()))
+        for name, one in grouped.items()
+        if len(one["seeds"]) > 1
+    ]
+    return _table(("experiment", "seeds", *(title for title, _ in formats.values())), rows)
+
+
+def _cell(values: dict[str, float], key: str, form: str) -> str:
+    return form.format(values[key]) if key in values else "–"
+
+
+def _calibration(grouped: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, one in grouped.items():
+        cells = []
+        for key, form in (("window_nll", "{:.2f}"), ("window_ece", "{:.3f}"), ("clip_ece", "{:.3f}")):
+            kind, metric = key.split("_")
+            raw = [seed["uncalibrated"][f"{kind}s"][metric] for seed in one["seeds"]]
+            cells += [_cell(one["mean"], key, form), "–" if None in raw else form.format(np.mean(raw))]
+        rows.append((name, len(one["seeds"]), *cells))
+    header = [
+        f"{title}, {kind}" for title in ("NLL (windows)", "ECE (windows)", "ECE (clips)") for kind in ("T", "no T")
+    ]
+    return [
+        "T: with the temperature that suits the other folds (`synthetic_only` has none: one fit tests all clips). A "
+        "clip's probability is the mean over its windows. It is lower than the clip accuracy: hence the ECE.",
+        "",
+        *_table(("experiment", "seeds", *header), rows),
+    ]
+
+
+def _random_split(grouped: dict[str, Any], random: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, one in random.items():
+        mean = one["mean"]
+        by_group = grouped.get(name, {"mean": {}})["mean"].get("window_accuracy")
+        gain = "–" if by_group is None else f"{100 * (mean['window_accuracy'] - by_group):+.1f}"
+        cells = [_cell(mean, key, _PERCENT) for key in ("window_accuracy", "clip_accuracy")]
+        cells += [_cell(mean, "clip_macro_f1", "{:.3f}"), _cell(mean, "window_nll", "{:.2f}")]
+        cells += [_cell(mean, key, "{:.3f}") for key in ("window_ece", "clip_ece")]
+        rows.append((name, *cells, gain))
+    header = ["experiment", "window accuracy", "clip accuracy", "macro F1 (clips)", "NLL (windows)", "ECE (windows)"]
+    header += ["ECE (clips)", "window accuracy, points above the split by group"]
+    table = _table(header, rows)
+    return ["Windows of the same clip and person are in training and test. One seed.", "", *table] if table else []
+
+
+def _changes(grouped: dict[str, Any], random: dict[str, Any]) -> list[str]:
+    """The experiments that are compared with another one, and the differences on the same seeds."""
+    names = [name for name in grouped if _base_of(name, grouped)]
+    rows = []
+    for name in names:
+        of_base = {one["seed"]: one for one in grouped[_base_of(name, grouped)]["seeds"]}
+        pairs = [(one, of_base[one["seed"]]) for one in grouped[name]["seeds"] if one["seed"] in of_base]
         if not pairs:
             continue
         cells = []
-        for kind, key, form in (
+        for kind, metric, form in (
             ("windows", "accuracy", "{:+.1f}"),
             ("clips", "accuracy", "{:+.1f}"),
             ("windows", "nll", "{:+.2f}"),
         ):
-            change = float(np.mean([changed[kind][key] - unchanged[kind][key] for changed, unchanged in pairs]))
-            cells.append(form.format(100 * change if key == "accuracy" else change))
-        mark = " †" if any(("made_by" in changed) != ("made_by" in unchanged) for changed, unchanged in pairs) else ""
-        lines.append(f"| {row}{mark} | " + " | ".join([*cells, str(len(pairs))]) + " |")
-    if not lines:
+            difference = float(np.mean([changed[kind][metric] - base[kind][metric] for changed, base in pairs]))
+            cells.append(form.format(100 * difference if metric == "accuracy" else difference))
+        key = "settings_sha256"
+        mark = _MARK if any((key in changed) != (key in base) for changed, base in pairs) else ""
+        rows.append((f"{name}{mark}", _base_of(name, grouped), len(pairs), *cells))
+    header = (
+        "experiment",
+        "compared with",
+        "seeds",
+        "window accuracy, points",
+        "clip accuracy, points",
+        "NLL (windows)",
+    )
+    differences = _table(header, rows)
+    if not names:
         return []
-    return [
-        "",
-        "What a change is worth, beside the contender without it on the same seeds: points of accuracy, and NLL. †: "
-        "one of the two is of an earlier version of the code.",
-        "",
-        "| contender | windows | clips | NLL (window) | seeds |",
-        "| --- | --- | --- | --- | --- |",
-        *lines,
-    ]
+    text = "The difference to the same experiment without the change, on the same seeds:"
+    return [*_accuracies(names, grouped, random), "", text, "", *differences, *_note(differences)]
 
 
-def _averaging(rows: dict[str, Any]) -> list[str]:
-    lines = [
-        "",
-        "If the latest windows of a clip answered together, by their mean (one comes every 0.2 s): how often they are "
-        "right.",
-        "",
-        "| contender | "
-        + " | ".join(f"{num} windows" if num > 1 else "1 window" for num in clip_answers.SMOOTHING_WINDOWS)
-        + " |",
-        "| --- " * (len(clip_answers.SMOOTHING_WINDOWS) + 1) + "|",
-    ]
-    for row, one in rows.items():
-        of_seeds = [seed["averaged"] for seed in one["seeds"] if "averaged" in seed]
+def _smoothing(grouped: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, one in grouped.items():
+        of_seeds = [seed["smoothed_accuracy"] for seed in one["seeds"] if "smoothed_accuracy" in seed]
         if of_seeds:  # earlier versions did not note it
-            means = _mean(of_seeds, map(str, clip_answers.SMOOTHING_WINDOWS))
-            lines.append(f"| {row} | " + " | ".join(f"{mean:.1%}" for mean in means.values()) + " |")
-    return lines
+            means = _mean(of_seeds, map(str, SMOOTHING_WINDOWS))
+            rows.append((name, *(_PERCENT.format(mean) for mean in means.values())))
+    header = ("experiment", *(f"{num} windows" if num > 1 else "1 window" for num in SMOOTHING_WINDOWS))
+    table = _table(header, rows)
+    return ["Window accuracy if the latest windows answered together. One comes every 0.2 s.", "", *table]
 
 
-def _called(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
-    """What clips were called, of contenders that were probed: those that matter."""
-    of_seeds = [one for one in of_seeds if "called" in one and "probes" in one]
-    if not of_seeds:
-        return []
-    lines = ["", f"What clips were called by **{row}** ({_seeds(of_seeds)}):", "", "| exercise | right | called |"]
-    lines.append("| --- | --- | --- |")
-    for label in of_seeds[0]["called"]:
+def _confusion(of_seeds: Sequence[dict[str, Any]]) -> list[str]:
+    of_seeds = [one["confusion"] for one in of_seeds if "confusion" in one]
+    rows = []
+    for label in of_seeds[0] if of_seeds else ():
         counts: collections.Counter[str] = collections.Counter()
         for one in of_seeds:
-            counts.update(one["called"][label])
+            counts.update(one[label])
         wrong = [f"{answer or 'no answer'} {num}" for answer, num in counts.most_common() if answer != label]
-        lines.append(f"| {label} | {counts[label]} of {counts.total()} | {', '.join(wrong)} |")
-    return lines
+        rows.append((label, counts.total(), counts[label], ", ".join(wrong)))
+    header = ("exercise", f"clips ({_seeds(of_seeds)})", "right", "wrong answers")
+    return _table(header, rows)
 
 
-def _probes(row: str, of_seeds: Sequence[dict[str, Any]]) -> list[str]:
-    found = [one["probes"] for one in of_seeds if "probes" in one]
-    if not found:
-        return []
-    lines = [
-        "",
-        f"**{row}** ({_seeds(found)}), tested on landmarks that were changed as live may meet them; only those of "
-        "clips that were filmed otherwise (`filmed`) were estimated anew. Hidden parts are where an estimator may "
-        "guess them, as in `augmentation.hidden_probability`, which the contender may have been trained with; sources "
-        "of 60 frames a second are interpolated from 30.",
-        "",
-        "| clips | window accuracy | clip accuracy |",
-        "| --- | --- | --- |",
-    ]
-    for name, of in _by_probe(found, "degraded"):
+def _robustness(of_seeds: Sequence[dict[str, Any]]) -> list[str]:
+    rows = []
+    for name, of in _by_name([one["robustness"]["corruptions"] for one in of_seeds]):
         mean = _mean(of, ("window_accuracy", "clip_accuracy"))
-        lines.append(f"| {_of(name, of, found)} | {mean['window_accuracy']:.1%} | {mean['clip_accuracy']:.1%} |")
-    if not _by_probe(found, "unknown"):
-        return lines
-    lines += [
+        rows.append((name, len(of), *map(_PERCENT.format, mean.values())))
+    return [
+        "`variant/…`: clips that were edited and whose landmarks were estimated again. All else are changes of "
+        "landmarks: `hidden_…` puts them where an estimator may guess them; 60 frames a second are interpolated.",
         "",
-        "And on people who do none of the exercises. Score: the evidence for any exercise (`known_class_score` in "
-        "model/benchmark/unknown_exercises.py). Called an exercise: windows whose likeliest class is one, which is "
-        "what live says. Rests are those that the rule of `model/standing_still.py` finds, by which rests are also "
-        "taught.",
-        "",
-        "| who | windows | clips | AUROC | false accepts at 95 % recall | called an exercise |",
-        "| --- | --- | --- | --- | --- | --- |",
+        *_table(("clips", "seeds", "window accuracy", "clip accuracy"), rows),
     ]
-    for name, of in _by_probe(found, "unknown"):
-        first = of[0]
-        mean = _mean(of, ("auroc", "false_accept_rate_at_95_recall", "called_an_exercise"))
-        lines.append(
-            f"| {_of(name, of, found)} | {first['num_windows']} | {first['num_clips']} | {mean['auroc']:.3f} | "
-            f"{mean['false_accept_rate_at_95_recall']:.1%} | {mean['called_an_exercise']:.1%} |"
-        )
-    return [*lines, *_min_probability([one["min_probability"] for one in found if "min_probability" in one])]
 
 
-def _min_probability(found: Sequence[dict[str, dict[str, float]]]) -> list[str]:
-    """What live's --min_probability does."""
-    if not found:
+def _unknown(of_seeds: Sequence[dict[str, Any]]) -> list[str]:
+    rows = []
+    for name, of in _by_name([one["robustness"]["unknown"] for one in of_seeds]):
+        mean = _mean(of, ("auroc", "false_accept_rate_at_95_recall", "named_an_exercise"))
+        shares = (_PERCENT.format(mean[key]) for key in ("false_accept_rate_at_95_recall", "named_an_exercise"))
+        rows.append((name, len(of), of[0]["num_windows"], of[0]["num_clips"], f"{mean['auroc']:.3f}", *shares))
+    header = ("windows of", "seeds", "windows", "clips", "AUROC", "false accepts at 95 % recall", "named an exercise")
+    table = _table(header, rows)
+    if not table:
         return []
-    others = [name for name in found[0]["0.0"] if name not in ("named", "right")]
-    lines = [
+    return [
+        "AUROC and false accepts: of `known_class_score` (model/benchmark/unknown_exercises.py). Named an exercise: "
+        "the most probable class is one, as live says. `standing_still`: as model/standing_still.py finds it.",
         "",
-        f"If an exercise is named only from a probability on (live's `--min_probability`; {_seeds(found)}): in how "
-        "many windows of people who exercise one is named, how often it is theirs, and in how many of the others' one "
-        "is.",
-        "",
-        "| from | named | of these right | " + " | ".join(others) + " |",
-        "| --- " * (3 + len(others)) + "|",
+        *table,
     ]
-    for least in found[0]:
-        of = [one[least] for one in found]
-        means = _mean(of, ("named", *others))
-        # Of a seed that names none, none is right or wrong.
-        right = [one["right"] for one in of if one["right"] is not None]
-        cells = [means.pop("named"), float(np.mean(right)) if right else None, *means.values()]
-        shown = ("–" if value is None else f"{value:.1%}" for value in cells)
-        lines.append(f"| {float(least):.1f} | " + " | ".join(shown) + " |")
-    return lines
 
 
-def _by_probe(found: Sequence[dict[str, Any]], kind: str) -> list[tuple[str, list[dict[str, float]]]]:
-    """The figures of each probe over the seeds that have it: later versions ask more."""
-    names = {name: None for one in found for name in one[kind]}
-    return [(name, [one[kind][name] for one in found if name in one[kind]]) for name in names]
+def _min_probability(of_seeds: Sequence[dict[str, Any]]) -> list[str]:
+    """What live's --min_probability does."""
+    by_seed = [one["robustness"]["min_probability"] for one in of_seeds if "min_probability" in one["robustness"]]
+    if not by_seed:
+        return []
+    sets = [*by_seed[0]["0.0"]["unknown"]]
+    rows = []
+    for threshold in by_seed[0]:
+        at = [one[threshold] for one in by_seed]
+        # Without a named window of a seed, there is no precision.
+        precisions = [one["precision"] for one in at if one["precision"] is not None]
+        cells = [np.mean([one["coverage"] for one in at]), np.mean(precisions) if precisions else None]
+        cells += [np.mean([one["unknown"][name] for one in at]) for name in sets]
+        rows.append((f"{float(threshold):.1f}", *("–" if cell is None else _PERCENT.format(cell) for cell in cells)))
+    return [
+        f"Live's `--min_probability` ({_seeds(by_seed)}). Coverage: windows of people who exercise that get an "
+        "exercise's name. Precision: how many of these names are right. Then: windows of others that get one.",
+        "",
+        *_table(("from", "coverage", "precision", *sets), rows),
+    ]
 
 
-def _of(name: str, of: Sequence[Any], found: Sequence[Any]) -> str:
-    return name if len(of) == len(found) else f"{name} ({_seeds(of)})"
+def _left_out(results: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, one in results["classes_left_out"].items():
+        mean = _mean(one["seeds"], ("auroc", "false_accept_rate_at_95_recall", "named_an_exercise"))
+        shares = (_PERCENT.format(mean[key]) for key in ("false_accept_rate_at_95_recall", "named_an_exercise"))
+        rows.append((name, len(one["seeds"]), one["seeds"][0]["num_windows"], f"{mean['auroc']:.3f}", *shares))
+    header = ("experiment", "seeds", "windows", "AUROC", "false accepts at 95 % recall", "named another exercise")
+    table = _table(header, rows)
+    text = f"Each exercise is left out of training in one of {results['num_folds']} folds; means over folds."
+    return [text, "", *table] if table else []
+
+
+def _by_name(of_seeds: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, float]]]]:
+    """The metrics of each test set over the seeds that have it: later versions test more."""
+    names = dict.fromkeys(name for one in of_seeds for name in one)
+    return [(name, [one[name] for one in of_seeds if name in one]) for name in names]
 
 
 def _mean(of_seeds: Sequence[dict[str, Any]], keys: Iterable[str]) -> dict[str, float]:

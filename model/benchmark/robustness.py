@@ -1,7 +1,6 @@
-"""What a fold's fits are also asked: degraded clips, as live meets them, and people who do none of the exercises."""
+"""Further tests of an experiment: corrupted clips, as live meets them, and people who do none of the exercises."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -10,52 +9,59 @@ from beam_jobs import windows
 from model import config, dataset, standing_still
 from model.benchmark import corruptions, cross_validation
 
-Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+# From a clip's landmarks (T, 33, 3), timestamps (T,) and a random generator to other landmarks and timestamps.
+Corruption = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
-def _rows_only(change: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Change:
-    return lambda rows, times, rng: (change(rows, rng), times)
+def _missing_rows(fraction: float) -> Corruption:
+    return lambda rows, timestamps_ms, rng: (corruptions.drop_rows(rows, fraction, rng), timestamps_ms)
 
 
-# By the name of the table's row. Source rates are taken from tables of 30 Hz, all else from those of the bundle's rate.
-RATES_HZ = (10, 15, 24, 30, 60)
-CORRUPTIONS: dict[str, Change] = {
+def _noise(torso_lengths: float) -> Corruption:
+    return lambda rows, timestamps_ms, rng: (corruptions.add_noise(rows, torso_lengths, rng), timestamps_ms)
+
+
+def _hidden(part: str, guess: str) -> Corruption:
+    return lambda rows, timestamps_ms, rng: (corruptions.hide(rows, part, rng, guess), timestamps_ms)
+
+
+def _mirrored(rows: np.ndarray, timestamps_ms: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    del rng
+    return corruptions.mirror(rows), timestamps_ms
+
+
+# By name, as results.json has it.
+CORRUPTIONS: dict[str, Corruption] = {
+    **{f"missing_rows/{fraction:g}": _missing_rows(fraction) for fraction in (0.1, 0.2, 0.4)},
+    **{f"noise/{torso_lengths:g}_torso": _noise(torso_lengths) for torso_lengths in (0.02, 0.05, 0.1)},
     **{
-        f"missing {share:.0%}": _rows_only(
-            functools.partial(lambda rows, rng, share: corruptions.drop_rows(rows, share, rng), share=share)
-        )
-        for share in (0.1, 0.2, 0.4)
-    },
-    **{
-        f"noise {noise:g} torso": _rows_only(
-            functools.partial(lambda rows, rng, noise: corruptions.add_noise(rows, noise, rng), noise=noise)
-        )
-        for noise in (0.02, 0.05, 0.1)
-    },
-    **{
-        f"{part} {guess}": _rows_only(
-            functools.partial(
-                lambda rows, rng, part, guess: corruptions.hide(rows, part, rng, guess), part=part, guess=guess
-            )
-        )
+        f"hidden_{part}/{guess}": _hidden(part, guess)
         for part in ("lower_legs", "legs", "left_arm", "arms")
         for guess in corruptions.GUESSES
     },
-    "mirrored": _rows_only(lambda rows, rng: corruptions.mirror(rows)),
+    "mirrored": _mirrored,
 }
+# Frame rates of a camera, taken from tables of 30 Hz; all else is from tables of the bundle's rate.
+SOURCE_RATES_HZ = (10, 15, 24, 30, 60)
+# Windows that show none of the exercises: of clips with another label, of people who stand still in a clip, and of
+# drawn and synthetic athletes.
+UNKNOWN_EXERCISES, STANDING_STILL = "unknown_exercises", "standing_still"
+DRAWN_ATHLETES, SYNTHETIC_ATHLETES = "drawn_athletes", "synthetic_athletes"
+ATHLETE_SETS = (DRAWN_ATHLETES, SYNTHETIC_ATHLETES)
+UNKNOWN_SETS = (UNKNOWN_EXERCISES, STANDING_STILL, *ATHLETE_SETS)
 
 
 def with_corruption(
-    found: cross_validation.LabelledWindows, change: Change, rule: windows.WindowRule
+    labelled: cross_validation.LabelledWindows, corruption: Corruption, rule: windows.WindowRule
 ) -> cross_validation.LabelledWindows:
-    """The same clips, each changed, with their features computed and their windows cut anew."""
-    parts, clips, times = [np.full((1, *found.landmarks.shape[1:]), np.nan, np.float32)], [], [np.array([-1])]
-    physical = [np.full((1, found.physical.shape[1]), np.nan, np.float32)]
+    """The same clips, each corrupted, with their features computed and their windows cut again."""
+    parts, clips, times = [np.full((1, *labelled.landmarks.shape[1:]), np.nan, np.float32)], [], [np.array([-1])]
+    physical = [np.full((1, labelled.physical.shape[1]), np.nan, np.float32)]
     first_row = 1
-    for number, clip in enumerate(found.data.clips):
+    for number, clip in enumerate(labelled.data.clips):
         own = slice(clip.first_row, clip.first_row + clip.num_rows)
-        before = found.landmarks[own], found.data.timestamp_ms[own] - found.data.timestamp_ms[clip.first_row]
-        rows, rows_ms = change(*before, np.random.default_rng(number))
+        before = labelled.landmarks[own], labelled.data.timestamp_ms[own] - labelled.data.timestamp_ms[clip.first_row]
+        rows, rows_ms = corruption(*before, np.random.default_rng(number))
         parts.append(rows.astype(np.float32))
         times.append(rows_ms)
         physical.append(_physical(rows, rows_ms))
@@ -65,9 +71,16 @@ def with_corruption(
     positions, clip_of = dataset.window_positions(clips, np.isfinite(landmarks).all(axis=(1, 2)), rule)
     all_physical = np.concatenate(physical)
     data = dataset.Windows(
-        tuple(clips), np.zeros_like(all_physical), np.arange(len(landmarks)), np.concatenate(times), positions, clip_of
+        tuple(clips),
+        np.broadcast_to(np.float32(0), all_physical.shape),
+        np.arange(len(landmarks)),
+        np.concatenate(times),
+        positions,
+        clip_of,
     )
-    return cross_validation.LabelledWindows(data, all_physical, landmarks, found.labels, data.labels(found.labels))
+    return cross_validation.LabelledWindows(
+        data, all_physical, landmarks, labelled.labels, data.labels(labelled.labels)
+    )
 
 
 def _physical(rows: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -77,70 +90,67 @@ def _physical(rows: np.ndarray, times: np.ndarray) -> np.ndarray:
     from beam_jobs.features.unscaled import physical_features
 
     history, history_ms = windows.histories(rows, times)
-    found = physical_features(tf.constant(history), tf.constant(history_ms))
-    return np.concatenate([found[table.name].numpy() for table in tables.UNSCALED_TABLES], axis=1)
+    features = physical_features(tf.constant(history), tf.constant(history_ms))
+    return np.concatenate([features[table.name].numpy() for table in tables.UNSCALED_TABLES], axis=1)
 
 
 def at_rate(
-    native: cross_validation.LabelledWindows, rate_hz: float, rule: windows.WindowRule
+    clips_30hz: cross_validation.LabelledWindows, rate_hz: float, rule: windows.WindowRule
 ) -> cross_validation.LabelledWindows:
     """Clips as a camera of that rate would have shown them, on the default sampling grid."""
-    return with_corruption(native, lambda rows, times, _: corruptions.resample(rows, times, rate_hz), rule)
+    return with_corruption(
+        clips_30hz, lambda rows, timestamps_ms, _: corruptions.resample(rows, timestamps_ms, rate_hz), rule
+    )
 
 
-# Athletes who do none of the exercises: those that were drawn, and those that never were.
-NO_EXERCISE_SETS = ("drawn idlers", "synthesized idlers")
-# Probes that ask about people who do none of the exercises.
-UNKNOWN_SETS = ("unknown exercises", "rests in clips", *NO_EXERCISE_SETS)
-
-
-def all_of(
+def build_test_sets(
     clips: cross_validation.LabelledWindows,
-    native: cross_validation.LabelledWindows | None,
-    filmed: Mapping[str, cross_validation.LabelledWindows],
-    idle: Mapping[str, cross_validation.LabelledWindows],
+    clips_30hz: cross_validation.LabelledWindows | None,
+    variants: Mapping[str, cross_validation.LabelledWindows],
+    athletes: Mapping[str, cross_validation.LabelledWindows],
 ) -> dict[str, cross_validation.LabelledWindows]:
-    """Every probe by its name.
+    """Every set of windows to test robustness on, by its name.
 
     Args:
       clips: what is cross-validated.
-      native: the same clips at 30 Hz; without them, no probe is of a source's rate.
-      filmed: the same clips filmed otherwise, by what is other.
-      idle: by one of IDLERS, athletes who do none of the exercises, none of them trained on.
+      clips_30hz: the same clips at 30 Hz; without them, no set is of a camera's frame rate.
+      variants: the same clips recorded or edited in another way, by a name of that.
+      athletes: by one of ATHLETE_SETS, athletes who do none of the exercises, none of them trained on.
     """
     rule = config.Config().window
-    found = {name: with_corruption(clips, change, rule) for name, change in CORRUPTIONS.items()}
-    if native is not None:
-        found |= {f"source {rate} fps": at_rate(native, rate, rule) for rate in RATES_HZ}
-    return {**found, **filmed, "unknown exercises": clips, "rests in clips": clips, **idle}
+    sets = {name: with_corruption(clips, corruption, rule) for name, corruption in CORRUPTIONS.items()}
+    if clips_30hz is not None:
+        sets |= {f"source_rate/{rate_hz}_fps": at_rate(clips_30hz, rate_hz, rule) for rate_hz in SOURCE_RATES_HZ}
+    sets |= {f"variant/{name}": variant for name, variant in variants.items()}
+    return {**sets, UNKNOWN_EXERCISES: clips, STANDING_STILL: clips, **athletes}
 
 
 def windows_to_test(
     name: str,
-    probe: cross_validation.LabelledWindows,
+    test_set: cross_validation.LabelledWindows,
     clips: cross_validation.LabelledWindows,
     fold: np.ndarray,
     number: int,
 ) -> np.ndarray:
-    """Which of a probe's windows the fits of a fold are asked about: those of clips tested there, and all unknown ones.
+    """Which windows of a set the fits of a fold are tested on: those of the fold's clips, and all unknown ones.
 
-    Rests are those windows of clips tested there in which somebody stands still.
+    Of STANDING_STILL, those windows of the fold's clips in which a person stands still.
 
     Args:
-      name: of the probe.
-      probe: its clips.
+      name: of the set.
+      test_set: its clips.
       clips: what is cross-validated.
       fold: of each of its windows.
       number: the fold.
     """
-    if name == "unknown exercises":
-        labelled = np.array([clip.label is not None for clip in probe.data.clips])
-        return np.flatnonzero((probe.truth < 0) & labelled[probe.data.clip])
-    if name == "rests in clips":
-        tested_there = np.flatnonzero((fold == number) & (probe.truth >= 0))
-        return tested_there[standing_still.standing_still(probe.landmarks, probe.data.positions[tested_there])]
-    if name in NO_EXERCISE_SETS:
-        return np.arange(len(probe.truth))
+    if name == UNKNOWN_EXERCISES:
+        has_label = np.array([clip.label is not None for clip in test_set.data.clips])
+        return np.flatnonzero((test_set.truth < 0) & has_label[test_set.data.clip])
+    if name == STANDING_STILL:
+        in_fold = np.flatnonzero((fold == number) & (test_set.truth >= 0))
+        return in_fold[standing_still.standing_still(test_set.landmarks, test_set.data.positions[in_fold])]
+    if name in ATHLETE_SETS:
+        return np.arange(len(test_set.truth))
     tested = {clips.data.clips[index].video_id for index in np.unique(clips.data.clip[fold == number])}
-    of_clip = np.array([clip.video_id in tested for clip in probe.data.clips])
-    return np.flatnonzero(of_clip[probe.data.clip] & (probe.truth >= 0))
+    is_tested = np.array([clip.video_id in tested for clip in test_set.data.clips])
+    return np.flatnonzero(is_tested[test_set.data.clip] & (test_set.truth >= 0))

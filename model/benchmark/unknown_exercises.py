@@ -1,6 +1,5 @@
-"""How well known exercises are distinguished from unknown ones (out-of-distribution)."""
+"""How well unknown exercises are detected (out-of-distribution detection), and robustness to corruptions."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,112 +7,129 @@ import numpy as np
 
 from beam_jobs.labels import NO_EXERCISE
 from model import standing_still
-from model.benchmark import clip_answers, cross_validation, fits, robustness
-from model.benchmark.clip_answers import calibrated
-from model.benchmark.fits import BenchmarkInputs
+from model.benchmark import clip_answers, fits, robustness
+from model.benchmark.cross_validation import LabelledWindows, softmax
+from model.benchmark.experiments import Experiment
+from model.benchmark.inputs import BenchmarkData
 from model.evaluation import metrics
 
-# The score of `known_class_score`: figures of another score are not to be joined.
+# The score of `known_class_score`: figures of different scores do not go together.
 SCORE = "largest logit and share of the exercises"
+# The least probability with which live names an exercise (its --min_probability).
+MIN_PROBABILITIES = (0.0, 0.5, 0.7, 0.9)
 
 
-# From which probability on live may be told to name an exercise (its --min_probability).
-_MIN_PROBABILITIES = (0.0, 0.5, 0.7, 0.9)
+def robustness_metrics(data: BenchmarkData, experiment: Experiment, name: str, seed: int) -> dict[str, Any]:
+    """Metrics of an experiment's fits of one seed on corrupted clips and on windows that show no known exercise.
 
-
-def probed(plan: BenchmarkInputs, row: str, seed: int) -> dict[str, Any]:
-    """Figures of a contender's fits of one seed on degraded clips and on the unknown.
-
-    Of the unknown: how well `known_class_score` separates them from the known (AUROC, false accepts at 95 % recall);
-    how often the likeliest of all classes, which is what live says, is an exercise; and what becomes of the known and
-    of the unknown where live names no exercise that is less probable than it was told to.
+    Of the latter: how well `known_class_score` separates them from known exercises (AUROC, false accepts at 95 %
+    recall); how often the most probable class is an exercise; and how often live names an exercise, of known and of
+    unknown windows, with each of MIN_PROBABILITIES.
     """
-    found, sets = fits.clips(plan), fits.probe_sets(plan)
-    exercising = np.array([index >= 0 and found.labels[index] != NO_EXERCISE for index in found.truth])
-    exercising &= ~standing_still.standing_still(found.landmarks, found.data.positions)
-    logits, fold, _ = fits.load_logits(plan, found, row, "group", seed)
+    clips, num_folds = data.clips, data.inputs.num_folds
+    logits, fold, _ = fits.load_logits(data, experiment, name, "group", seed)
+    arrays = [
+        fits.load_robustness_fit(data, experiment, fits.Fit(name, "group", seed, number)) for number in range(num_folds)
+    ]
     whole = np.full(logits.shape, np.nan)
-    whole[fold >= 0] = cross_validation.softmax(logits[fold >= 0])
-    degraded: dict[str, dict[str, float]] = {"as they are": _accuracies(found, whole)}
-    unknown: dict[str, dict[str, float]] = {}
-    probabilities, temperatures = calibrated(logits, fold, found)
-    asked_for = accuracy_by_threshold(
-        probabilities[exercising & (fold >= 0)], found.truth[exercising & (fold >= 0)], found.labels
-    )
-    for number in range(plan.num_folds):
-        fits.check_probes(plan, fits.Fit(row, "group", seed, number))
-    kept = [np.load(os.path.join(plan.fits_dir, fits.Fit(row, "group", seed, n).file)) for n in range(plan.num_folds)]
-    for name, probe in sets.items():
-        if (probe.truth >= 0).any() and name not in robustness.UNKNOWN_SETS:
-            answers = np.full((len(probe.truth), logits.shape[1]), np.nan)
-            for piece in kept:
-                answers[piece[f"{name}/windows"]] = cross_validation.softmax(piece[f"{name}/logits"])
-            degraded[name] = _accuracies(probe, answers)
+    whole[fold >= 0] = softmax(logits[fold >= 0])
+    corruptions = {"unchanged": _accuracies(clips, whole)}
+    for test_name, test_set in data.test_sets.items():
+        if (test_set.truth >= 0).any() and test_name not in robustness.UNKNOWN_SETS:
+            probabilities = np.full((len(test_set.truth), logits.shape[1]), np.nan)
+            for one in arrays:
+                probabilities[one[f"{test_name}/windows"]] = softmax(one[f"{test_name}/logits"])
+            corruptions[test_name] = _accuracies(test_set, probabilities)
+    known = np.array([index >= 0 and clips.labels[index] != NO_EXERCISE for index in clips.truth])
+    known &= ~standing_still.standing_still(clips.landmarks, clips.data.positions)
+    probabilities, temperatures = clip_answers.calibrated(logits, fold, clips)
+    tested = known & (fold >= 0)
+    thresholds = accuracy_by_threshold(probabilities[tested], clips.truth[tested], clips.labels)
+    unknown = {}
+    for test_name in (test_name for test_name in data.test_sets if test_name in robustness.UNKNOWN_SETS):
+        unknown_logits = [one[f"{test_name}/logits"] for one in arrays]
+        if not any(map(len, unknown_logits)):
             continue
-        if not any(len(piece[f"{name}/windows"]) for piece in kept):
-            continue  # nobody is there to be told from those who do the exercises
-        pairs = [(logits[(fold == number) & exercising], piece[f"{name}/logits"]) for number, piece in enumerate(kept)]
-        if name == "rests in clips":
-            # Few folds have many of them, some none: all together, then.
-            strange = [one for _, one in pairs if len(one)]
-            pairs = [(np.concatenate([one for one, _ in pairs]), np.concatenate(strange))]
-        asked = probe.data.clip[np.concatenate([piece[f"{name}/windows"] for piece in kept])]
-        unknown[name] = {
-            "num_windows": len(pairs[0][1]),
-            "num_clips": len(np.unique(asked)),
-            **ood_metrics(pairs, found.labels),
+        known_logits = [logits[(fold == number) & known] for number in range(num_folds)]
+        windows = np.concatenate([one[f"{test_name}/windows"] for one in arrays])
+        unknown[test_name] = {
+            "num_windows": len(np.unique(windows)),
+            "num_clips": len(np.unique(data.test_sets[test_name].data.clip[windows])),
+            **_ood_metrics_of(test_name, known_logits, unknown_logits, clips.labels),
         }
-        strangers = [
-            cross_validation.softmax(piece[f"{name}/logits"] / temperature)
-            for piece, temperature in zip(kept, temperatures, strict=True)
-        ]
-        for least, one in accuracy_by_threshold(np.concatenate(strangers), None, found.labels).items():
-            asked_for[least][name] = one["named"]
-    return {"degraded": degraded, "unknown": unknown, "min_probability": asked_for, "score": SCORE}
+        scaled = [softmax(one / value) for one, value in zip(unknown_logits, temperatures, strict=True)]
+        for threshold, share in named_by_threshold(np.concatenate(scaled), clips.labels).items():
+            thresholds[threshold]["unknown"][test_name] = share
+    return {"corruptions": corruptions, "unknown": unknown, "min_probability": thresholds, "known_class_score": SCORE}
 
 
-def accuracy_by_threshold(probabilities: np.ndarray, truth: np.ndarray | None, labels: Sequence[str]) -> dict[str, Any]:
-    """By the least probability with which an exercise is named: of how many windows one is, and how often rightly."""
+def _ood_metrics_of(
+    test_name: str, known: list[np.ndarray], unknown: list[np.ndarray], labels: Sequence[str]
+) -> dict[str, float]:
+    if test_name == robustness.STANDING_STILL:
+        # Few folds have many of these windows, some none: all folds together, then.
+        unknown = [one for one in unknown if len(one)]
+        known, unknown = [np.concatenate(known)], [np.concatenate(unknown)]
+    return ood_metrics(known, unknown, labels)
+
+
+def named_by_threshold(probabilities: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
+    """For each of MIN_PROBABILITIES, in which share of the windows live names an exercise."""
+    is_exercise = np.isin(probabilities.argmax(axis=1), _exercises(labels))
+    return {
+        str(threshold): float((is_exercise & (probabilities.max(axis=1) >= threshold)).mean())
+        for threshold in MIN_PROBABILITIES
+    }
+
+
+def accuracy_by_threshold(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+    """For each of MIN_PROBABILITIES: coverage (the share that live names an exercise for) and precision."""
     best = probabilities.argmax(axis=1)
-    figures: dict[str, Any] = {}
-    for least in _MIN_PROBABILITIES:
-        named = np.isin(best, _exercises(labels)) & (probabilities.max(axis=1) >= least)
-        figures[str(least)] = {"named": float(named.mean())}
-        if truth is not None:
-            figures[str(least)]["right"] = float((best == truth)[named].mean()) if named.any() else None
-    return figures
+    by_threshold: dict[str, Any] = {}
+    for threshold, coverage in named_by_threshold(probabilities, labels).items():
+        named = np.isin(best, _exercises(labels)) & (probabilities.max(axis=1) >= float(threshold))
+        precision = float((best == truth)[named].mean()) if named.any() else None
+        by_threshold[threshold] = {"coverage": coverage, "precision": precision, "unknown": {}}
+    return by_threshold
 
 
-def left_out(plan: BenchmarkInputs, row: str, seeds: Iterable[int]) -> list[dict[str, Any]]:
-    """How well exercises that a fold left out are told from the others, of each seed all of whose folds are there."""
-    found = fits.clips(plan)
-    figures = []
+def left_out_metrics(
+    data: BenchmarkData, experiment: Experiment, name: str, seeds: Iterable[int]
+) -> list[dict[str, Any]]:
+    """How well exercises that a fold left out are told from the others, of each seed all of whose fits are there."""
+    of_seeds = []
     for seed in seeds:
-        pairs, windows = [], 0
+        known, unknown = [], []
         try:
-            for number in range(plan.num_folds):
-                piece = fits.Fit(row, "group", seed, number)
-                kept = fits.load_fit(plan, found, piece)
-                with np.load(os.path.join(plan.fits_dir, piece.file)) as arrays:
-                    strange = arrays["left out/logits"]
-                pairs.append((kept["logits"], strange))
-                windows += len(strange)
+            for number in range(data.inputs.num_folds):
+                arrays = fits.load_fit(data, experiment, fits.Fit(name, "group", seed, number))
+                known.append(arrays["logits"])
+                unknown.append(arrays[f"{fits.CLASSES_LEFT_OUT}/logits"])
         except FileNotFoundError:
             break
-        told = ood_metrics(pairs, found.labels)
-        made_by = fits.made_by(plan, row)
-        figures.append({"seed": seed, "made_by": made_by, "score": SCORE, "num_windows": windows, **told})
-    return figures
+        of_seeds.append(
+            {
+                "seed": seed,
+                "settings_sha256": data.settings_sha256(experiment),
+                "known_class_score": SCORE,
+                "num_windows": sum(map(len, unknown)),
+                **ood_metrics(known, unknown, data.clips.labels),
+            }
+        )
+    return of_seeds
 
 
-def ood_metrics(pairs: Sequence[tuple[np.ndarray, np.ndarray]], labels: Sequence[str]) -> dict[str, float]:
-    """How the known and the strange of each fold are told apart by their logits; means over folds."""
-    scores = [(known_class_score(known, labels), known_class_score(strange, labels)) for known, strange in pairs]
-    called = [np.isin(strange.argmax(axis=1), _exercises(labels)).mean() for _, strange in pairs]
+def ood_metrics(known: Sequence[np.ndarray], unknown: Sequence[np.ndarray], labels: Sequence[str]) -> dict[str, float]:
+    """How well each fold's logits separate known exercises from unknown ones; means over folds."""
+    scores = [
+        (known_class_score(one, labels), known_class_score(other, labels))
+        for one, other in zip(known, unknown, strict=True)
+    ]
+    named = [np.isin(one.argmax(axis=1), _exercises(labels)).mean() for one in unknown]
     return {
         "auroc": float(np.mean([metrics.auroc(*pair) for pair in scores])),
         "false_accept_rate_at_95_recall": float(np.mean([metrics.false_accept_rate(*pair) for pair in scores])),
-        "called_an_exercise": float(np.mean(called)),
+        "named_an_exercise": float(np.mean(named)),
     }
 
 
@@ -122,12 +138,12 @@ def _exercises(labels: Sequence[str]) -> list[int]:
 
 
 def known_class_score(logits: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """How much speaks for one of the exercises, and not for none of them, shape (N,).
+    """How much speaks for one of the known exercises, shape (N,).
 
-    The largest logit of an exercise, which is small where a network has seen nothing like it, and to it the logarithm
-    of the probability that it is an exercise. By this, exercises that were left out of training are told from others
-    better than by the probability of the likeliest one (AUROC 0.77, not 0.74, on the clips; chosen among several scores
-    on one seed, and so on another one), all others about as well as by that. Logits are on a network's own scale.
+    The largest logit of an exercise, which is small where a network has seen nothing like it, plus the logarithm of
+    the probability that it is an exercise and not `none`. It separates exercises that were left out of training better
+    than the probability of the most probable one (AUROC 0.77, not 0.74, on the clips; chosen among several scores on
+    one seed, and so on another one), and all others about as well. Logits are on a network's own scale.
 
     Args:
       logits: shape (N, C); a class beyond `labels` is `none`.
@@ -138,9 +154,9 @@ def known_class_score(logits: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     wide = logits.astype(np.float64)
     exercises = wide[:, _exercises(labels)]
     share = np.logaddexp.reduce(exercises, axis=1) - np.logaddexp.reduce(wide, axis=1)
-    return exercises.max(axis=1) + share
+    return np.asarray(exercises.max(axis=1) + share)
 
 
-def _accuracies(found: cross_validation.LabelledWindows, probabilities: np.ndarray) -> dict[str, float]:
-    figures = clip_answers.clip_metrics(found, probabilities)
-    return {"window_accuracy": figures["windows"]["accuracy"], "clip_accuracy": figures["clips"]["accuracy"]}
+def _accuracies(labelled: LabelledWindows, probabilities: np.ndarray) -> dict[str, float]:
+    both = clip_answers.clip_metrics(labelled, probabilities)
+    return {"window_accuracy": both["windows"]["accuracy"], "clip_accuracy": both["clips"]["accuracy"]}

@@ -31,20 +31,20 @@ _MARK = "synthesized"
 _LEARNT_FROM = ("train", "validation")
 
 
-def read_pairs(drawn: str, tables_path: str) -> tuple[list[pose_error_model.PosePair], dict]:
+def read_pairs(athletes: str, tables_path: str) -> tuple[list[pose_error_model.PosePair], dict]:
     """Drawn clips' true landmarks with what was seen of them; and the parameters that they were drawn with.
 
     Args:
-      drawn: the output folder of `python -m beam_jobs athletes`.
+      athletes: the output folder of `python -m beam_jobs athletes`.
       tables_path: of the same clips; the output of `extract`.
 
     Raises:
       UserError: if the folder is none of drawn athletes, or the tables are of other clips.
     """
-    noted = storage.join(drawn, clip_plan.PARAMETERS_FILE)
+    noted = storage.join(athletes, clip_plan.PARAMETERS_FILE)
     if not storage.exists(noted):
         raise UserError(
-            f"{drawn} has no {clip_plan.PARAMETERS_FILE}; expected the output of python -m beam_jobs athletes."
+            f"{athletes} has no {clip_plan.PARAMETERS_FILE}; expected the output of python -m beam_jobs athletes."
         )
     parameters = json.loads(storage.read_text(noted))
     clips = clip_plan.assign_clips(
@@ -62,8 +62,8 @@ def read_pairs(drawn: str, tables_path: str) -> tuple[list[pose_error_model.Pose
     videos = np.asarray(read["video_id"].to_pylist(), object)
     if missing := sorted({clip.video for clip in wanted} - set(videos)):
         raise UserError(
-            f"{tables_path} has no landmarks of {len(missing)} clips of {drawn} (such as '{missing[0]}'); expected the "
-            f"output of: python -m beam_jobs extract --videos {drawn} --output {tables_path}"
+            f"{tables_path} has no landmarks of {len(missing)} clips of {athletes} (such as '{missing[0]}'); expected "
+            f"the output of: python -m beam_jobs extract --videos {athletes} --output {tables_path}"
         )
     seen = np.stack([read[name].to_numpy() for name in columns], axis=1).reshape(-1, landmarks.NUM_LANDMARKS, 3)
     pairs = []
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> dict:
     """Learns the estimator, moves the athletes, and writes landmarks and quality, quality last.
 
     Args:
-      args: drawn, tables, output: folders; num_clips, seed: of the athletes who are moved; num_workers.
+      args: athletes, tables, output: folders; num_clips, seed: of the athletes who are moved; num_workers.
 
     Returns:
       What became of it: clips, rows, and the estimator's errors.
@@ -124,15 +124,17 @@ def run(args: argparse.Namespace) -> dict:
                 f"--output: {args.output} holds landmarks of videos, which would be replaced; expected a folder that "
                 "is new, or of an earlier run. Choose another one."
             )
-    pairs, parameters = read_pairs(args.drawn, args.tables)
+    pairs, parameters = read_pairs(args.athletes, args.tables)
     if args.seed == parameters["seed"]:
-        raise UserError(f"--seed {args.seed} is that of {args.drawn}: the same people; expected another one.")
+        raise UserError(f"--seed {args.seed} is that of {args.athletes}: the same people; expected another one.")
     clips = clip_plan.assign_clips(
         args.seed, args.num_clips, parameters["exercises"], parameters.get("variety", "usual")
     )
     error_model = pose_error_model.PoseErrorModel(pairs, args.seed)
     if unknown := sorted({clip.label for clip in clips} - set(error_model.labels)):
-        raise UserError(f"{args.drawn} has too few clips of {', '.join(unknown)} to learn from; expected some of each.")
+        raise UserError(
+            f"{args.athletes} has too few clips of {', '.join(unknown)} to learn from; expected some of each."
+        )
     fingerprint = _fingerprint(args.tables)
     metadata = {tables.FINGERPRINT_KEY: json.dumps(fingerprint, sort_keys=True), _MARK: "true"}
     quality_file = storage.join(args.output, tables.QUALITY.name, "quality.parquet")

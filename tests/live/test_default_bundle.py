@@ -9,7 +9,7 @@ from commands import run_command
 from live.__main__ import DEFAULT_BUNDLE
 from model import bundle as bundles
 from model import config
-from model.benchmark import experiments, fits
+from model.benchmark import experiments
 
 FOLDER = pathlib.Path(DEFAULT_BUNDLE)
 EXERCISES = {
@@ -31,7 +31,7 @@ def test_it_is_small_and_whole():
 def test_it_was_made_by_the_recipe_that_the_benchmark_measured():
     """But for the seed, and for the temperature, which the benchmark takes from the other folds."""
     ours = bundles.read_metadata(str(FOLDER))["config"]
-    measured = config.to_dict(fits.settings_of(experiments.ROWS["default bundle"], ours["seed"]))
+    measured = config.to_dict(experiments.EXPERIMENTS["released_recipe"].model.settings(ours["seed"]))
     measured["training"]["temperature"] = ours["training"]["temperature"]
     # JSON has no tuples.
     assert ours == json.loads(json.dumps(measured))

@@ -1,4 +1,4 @@
-"""Statistics and poses worked out by hand; rivals on windows that are easily told apart."""
+"""Statistics and poses worked out by hand; baselines on windows of classes that differ clearly."""
 
 import math
 
@@ -43,13 +43,13 @@ def test_statistics_of_many_windows_are_those_of_each():
     np.testing.assert_allclose(baselines.statistics(windows), one_by_one, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted(baselines.RIVALS))
-def test_a_rival_tells_classes_apart(name):
+@pytest.mark.parametrize("name", sorted(baselines.BASELINES))
+def test_a_baseline_classifies_windows_it_was_not_fitted_to(name):
     windows, truth = made_windows(12, seed=1)
     others, others_truth = made_windows(5, seed=2)
-    rival = baselines.RIVALS[name](7)
-    rival.fit(windows, truth, np.ones(len(truth)), NUM_CLASSES)
-    found = rival.probabilities(others)
+    baseline = baselines.BASELINES[name](7)
+    baseline.fit(windows, truth, np.ones(len(truth)), NUM_CLASSES)
+    found = baseline.probabilities(others)
     assert found.shape == (15, NUM_CLASSES) and found.dtype == np.float32
     assert (found.argmax(axis=1) == others_truth).all()
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
@@ -59,27 +59,27 @@ def test_a_rival_tells_classes_apart(name):
     nll = metrics.negative_log_likelihood(found, np.ones(len(found), int))
     assert nll == pytest.approx(-math.log(baselines.MIN_PROBABILITY), rel=1e-3)
     # The same seed, the same figures; the scale of weights is nothing.
-    again = baselines.RIVALS[name](7)
+    again = baselines.BASELINES[name](7)
     again.fit(windows, truth, np.full(len(truth), 4.0), NUM_CLASSES)
     np.testing.assert_array_equal(again.probabilities(others), found)
 
 
-@pytest.mark.parametrize("name", sorted(baselines.RIVALS))
+@pytest.mark.parametrize("name", sorted(baselines.BASELINES))
 def test_weights_decide_between_windows_that_contradict(name):
     windows, _ = made_windows(12, seed=1)
     windows, truth = np.concatenate([windows, windows]), np.repeat([0, 2], 36)
     for favoured, weights in ((0, np.repeat([1.0, 0.0], 36)), (2, np.repeat([0.0, 1.0], 36))):
-        rival = baselines.RIVALS[name](1)
-        rival.fit(windows, truth, weights, NUM_CLASSES)
-        assert (rival.probabilities(windows[:6]).argmax(axis=1) == favoured).all()
+        baseline = baselines.BASELINES[name](1)
+        baseline.fit(windows, truth, weights, NUM_CLASSES)
+        assert (baseline.probabilities(windows[:6]).argmax(axis=1) == favoured).all()
 
 
-@pytest.mark.parametrize("name", sorted(baselines.RIVALS))
-def test_what_cannot_be_fitted_is_an_error(name):
+@pytest.mark.parametrize("name", sorted(baselines.BASELINES))
+def test_data_that_cannot_be_fitted_is_an_error(name):
     windows, truth = made_windows(2, seed=1)
     ones = np.ones(len(truth))
     with pytest.raises(ValueError, match="nothing was fitted"):
-        baselines.RIVALS[name](1).probabilities(windows)
+        baselines.BASELINES[name](1).probabilities(windows)
     for bad, match in (
         ((windows[..., :9], truth, ones, 4), r"\(6, 34, 9\); expected"),
         ((windows, truth[:2], ones, 4), "one for each of 6 windows"),
@@ -89,7 +89,7 @@ def test_what_cannot_be_fitted_is_an_error(name):
         ((windows, truth, 0 * ones, 4), "weights hold"),
     ):
         with pytest.raises(ValueError, match=match):
-            baselines.RIVALS[name](1).fit(*bad)
+            baselines.BASELINES[name](1).fit(*bad)
 
 
 def pose_row(**features: float) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_a_pose_is_twelve_landmarks_and_eight_distances():
     assert {index: float(pose[index]) for index in np.flatnonzero(pose)} == {0: 1.0, 35: 1.0, 36: 3.0}
 
 
-def test_the_nearest_by_the_largest_distance_then_by_the_mean():
+def test_nearest_poses_are_chosen_by_the_largest_distance_then_by_the_mean():
     """Among three poses, the one that is nearest in the mean has one joint bent: it is ruled out first."""
     bent = pose_row(left_wrist_x=2)  # at most 2 away, 2 in sum
     near = pose_row(left_wrist_x=1, left_elbow_x=1, left_knee_y=1, left_hip_y=0.5)  # at most 1 away, 3.5 in sum
@@ -117,9 +117,9 @@ def test_the_nearest_by_the_largest_distance_then_by_the_mean():
     asked = pose_row()[None, None]
 
     def answer(num_by_max_distance: int) -> int:
-        rival = baselines.NearestPosesBaseline(1, 200, num_by_max_distance, num_by_mean_distance=1)
-        rival.fit(windows, truth, np.ones(3), 3)
-        return int(rival.probabilities(asked).argmax())
+        baseline = baselines.NearestPosesBaseline(1, 200, num_by_max_distance, num_by_mean_distance=1)
+        baseline.fit(windows, truth, np.ones(3), 3)
+        return int(baseline.probabilities(asked).argmax())
 
     # Of all three, `bent` has the smallest mean; of the two that are left without it, `nearer`; alone, `near`.
     assert [answer(3), answer(2), answer(1)] == [0, 2, 1]
@@ -127,11 +127,11 @@ def test_the_nearest_by_the_largest_distance_then_by_the_mean():
 
 def test_votes_are_averaged_over_the_rows_that_are_there():
     windows = np.stack([pose_row(left_wrist_x=value) for value in (-3, 3)])[:, None]
-    rival = baselines.NearestPosesBaseline(1, 50, num_by_mean_distance=1)
-    rival.fit(windows, np.array([0, 1]), np.ones(2), 2)
+    baseline = baselines.NearestPosesBaseline(1, 50, num_by_mean_distance=1)
+    baseline.fit(windows, np.array([0, 1]), np.ones(2), 2)
     asked = np.zeros((2, 4, 189), np.float32)
     asked[0, :3] = [pose_row(left_wrist_x=value) for value in (-2, 2, 4)]  # the fourth is missing
-    found = rival.probabilities(asked)
+    found = baseline.probabilities(asked)
     floor = baselines.MIN_PROBABILITY
     np.testing.assert_allclose(found[0], [floor + (1 - 2 * floor) / 3, floor + (1 - 2 * floor) * 2 / 3], rtol=1e-5)
-    np.testing.assert_allclose(found[1], 0.5, rtol=1e-6)  # nobody there: nothing known
+    np.testing.assert_allclose(found[1], 0.5, rtol=1e-6)  # no person: all classes alike

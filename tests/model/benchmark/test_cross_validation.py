@@ -1,4 +1,4 @@
-"""Folds that split nobody, and features standardised by what is trained on alone."""
+"""Folds that keep groups whole, and features standardised by the training data alone."""
 
 import collections
 import dataclasses
@@ -9,60 +9,60 @@ from moving_bodies import LABELS, Body, labelled_set
 
 from beam_jobs import tables, windows
 from model import config, dataset
-from model.benchmark import clip_answers, cross_validation
+from model.benchmark import cross_validation
 
 NAN = float("nan")
 PEOPLE = tuple(Body(label, f"p{who}") for who in range(7) for label in LABELS)
 
 
 @pytest.fixture(scope="module")
-def found() -> cross_validation.LabelledWindows:
+def labelled() -> cross_validation.LabelledWindows:
     """Seven people who do three exercises, and one clip of none of them."""
     return labelled_set((*PEOPLE, Body("wave", "p3")), LABELS)
 
 
-def folds_of(found: cross_validation.LabelledWindows, fold: np.ndarray, key: str) -> dict[str, set[int]]:
+def folds_of(labelled: cross_validation.LabelledWindows, fold: np.ndarray, key: str) -> dict[str, set[int]]:
     """In which folds each clip or group is, by name."""
     seen = collections.defaultdict(set)
-    for clip, number in zip(found.data.clip, fold, strict=True):
-        seen[getattr(found.data.clips[clip], key)].add(int(number))
+    for clip, number in zip(labelled.data.clip, fold, strict=True):
+        seen[getattr(labelled.data.clips[clip], key)].add(int(number))
     return seen
 
 
 @pytest.mark.parametrize("seed", [0, 5])
-def test_grouped_folds_split_nobody_and_test_every_known_window_once(found, seed):
-    fold = cross_validation.folds(found, 3, seed, "group")
-    assert fold.shape == (len(found.data),)
+def test_grouped_folds_keep_groups_whole_and_test_every_known_window_once(labelled, seed):
+    fold = cross_validation.folds(labelled, 3, seed, "group")
+    assert fold.shape == (len(labelled.data),)
     # A window of a known class is in one of the folds 0 to 2, and each of them has some of every class.
-    assert np.array_equal(fold >= 0, found.truth >= 0)
+    assert np.array_equal(fold >= 0, labelled.truth >= 0)
     for number in range(3):
-        assert set(found.truth[fold == number]) == {0, 1, 2}
-    of_group = folds_of(found, fold, "group")
+        assert set(labelled.truth[fold == number]) == {0, 1, 2}
+    of_group = folds_of(labelled, fold, "group")
     # p3 also waves: that clip is in no fold.
     assert all(len(numbers - {-1}) == 1 for numbers in of_group.values())
-    assert of_group["p3"] - {-1} and folds_of(found, fold, "video_id")["p3_wave"] == {-1}
-    np.testing.assert_array_equal(fold, cross_validation.folds(found, 3, seed, "group"))
+    assert of_group["p3"] - {-1} and folds_of(labelled, fold, "video_id")["p3_wave"] == {-1}
+    np.testing.assert_array_equal(fold, cross_validation.folds(labelled, 3, seed, "group"))
 
 
-def test_another_seed_draws_other_folds(found):
+def test_another_seed_draws_other_folds(labelled):
     assert not np.array_equal(
-        cross_validation.folds(found, 3, 0, "group"), cross_validation.folds(found, 3, 1, "group")
+        cross_validation.folds(labelled, 3, 0, "group"), cross_validation.folds(labelled, 3, 1, "group")
     )
 
 
-def test_random_folds_split_clips(found):
-    fold = cross_validation.folds(found, 3, 0, "random")
-    assert np.array_equal(fold >= 0, found.truth >= 0)
-    of_clip = folds_of(found, fold, "video_id")
+def test_random_folds_split_clips(labelled):
+    fold = cross_validation.folds(labelled, 3, 0, "random")
+    assert np.array_equal(fold >= 0, labelled.truth >= 0)
+    of_clip = folds_of(labelled, fold, "video_id")
     assert of_clip.pop("p3_wave") == {-1}
     # Ten windows of a clip, each in one of three folds: all in the same one by a chance of 3 in 59,049.
     assert all(len(numbers) > 1 for numbers in of_clip.values())
     for label in range(3):
-        counts = np.bincount(fold[found.truth == label])
+        counts = np.bincount(fold[labelled.truth == label])
         assert counts.max() - counts.min() <= 1
 
 
-def test_standard_by_hand():
+def test_standardizer_by_hand():
     physical = np.zeros((4, 189), np.float32)
     physical[:, 0] = [1, 3, NAN, 8]  # mean 4, variance (9 + 1 + 16) / 3
     physical[:, 1] = 7
@@ -80,7 +80,7 @@ def test_standard_by_hand():
     np.testing.assert_allclose(standard.apply(other)[0, :5], [5 / deviation, 0, 0, 0, 0], rtol=1e-6)
 
 
-def test_standard_is_that_of_the_features_job(real_tables):
+def test_standardizer_equals_the_features_job(real_tables):
     """TFT has analysed the train split; `final_features` of all clips is what its graph made of them."""
     rule = config.Config().window
     train, everything = (dataset.load(real_tables, splits, rule) for splits in (["train"], None))
@@ -91,19 +91,19 @@ def test_standard_is_that_of_the_features_job(real_tables):
     np.testing.assert_allclose(standard.apply(physical)[1:], everything.rows[1:], atol=1e-4, rtol=1e-5)
 
 
-def test_standard_in_a_graph_is_the_same():
+def test_standardizer_in_a_graph_equals_numpy():
     import tensorflow as tf
 
     from beam_jobs.features.unscaled import physical_features
 
-    found = labelled_set(PEOPLE[:2], LABELS)
-    histories = windows.histories(found.landmarks[1:41], found.data.timestamp_ms[1:41])
+    labelled = labelled_set(PEOPLE[:2], LABELS)
+    histories = windows.histories(labelled.landmarks[1:41], labelled.data.timestamp_ms[1:41])
     landmarks, times = (tf.constant(value) for value in histories)
     outputs = physical_features(landmarks, times)
     physical = np.concatenate([outputs[table.name].numpy() for table in tables.UNSCALED_TABLES], axis=1)
     assert np.isnan(physical).any()
     standard = cross_validation.Standardizer.of(physical)
-    rows, rows_ms = found.landmarks[None, 1:41], found.data.timestamp_ms[None, 1:41].astype(np.int64)
+    rows, rows_ms = labelled.landmarks[None, 1:41], labelled.data.timestamp_ms[None, 1:41].astype(np.int64)
     in_graph = tf.function(standard.featurize())(tf.constant(rows), tf.constant(rows_ms))[0]
     # The last 33 of the 40 rows have their whole history in the window.
     expected = np.where(np.isfinite(rows[0, 7:]).any(axis=(1, 2))[:, None], standard.apply(physical)[7:], 0)
@@ -111,37 +111,37 @@ def test_standard_in_a_graph_is_the_same():
     assert np.abs(in_graph).max() > 1
 
 
-def test_what_is_tested_has_no_part_in_the_standardisation(found):
-    fold = cross_validation.folds(found, 3, 0, "group")
+def test_tested_clips_have_no_part_in_the_standardisation(labelled):
+    fold = cross_validation.folds(labelled, 3, 0, "group")
     keep = (fold >= 0) & (fold != 0)
-    train = cross_validation.training_clips(found, keep)
+    train = cross_validation.training_data(labelled, keep)
     assert len(train.data) == keep.sum() and len(train.truth) == keep.sum()
-    trained = {found.data.clips[index].video_id for index in np.unique(found.data.clip[keep])}
-    changed = found.physical.copy()
-    for clip in found.data.clips:
+    trained = {labelled.data.clips[index].video_id for index in np.unique(labelled.data.clip[keep])}
+    changed = labelled.physical.copy()
+    for clip in labelled.data.clips:
         if clip.video_id not in trained:
             changed[clip.first_row : clip.first_row + clip.num_rows] = 1000
-    again = cross_validation.training_clips(dataclasses.replace(found, physical=changed), keep)
+    again = cross_validation.training_data(dataclasses.replace(labelled, physical=changed), keep)
     np.testing.assert_array_equal(again.standard.mean, train.standard.mean)
     np.testing.assert_array_equal(again.standard.deviation, train.standard.deviation)
     # What is trained on has: its features' mean is 0 and their deviation 1, over the rows that windows hold.
     rows = np.setdiff1d(train.data.positions, 0)
-    there = np.isfinite(found.physical[rows])
+    there = np.isfinite(labelled.physical[rows])
     scores = np.where(there, train.data.rows[rows], np.nan)
     np.testing.assert_allclose(np.nanmean(scores, axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(np.nanstd(scores, axis=0), 1, atol=1e-5)
 
 
-def test_further_clips_are_appended(found):
+def test_synthetic_clips_are_appended(labelled):
     others = labelled_set((Body("squat", "drawn"), Body("none", "drawn"), Body("bend", "drawn")), LABELS, seed=3)
-    fold = cross_validation.folds(found, 3, 0, "group")
+    fold = cross_validation.folds(labelled, 3, 0, "group")
     keep = fold == 1
-    train = cross_validation.training_clips(found, keep, [others])
+    train = cross_validation.training_data(labelled, keep, [others])
     own, theirs = int(keep.sum()), int((others.truth >= 0).sum())
     assert theirs and len(train.data) == len(train.truth) == own + theirs
-    np.testing.assert_array_equal(train.truth[:own], found.truth[keep])
+    np.testing.assert_array_equal(train.truth[:own], labelled.truth[keep])
     np.testing.assert_array_equal(train.truth[own:], others.truth[others.truth >= 0])
-    for part, mask, index in ((found, keep, slice(own)), (others, others.truth >= 0, slice(own, None))):
+    for part, mask, index in ((labelled, keep, slice(own)), (others, others.truth >= 0, slice(own, None))):
         positions = part.data.positions[mask]
         expected = np.where(positions[..., None] > 0, train.standard.apply(part.physical)[positions], 0)
         np.testing.assert_array_equal(train.data.features(index), expected)
@@ -152,12 +152,12 @@ def test_further_clips_are_appended(found):
         names = [part.data.clips[clip].video_id for clip in part.data.clip[mask]]
         assert [train.data.clips[clip].video_id for clip in train.data.clip[index]] == names
     # As a bundle's graph is fitted on the tables' train split: by a fold's own clips; without any, by the others.
-    for chosen, part, mask in ((keep, found, keep), (np.zeros_like(keep), others, others.truth >= 0)):
+    for chosen, part, mask in ((keep, labelled, keep), (np.zeros_like(keep), others, others.truth >= 0)):
         used = part.physical[np.setdiff1d(part.data.positions[mask], 0)].astype(float)
-        standard = cross_validation.training_clips(found, chosen, [others]).standard
+        standard = cross_validation.training_data(labelled, chosen, [others]).standard
         np.testing.assert_allclose(standard.mean, np.nanmean(used, axis=0))
     # A given standard is kept.
-    assert cross_validation.training_clips(found, keep, [others], train.standard).standard is train.standard
+    assert cross_validation.training_data(labelled, keep, [others], train.standard).standard is train.standard
 
 
 def test_joined_keeps_every_window():
@@ -175,43 +175,28 @@ def test_joined_keeps_every_window():
         np.testing.assert_array_equal(both.timestamp_ms[own], source.timestamp_ms[theirs])
 
 
-def test_answers_are_of_standardised_windows(found):
+def test_logits_are_of_standardised_windows(labelled):
     """A network that gives back a window's last row: its features, by the fit's own mean and deviation."""
-    standard = cross_validation.training_clips(found, found.truth == 0).standard
+    standard = cross_validation.training_data(labelled, labelled.truth == 0).standard
     fitted = cross_validation.FittedModel(lambda rows: rows[:, -1, :3], standard, 0.0)
     chosen = np.array([1, 30, 7])
-    expected = standard.apply(found.physical[found.data.positions[chosen, -1]])[:, :3]
-    np.testing.assert_array_equal(cross_validation.answers(fitted, found, chosen), expected)
+    expected = standard.apply(labelled.physical[labelled.data.positions[chosen, -1]])[:, :3]
+    np.testing.assert_array_equal(cross_validation.predict_logits(fitted, labelled, chosen), expected)
 
 
-def test_softmax():
+def test_softmax_of_large_logits():
     # e^0 : e^(log 3) = 1 : 3; numbers that float64's exp cannot hold change nothing.
     logits = np.array([[0, np.log(3)], [5000, 5000], [-4000, 4000]], np.float32)
     np.testing.assert_allclose(cross_validation.softmax(logits), [[0.25, 0.75], [0.5, 0.5], [0, 1]], rtol=1e-6)
 
 
 def test_loading_takes_classes_with_enough_clips(real_tables):
-    found = cross_validation.load(real_tables, config.Config(), min_clips=3)
-    assert found.labels == LABELS
-    assert {found.data.clips[clip].label for clip in found.data.clip[found.truth < 0]} == {"none", "wave"}
-    assert found.landmarks.shape == (len(found.data.rows), 33, 3)
+    labelled = cross_validation.load(real_tables, config.Config(), min_clips=3)
+    assert labelled.labels == LABELS
+    assert {labelled.data.clips[clip].label for clip in labelled.data.clip[labelled.truth < 0]} == {"none", "wave"}
+    assert labelled.landmarks.shape == (len(labelled.data.rows), 33, 3)
     # In the order in which they are named, of the splits that are named; clips of one label alone.
     idle = cross_validation.load(real_tables, config.Config(), labels=("squat", "none"), splits=("test",))
     alone = cross_validation.only(idle, "none")
     assert len(alone.data) == len(idle.data) > 0 and set(alone.truth) == {1}
     assert not len(cross_validation.only(idle, "squat").data)
-
-
-def test_the_mean_of_the_latest_windows_is_of_one_clip(found):
-    chosen = found.truth >= 0
-    random = np.random.default_rng(3)
-    probabilities = random.dirichlet(np.ones(len(found.labels)), len(found.truth))
-    probabilities[~chosen] = np.nan
-    for num in (1, 2, 5, 1000):
-        right = []
-        for index in np.flatnonzero(chosen):
-            latest = [
-                w for w in range(max(0, index - num + 1), index + 1) if found.data.clip[w] == found.data.clip[index]
-            ]
-            right.append(probabilities[latest].mean(axis=0).argmax() == found.truth[index])
-        assert clip_answers.averaged_accuracy(found, probabilities, num) == pytest.approx(np.mean(right))

@@ -118,7 +118,7 @@ def synthesized(athlete_videos, athlete_tables, tmp_path_factory):
     """The command's output, of two exercises' twelve clips, and what it printed."""
     folder = tmp_path_factory.mktemp("synthesized") / "tables"
     done = run_command(
-        *("model", "synthesize", "--drawn", athlete_videos, "--tables", athlete_tables, "--output", folder),
+        *("model", "synthesize", "--athletes", athlete_videos, "--tables", athlete_tables, "--output", folder),
         *("--num_clips", "12", "--seed", "8", "--num_workers", "1"),
     )
     assert done.returncode == 0
@@ -154,7 +154,15 @@ def test_features_follow_by_the_trained_graph(synthesized, athlete_tables, tmp_p
 def test_a_second_run_replaces_the_first(synthesized, athlete_videos, athlete_tables, capsys):
     folder, _ = synthesized
     before = storage.read_table(str(folder), tables.LANDMARKS)
-    command = ["synthesize", "--drawn", str(athlete_videos), "--tables", str(athlete_tables), "--output", str(folder)]
+    command = [
+        "synthesize",
+        "--athletes",
+        str(athlete_videos),
+        "--tables",
+        str(athlete_tables),
+        "--output",
+        str(folder),
+    ]
     assert main([*command, "--num_clips", "12", "--seed", "8"]) == 0
     assert storage.read_table(str(folder), tables.LANDMARKS).equals(before)
     assert main([*command, "--num_clips", "6", "--seed", "8"]) == 0
@@ -164,9 +172,9 @@ def test_a_second_run_replaces_the_first(synthesized, athlete_videos, athlete_ta
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"--drawn": "{tables}"}, "has no athletes.json; expected the output of python -m beam_jobs athletes"),
+        ({"--athletes": "{tables}"}, "has no athletes.json; expected the output of python -m beam_jobs athletes"),
         ({"--tables": "{videos}"}, "has no landmarks; expected the output of python -m beam_jobs extract"),
-        ({"--drawn": "{none}"}, "--drawn: {none} does not exist"),
+        ({"--athletes": "{none}"}, "--athletes: {none} does not exist"),
         ({"--seed": "7"}, "--seed 7 is that of {videos}: the same people"),
         ({"--output": "{tables}"}, "--output: {tables} holds landmarks of videos, which would be replaced"),
         ({"--num_clips": "0"}, "--num_clips: 0; expected 1 or more"),
@@ -174,7 +182,7 @@ def test_a_second_run_replaces_the_first(synthesized, athlete_videos, athlete_ta
 )
 def test_what_cannot_be_done_is_said(changes, said, athlete_videos, athlete_tables, tmp_path, capsys):
     names = {"videos": athlete_videos, "tables": athlete_tables, "none": tmp_path / "none"}
-    flags = {"--drawn": "{videos}", "--tables": "{tables}", "--output": str(tmp_path / "out"), **changes}
+    flags = {"--athletes": "{videos}", "--tables": "{tables}", "--output": str(tmp_path / "out"), **changes}
     before = len(storage.table_files(str(athlete_tables), tables.LANDMARKS))
     command = [part.format(**names) for pair in flags.items() for part in pair]
     assert main(["synthesize", *command]) != 0
@@ -186,6 +194,14 @@ def test_what_cannot_be_done_is_said(changes, said, athlete_videos, athlete_tabl
 def test_tables_of_other_clips_are_refused(athlete_tables, tmp_path, capsys):
     parameters = {"drawing_version": 1, "seed": 9, "num_clips": 6, "exercises": ["squat", "lunge"], "variety": "usual"}
     (tmp_path / athletes_command.PARAMETERS_FILE).write_text(json.dumps(parameters))
-    command = ["synthesize", "--drawn", str(tmp_path), "--tables", str(athlete_tables), "--output", str(tmp_path / "o")]
+    command = [
+        "synthesize",
+        "--athletes",
+        str(tmp_path),
+        "--tables",
+        str(athlete_tables),
+        "--output",
+        str(tmp_path / "o"),
+    ]
     assert main(command) != 0
     assert "has no landmarks of" in capsys.readouterr().err
