@@ -51,41 +51,43 @@ bench: .venv/installed
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_extract.py
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_memory.py
 
-# Hours, with all rows and seeds: the contenders of `python -m model benchmark` on videos of your own, e.g.
-#   make bench-model VIDEOS=clips LABELS=clips/labels.csv ROWS='conv "conv, no tilt" extra_trees' SEEDS=1
-# PEOPLE: tables of further clips of real people, made by `import` say, for the rows that learn from them, "default bundle"
-# among them; RENAME: labels that these have under other names, like front_raise=front_lateral_raise.
-# Goes on where it was stopped. --native: the same clips at 30 Hz, for the robustness against frame rates.
+# Hours, with all experiments and seeds: `python -m model benchmark` on your own videos, e.g.
+#   make bench-model VIDEOS=clips LABELS=clips/labels.csv EXPERIMENTS='conv conv/no_tilt extra_trees' SEEDS=1
+# EXTRA_TABLES: tables of more clips of real people, for the experiments that train on them, like released_recipe;
+# RENAME_LABELS: their labels that have other names here, like front_raise=front_lateral_raise.
+# Continues where it was stopped. `python -m model benchmark --list` lists the experiments.
 VIDEOS = demo/videos
 LABELS = $(VIDEOS)/labels.csv
 BENCH = bench
-ROWS = all
+EXPERIMENTS = all
 SEEDS = 3
-PEOPLE =
-RENAME =
+EXTRA_TABLES =
+RENAME_LABELS =
 EXERCISES = squat,push_up,sit_up,lunge,jumping_jack,bicep_curl,shoulder_press,deadlift,bench_press,front_lateral_raise,plank,pull_up,russian_twist,none
 bench-model: .venv/installed
 	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/clips --max_failed_share 0.2
 	$(RUN) -m beam_jobs features --input $(BENCH)/clips --output $(BENCH)/clips
-	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/native --frame_rate_hz 30 --max_failed_share 0.2
-	$(RUN) -m beam_jobs features --input $(BENCH)/native --output $(BENCH)/native
+	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/clips_30hz --frame_rate_hz 30 --max_failed_share 0.2
+	$(RUN) -m beam_jobs features --input $(BENCH)/clips_30hz --output $(BENCH)/clips_30hz
 	$(RUN) -m beam_jobs athletes --output $(BENCH)/athletes/videos --num_clips 210 --seed 11 --exercises $(EXERCISES) --variety wide
 	$(RUN) -m beam_jobs extract --videos $(BENCH)/athletes/videos --labels $(BENCH)/athletes/videos/labels.csv --output $(BENCH)/athletes
 	$(RUN) -m beam_jobs features --input $(BENCH)/athletes --output $(BENCH)/athletes
-	$(RUN) -m model synthesize --drawn $(BENCH)/athletes/videos --tables $(BENCH)/athletes --output $(BENCH)/synthesized
+	$(RUN) -m model synthesize --athletes $(BENCH)/athletes/videos --tables $(BENCH)/athletes --output $(BENCH)/synthesized
 	$(RUN) -m beam_jobs features --input $(BENCH)/synthesized --output $(BENCH)/synthesized
-	$(RUN) -m model benchmark --tables $(BENCH)/clips --native $(BENCH)/native --athletes $(BENCH)/athletes $(BENCH)/synthesized \
-	  $(if $(PEOPLE),--people $(PEOPLE)) $(if $(RENAME),--rename $(RENAME)) --rows $(ROWS) --seeds $(SEEDS) --output $(BENCH)/results
+	$(RUN) -m model benchmark --tables $(BENCH)/clips --tables_30hz $(BENCH)/clips_30hz --athletes $(BENCH)/athletes \
+	  --synthetic_tables $(BENCH)/synthesized $(if $(EXTRA_TABLES),--extra_tables $(EXTRA_TABLES)) \
+	  $(if $(RENAME_LABELS),--rename_labels $(RENAME_LABELS)) --experiments $(EXPERIMENTS) --seeds $(SEEDS) --output $(BENCH)/results
 
-# The same of landmarks that were made elsewhere, with their labels.csv (`import --help`); after bench-model, whose athletes
-# and clips are trained on beside them, e.g.
-#   make bench-landmarks LANDMARKS=landmarks.parquet LABELS=labels.csv BENCH=bench RENAME=front_lateral_raise=front_raise
+# The same on landmarks that were made elsewhere, with their labels.csv (`import --help`). After bench-model, whose athletes
+# and clips are trained on, too, e.g.
+#   make bench-landmarks LANDMARKS=landmarks.parquet LABELS=labels.csv BENCH=bench RENAME_LABELS=front_lateral_raise=front_raise
 LANDMARKS =
 bench-landmarks: .venv/installed
 	$(RUN) -m beam_jobs import --landmarks $(LANDMARKS) --labels $(LABELS) --output $(BENCH)/imported
 	$(RUN) -m beam_jobs features --input $(BENCH)/imported --output $(BENCH)/imported
-	$(RUN) -m model benchmark --tables $(BENCH)/imported --athletes $(BENCH)/athletes $(BENCH)/synthesized \
-	  --people $(BENCH)/clips $(if $(RENAME),--rename $(RENAME)) --rows $(ROWS) --seeds $(SEEDS) --output $(BENCH)/results_landmarks
+	$(RUN) -m model benchmark --tables $(BENCH)/imported --athletes $(BENCH)/athletes \
+	  --synthetic_tables $(BENCH)/synthesized --extra_tables $(BENCH)/clips \
+	  $(if $(RENAME_LABELS),--rename_labels $(RENAME_LABELS)) --experiments $(EXPERIMENTS) --seeds $(SEEDS) --output $(BENCH)/results_landmarks
 
 # Compiles requirements.txt from setup.py. The override: tfx-bsl and tensorflow-transform declare absl-py<2, mediapipe
 # absl-py~=2.3; the first is stale (2.x works), but no resolver can know. So `pip check` complains of absl-py alone.
