@@ -6,7 +6,7 @@ NUM_CLIPS = 120
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment demo picture test lint bench bench-model bench-landmarks lock format clean
+.PHONY: environment demo picture test test-all lint bench bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -34,7 +34,11 @@ demo: .venv/installed
 picture: .venv/installed
 	PYTHONPATH=. $(RUN) tests/manual/make_picture.py live/static/recognised.webp
 
+# The fast tests. `make test-all` runs every test: cloud storage, jobs that are killed, training, fresh installations.
 test: .venv/installed
+	$(RUN) -m pytest -m "not slow"
+
+test-all: .venv/installed
 	$(RUN) -m pytest
 
 lint: .venv/installed

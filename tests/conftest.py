@@ -16,6 +16,17 @@ import pytest
 from commands import REPOSITORY, run_command
 
 
+# Fixtures that take longer than about five seconds: whole jobs, cloud storage, fresh installations.
+SLOW_FIXTURES = frozenset({"athlete_tables", "athlete_bundle", "extracted", "gcs_bucket", "install", "synthesized"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests that need a slow fixture as slow: `-m "not slow"` leaves them out."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> pathlib.Path:
     """Real clips and landmarks beside the checkout; tests that need them skip where there are none."""

@@ -119,6 +119,7 @@ def test_evaluating_needs_no_configuration_and_finetuning_says_whose_it_is(made_
     assert f"error: {copy}: the configuration in bundle.json: unknown key 'later'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_commands_one_after_the_other(made_tables, tmp_path, capsys):
     bundle, tuned, report = (str(tmp_path / name) for name in ("bundle", "tuned", "report"))
     quick = {

@@ -79,6 +79,7 @@ def test_from_bundle_to_tables_to_bundle_by_relative_paths(athlete_tables, athle
     ]
 
 
+@pytest.mark.slow
 def test_trained_fine_tuned_and_evaluated_in_a_bucket(made_tables, gcs_bucket, tmp_path, capsys):
     tables = put(made_tables, f"{gcs_bucket}/{tmp_path.name}/tables")
     made, tuned, report = (f"{gcs_bucket}/{tmp_path.name}/{name}" for name in ("bundle", "tuned", "report"))

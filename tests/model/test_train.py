@@ -117,6 +117,7 @@ def test_it_learns_what_can_be_learned(made_bundle, made_tables, tmp_path):
     assert curves["nll"][-1] < curves["nll"][0] / 2
 
 
+@pytest.mark.slow
 def test_the_same_command_twice_gives_the_same_figures(made_tables, made_bundle, quick_config, tmp_path):
     again = str(tmp_path / "again")
     train.train(TrainingInputs(made_tables), again, quick_config)
@@ -478,6 +479,7 @@ def test_rests_in_real_clips_are_taught_as_none_and_what_was_drawn_is_not(made_t
     np.testing.assert_array_equal(alone.truth == len(labels) - 1, even)
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_learn_each_by_itself():
     """After some steps a member has the weights that it gets when it is trained alone on the same windows."""
     settings = config.NetworkConfig(name="ensemble", filters=8, dense_units=8, block_dropout=0.0, dropout=0.0)

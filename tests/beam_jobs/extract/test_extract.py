@@ -200,6 +200,7 @@ def processes_of(session):
     return [line for line in found.stdout.splitlines() if "defunct" not in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(athlete_videos, tmp_path, how, pose_model_path):
     output = tmp_path / "tables"
@@ -329,6 +330,7 @@ def test_what_cannot_be_written_is_no_fault_of_the_video(tmp_path, pose_model_pa
         process(tmp_path / "file" / "out", video)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_ends_the_job_with_what_to_do(athlete_videos, tmp_path, pose_model_path):
     output = tmp_path / "tables"
     started = start_extract(athlete_videos, output)
