@@ -19,6 +19,7 @@ _MODULES = {
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; see --help."""
     args, beam_args = options.parse(argv)
+    # Here and not above: --help and mistakes need neither Beam nor OpenCV.
     return importlib.import_module(_MODULES[args.command]).run(args, beam_args)
 
 

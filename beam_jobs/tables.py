@@ -37,13 +37,11 @@ class Table:
     Attributes:
       name: the folder under the output folder.
       columns: what the table is for.
-      seed_name: the CSV file of the notebook project that this table replaces.
       per_frame: one row a sampled frame (with key and label columns); else the columns are all there is.
     """
 
     name: str
     columns: tuple[Column, ...]
-    seed_name: str = ""
     per_frame: bool = True
 
     @property
@@ -91,7 +89,6 @@ LANDMARKS = Table(
         *_per_landmark(("visibility", "presence"), "probability"),
         Column("detected", pa.bool_(), description="somebody is in view; where false every landmark is NaN"),
     ),
-    "full_pose_dataset",
 )
 
 
@@ -100,10 +97,8 @@ def landmark_columns(coordinates: str) -> list[str]:
     return [name for name in LANDMARKS.column_names if f"_{coordinates}_" in name]
 
 
-NORMALIZED = Table("normalized", _per_landmark(("x", "y", "z"), _TORSO), "normalized_pose3d_dataset")
-JOINT_ANGLES = Table(
-    "joint_angles", tuple(Column(name, pa.float32(), "degrees") for name in _ANGLE_NAMES), "pose_joint_angles_dataset"
-)
+NORMALIZED = Table("normalized", _per_landmark(("x", "y", "z"), _TORSO))
+JOINT_ANGLES = Table("joint_angles", tuple(Column(name, pa.float32(), "degrees") for name in _ANGLE_NAMES))
 SYMMETRY = Table(
     "symmetry",
     (
@@ -118,7 +113,6 @@ SYMMETRY = Table(
             for name in ("wrist", "elbow", "knee", "ankle")
         ),
     ),
-    "pose3d_symmetry_features",
 )
 DISTANCES = Table(
     "distances",
@@ -135,12 +129,9 @@ DISTANCES = Table(
             "right_hip_to_ankle",
         )
     ),
-    "pose3d_distance_features",
 )
-VELOCITY = Table("velocity", _per_landmark(("speed",), f"{_TORSO} a second"), "pose3d_velocity_features")
-ACCELERATION = Table(
-    "acceleration", _per_landmark(("acceleration",), f"{_TORSO} a second squared"), "pose3d_acceleration_features"
-)
+VELOCITY = Table("velocity", _per_landmark(("speed",), f"{_TORSO} a second"))
+ACCELERATION = Table("acceleration", _per_landmark(("acceleration",), f"{_TORSO} a second squared"))
 
 # The physical tables whose columns, put one after the other, are the 189 features.
 UNSCALED_TABLES = (NORMALIZED, JOINT_ANGLES, SYMMETRY, DISTANCES, VELOCITY, ACCELERATION)
@@ -153,7 +144,6 @@ FINAL_FEATURES = Table(
         *(Column(c.name, pa.float32(), "standard deviations") for table in UNSCALED_TABLES for c in table.columns),
         Column("detected", pa.bool_(), description="somebody is in view; where false every feature is 0, its mean"),
     ),
-    "final_pose_features_dataset",
 )
 
 QUALITY = Table(
@@ -188,7 +178,7 @@ DEAD_LETTERS = Table(
     (
         Column("video_id", pa.string()),
         Column("uri", pa.string()),
-        Column("stage", pa.string(), description="match, read, decode, estimate"),
+        Column("stage", pa.string(), description="read, decode or estimate"),
         Column("reason", pa.string(), description="a short fixed word, to group by"),
         Column("message", pa.string(), description="what was wrong, expected, and to be done"),
         Column("num_frames_kept", pa.int64(), description="rows in landmarks from before the damage"),

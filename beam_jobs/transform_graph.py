@@ -18,13 +18,13 @@ FINGERPRINT_FILE = "fingerprint.json"
 _NEVER_OTHER = ("coordinates", "frame_rate_hz")
 
 
-def find(folder: str, fingerprint: dict, other_landmarks: bool = False) -> str:
+def find(folder: str, fingerprint: dict, allow_other_pose_model: bool = False) -> str:
     """The SavedModel in `folder`, which may be a features job's output, its transform_fn folder, or a bundle.
 
     Args:
       folder: local or gs://.
       fingerprint: of the landmarks that it is for.
-      other_landmarks: whether these may be of another estimator than those that it was fitted to.
+      allow_other_pose_model: whether they may be of another pose model than those that it was fitted to.
 
     Raises:
       UserError: if there is none, or it was fitted to landmarks that were made in another way.
@@ -37,7 +37,9 @@ def find(folder: str, fingerprint: dict, other_landmarks: bool = False) -> str:
         for name in (FINGERPRINT_FILE, "bundle.json"):
             description = storage.join(beside, name)
             if storage.exists(description):
-                _check_made_for(description, json.loads(storage.read_text(description)), fingerprint, other_landmarks)
+                _check_made_for(
+                    description, json.loads(storage.read_text(description)), fingerprint, allow_other_pose_model
+                )
                 return saved_model
     raise UserError(
         f"{folder} holds no transform graph (saved_model.pb with {FINGERPRINT_FILE} or bundle.json beside its folder); "
@@ -54,16 +56,17 @@ def graph_requirements(fingerprint: dict) -> dict:
     }
 
 
-def _check_made_for(file: str, found: dict, fingerprint: dict, other_landmarks: bool) -> None:
+def _check_made_for(file: str, found: dict, fingerprint: dict, allow_other_pose_model: bool) -> None:
     for key, expected in graph_requirements(fingerprint).items():
         known = found.get(key)
-        if other_landmarks and key == "fingerprint" and isinstance(known, dict):
+        if allow_other_pose_model and key == "fingerprint" and isinstance(known, dict):
             known, expected = ({name: one.get(name) for name in _NEVER_OTHER} for one in (known, expected))
         if known != expected:
             raise UserError(
                 f"the transform graph of {file} was made for {key} {json.dumps(known)}; the landmarks (and "
                 f"this version) have {json.dumps(expected)}. Extract the videos in the same way as those that it was "
-                "fitted to, or fit a new one: leave --transform_fn out. --other_landmarks lets another estimator pass."
+                "fitted to, or fit a new one: leave --transform_fn out. --allow_other_pose_model "
+                "lets another pose model pass."
             )
 
 

@@ -4,7 +4,6 @@ Everything about a clip follows from the seed and the clip's number: `plan` says
 clip looks, `run` draws them all.
 """
 
-import argparse
 import concurrent.futures
 import concurrent.futures.process
 import csv
@@ -25,6 +24,7 @@ from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, assign_clips
 from beam_jobs.athletes.scene import Scene
 from beam_jobs.child_processes import start_opencv_worker
 from beam_jobs.errors import UsageError, UserError
+from beam_jobs.options import AthletesArgs
 
 # Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
 DRAWING_VERSION = 1
@@ -64,11 +64,11 @@ def _labels(clips: Sequence[Clip]) -> str:
     return text.getvalue()
 
 
-def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+def run(args: AthletesArgs, beam_args: list[str]) -> int:
     """Draws the clips, then labels.csv. Finished ones are kept, so that a run that was killed is simply started again.
 
     Args:
-      args: output, num_clips, seed, exercises (comma list or None), variety, num_workers (None: all cores).
+      args: the flags.
       beam_args: must be empty: this is no Beam pipeline.
 
     Raises:
@@ -76,11 +76,9 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     """
     if beam_args:
         raise UsageError(f"athletes does not know {' '.join(beam_args)}; see python -m beam_jobs athletes --help.")
-    names = DEFAULT_EXERCISES
+    names: tuple[str, ...] = DEFAULT_EXERCISES
     if args.exercises is not None:
         names = tuple(name.strip() for name in args.exercises.split(",") if name.strip())
-    if args.seed < 0:
-        raise UsageError(f"--seed is {args.seed}; expected 0 or more.")
     clips = assign_clips(args.seed, args.num_clips, names, args.variety)
     parameters = {
         "drawing_version": DRAWING_VERSION,

@@ -1,6 +1,5 @@
 """`python -m beam_jobs extract`: checks, runs the pipeline, reports."""
 
-import argparse
 import collections
 import dataclasses
 import os
@@ -14,9 +13,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from beam_jobs import beam_options, progress, runner, storage, tables
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
-from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, MatchVideos
+from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, ExtractSettings, MatchVideos
 from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
 from beam_jobs.labels import Video, csv_columns
+from beam_jobs.options import ExtractArgs
 from beam_jobs.pose import model_file
 
 
@@ -47,36 +47,62 @@ def match_videos(source: VideoSource) -> list[Video]:
     return [video for video in found if video is not None]
 
 
-def run(args: argparse.Namespace, beam_args: list[str]) -> int:
-    """Runs `python -m beam_jobs extract`."""
+def run(args: ExtractArgs, beam_args: list[str]) -> int:
+    """Runs `python -m beam_jobs extract`.
+
+    Raises:
+      UsageError: if there is no video, or a distributed runner's workers cannot see a path.
+      UserError: if labels.csv is wrong, the job did not end well, or too many videos failed.
+    """
     source = video_source(args.videos)
     labels_path = args.labels
     if labels_path is None and source.manifest is not None and "label" in csv_columns(source.manifest):
         labels_path = source.manifest
-    beam_options.check_shared(beam_args, {"videos": args.videos, "labels": labels_path, "output": args.output})
+    paths = {"videos": args.videos, "labels": labels_path, "output": args.output}
+    beam_options.check_shared(beam_args, paths)
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
+    lookup = LabelLookup.read(labels_path)
     _tell_of_other_files(source)
-    for warning in check_labels(videos, LabelLookup.read(labels_path)):
+    for warning in check_labels(videos, lookup):
         print(f"warning: {warning}", file=sys.stderr)
+    if args.dry_run:
+        return _dry_run(args, videos, lookup)
 
     beam_args = beam_options.with_local_defaults(beam_args)
-    job = ExtractLandmarks(
+    settings = ExtractSettings(
         args.output, labels_path, model_file.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
     )
     if beam_options.is_local(beam_args):
         storage.remove_stale(storage.join(args.output, tables.LANDMARKS.name))
         with progress.show_progress(len(videos), "videos", "frames") as address:
-            counters = _run(dataclasses.replace(job, progress_address=address), source, beam_args)
+            counters = _run(dataclasses.replace(settings, progress_address=address), source, beam_args)
     else:
-        staged = dataclasses.replace(job, pose_model_path=_stage(str(job.pose_model_path), args.output))
+        staged = dataclasses.replace(settings, pose_model_path=_stage(str(settings.pose_model_path), args.output))
         counters = _run(staged, source, beam_args)
     _report(counters, args.output)
     ids = {video.video_id for video in videos}
     dead_letters = storage.read_table(args.output, tables.DEAD_LETTERS).to_pylist()
     failed = [row for row in dead_letters if row["video_id"] in ids]
     check_failed_share(len(ids), failed, args.max_failed_share, args.output)
+    return 0
+
+
+def _dry_run(args: ExtractArgs, videos: list[Video], lookup: LabelLookup) -> int:
+    """Says what a run would do."""
+    files = {file.rsplit("/", 1)[-1] for file in storage.table_files(args.output, tables.LANDMARKS)}
+    there = sum(os.path.basename(storage.landmarks_file("", video.video_id)) in files for video in videos)
+    found = [lookup.find(video) for video in videos]
+    by_label = collections.Counter(labels.label for labels in found if labels.label is not None)
+    by_split = collections.Counter(labels.split for labels in found if labels.label is not None)
+    print(f"{len(videos)} videos, for example {videos[0].uri}")
+    print(f"{by_label.total()} with a label: " + (", ".join(f"{n} {label}" for label, n in sorted(by_label.items()))))
+    print("of these: " + ", ".join(f"{by_split[split]} {split}" for split in tables.SPLITS))
+    print(
+        f"{there} have landmarks in {args.output}, which are kept if the video, the pose model and --frame_rate_hz are "
+        f"the same; {len(videos) - there} are new. Nothing was written (--dry_run)."
+    )
     return 0
 
 
@@ -98,9 +124,9 @@ def _stage(pose_model_path: str, output: str) -> str:
     return staged
 
 
-def _run(job: ExtractLandmarks, source: VideoSource, beam_args: list[str]) -> dict[str, int]:
+def _run(settings: ExtractSettings, source: VideoSource, beam_args: list[str]) -> dict[str, int]:
     pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
-    _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> job
+    _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> ExtractLandmarks(settings)
     result = runner.run(pipeline)
     counters = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("extract"))["counters"]
     return {counter.key.metric.name: counter.committed for counter in counters}

@@ -45,33 +45,42 @@ COUNTERS = (
 RETRYABLE_REASONS = ("decoder_crashed", "decoder_hung", POSE_FAILED)
 
 
+@dataclasses.dataclass(frozen=True)
+class ExtractSettings:
+    """How videos become landmarks, and where these go.
+
+    Attributes:
+      output: a folder, local or gs://.
+      labels_path: a labels.csv that workers can read; None for no labels.
+      pose_model_path: the `.task`, a path that workers can read; None for the default model.
+      frame_rate_hz: of the sampling grid.
+      decode_timeout_s: how long a decoder may give no frame.
+      progress_address: where a local launcher listens.
+    """
+
+    output: str
+    labels_path: str | None = None
+    pose_model_path: str | None = None
+    frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
+    decode_timeout_s: float = 60.0
+    progress_address: tuple[str, int] | None = None
+
+
 class ExtractVideo(beam.DoFn):
     """Writes one video's landmarks; yields its quality row and, tagged "dead_letters", what could not be processed."""
 
-    def __init__(
-        self,
-        output: str,
-        labels_path: str | None,
-        pose_model_path: str | None,
-        frame_rate_hz: float,
-        decode_timeout_s: float,
-        progress_address: tuple[str, int] | None = None,
-    ) -> None:
-        """See ExtractLandmarks."""
-        self._output = output
-        self._labels_path = labels_path
-        self._pose_model_path = pose_model_path
-        self._frame_rate_hz = frame_rate_hz
-        self._decode_timeout_s = decode_timeout_s
-        self._progress_address = progress_address
+    def __init__(self, settings: ExtractSettings) -> None:
+        self._settings = settings
 
     def setup(self) -> None:
         """Loads what every video of this worker needs."""
-        self._lookup = LabelLookup.read(self._labels_path)
-        self._model = model_file.locate(self._pose_model_path)
-        self._fingerprint = json.dumps(pose_estimator.fingerprint(self._model, self._frame_rate_hz), sort_keys=True)
-        self._decoder = Decoder(self._decode_timeout_s)
-        self._sender = progress.ProgressSender(self._progress_address)
+        self._lookup = LabelLookup.read(self._settings.labels_path)
+        self._model = model_file.locate(self._settings.pose_model_path)
+        self._fingerprint = json.dumps(
+            pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz), sort_keys=True
+        )
+        self._decoder = Decoder(self._settings.decode_timeout_s)
+        self._sender = progress.ProgressSender(self._settings.progress_address)
 
     def teardown(self) -> None:
         """Ends the decoder's process."""
@@ -100,7 +109,7 @@ class ExtractVideo(beam.DoFn):
 
     def _extract(self, video: Video, path: str, content: str) -> Iterator[Any]:
         labels = self._lookup.find(video)
-        file = storage.landmarks_file(self._output, video.video_id)
+        file = storage.landmarks_file(self._settings.output, video.video_id)
         done = self._done(file, content)
         if done is not None:
             quality = json.loads(done["quality"]) | dataclasses.asdict(labels) | {"uri": video.uri}
@@ -130,7 +139,7 @@ class ExtractVideo(beam.DoFn):
         counts, gaps = FrameCounts(), LongestGap()
         letters: list[dict] = []
         metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
-        decoded = self._decoder.read(path, self._frame_rate_hz)
+        decoded = self._decoder.read(path, self._settings.frame_rate_hz)
         try:
             with (
                 storage.table_writer(file, tables.LANDMARKS, metadata) as writer,
@@ -201,7 +210,6 @@ class WriteSummaries(beam.DoFn):
     """Writes the quality and the dead_letters table, each as one file."""
 
     def __init__(self, output: str) -> None:
-        """See ExtractLandmarks."""
         self._output = output
 
     def process(self, _: None, quality: list[dict], dead_letters: list[dict]) -> Iterator[str]:
@@ -216,47 +224,22 @@ class WriteSummaries(beam.DoFn):
 
 @dataclasses.dataclass
 class ExtractLandmarks(beam.PTransform):
-    """Videos -> the tables landmarks, quality and dead_letters under `output`.
+    """Videos -> the tables landmarks, quality and dead_letters under `settings.output`; yields the last two's paths."""
 
-    Attributes:
-      output: a folder, local or gs://.
-      labels_path: a labels.csv that workers can read; None for no labels.
-      pose_model_path: the `.task`, a path that workers can read; None for the default model.
-      frame_rate_hz: of the sampling grid.
-      decode_timeout_s: how long a decoder may yield nothing.
-      progress_address: where a local launcher listens.
-    """
+    settings: ExtractSettings
 
-    output: str
-    labels_path: str | None
-    pose_model_path: str | None
-    frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
-    decode_timeout_s: float = 60.0
-    progress_address: tuple[str, int] | None = None
-
-    def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[str]:
-        """Wires it; the result is the paths of the quality and dead_letters tables."""
+    def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[str]:  # noqa: D102
         extracted = (
             videos
             | "Spread" >> beam.Reshuffle()
-            | "EstimatePoses"
-            >> beam.ParDo(
-                ExtractVideo(
-                    self.output,
-                    self.labels_path,
-                    self.pose_model_path,
-                    self.frame_rate_hz,
-                    self.decode_timeout_s,
-                    self.progress_address,
-                )
-            ).with_outputs("dead_letters", main="quality")
+            | "EstimatePoses" >> beam.ParDo(ExtractVideo(self.settings)).with_outputs("dead_letters", main="quality")
         )
         return (
             videos.pipeline
             | "Once" >> beam.Create([None])
             | "WriteSummaries"
             >> beam.ParDo(
-                WriteSummaries(self.output),
+                WriteSummaries(self.settings.output),
                 quality=beam.pvalue.AsList(extracted.quality),
                 dead_letters=beam.pvalue.AsList(extracted.dead_letters),
             )
@@ -269,8 +252,7 @@ class MatchVideos(beam.PTransform):
 
     source: VideoSource
 
-    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[Video]:
-        """Wires it."""
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[Video]:  # noqa: D102
         if self.source.manifest is not None:
             return (
                 pipeline | "Manifest" >> beam.Create([self.source.manifest]) | "Read" >> beam.FlatMap(manifest_videos)

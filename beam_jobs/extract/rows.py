@@ -19,6 +19,8 @@ from beam_jobs.video.frames import VideoError
 POSE_FAILED = "pose_failed"
 # Written at once: enough for a good Parquet row group, little enough for any memory (1 MB).
 _ROWS_PER_BATCH = 1024
+# How often progress is shown.
+_ROWS_PER_NOTICE = 50
 
 
 def landmark_batches(
@@ -46,38 +48,31 @@ def landmark_batches(
       VideoError: the frames' own, or POSE_FAILED, after the last batch.
     """
     rows: list[tuple[int, int, pose_estimator.Pose]] = []
-    error: Exception | None = None
-    iterator = iter(frames)
-    while True:
-        try:
-            frame = next(iterator, None)
-        except VideoError as damage:  # what was decoded before the damage is kept
-            frame, error = None, damage
-        if frame is not None:
-            frame_id, timestamp_ms, image = frame
+    try:
+        for frame_id, timestamp_ms, image in frames:
             started = time.perf_counter()
             try:
-                found = estimator.estimate(image, timestamp_ms)
-            except (RuntimeError, ValueError) as failure:
-                frame = None
-                error = VideoError(
-                    POSE_FAILED, f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({failure})."
-                )
-            else:
-                counts.estimating_ms += round(1000 * (time.perf_counter() - started))
-                counts.frames_sampled += 1
-                counts.frames_without_person += not found.detected
-                rows.append((frame_id, timestamp_ms, found))
-                if counts.frames_sampled % 50 == 0:
-                    on_rows(50)
-        if rows and (frame is None or len(rows) == _ROWS_PER_BATCH):
+                pose = estimator.estimate(image, timestamp_ms)
+            except (RuntimeError, ValueError) as error:
+                message = f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({error})."
+                raise VideoError(POSE_FAILED, message) from error
+            counts.estimating_ms += round(1000 * (time.perf_counter() - started))
+            counts.frames_sampled += 1
+            counts.frames_without_person += not pose.detected
+            rows.append((frame_id, timestamp_ms, pose))
+            if counts.frames_sampled % _ROWS_PER_NOTICE == 0:
+                on_rows(_ROWS_PER_NOTICE)
+            if len(rows) == _ROWS_PER_BATCH:
+                yield _landmark_batch(rows, video_id, labels)
+                rows = []
+    except VideoError:
+        if rows:  # what was decoded before the damage is kept
             yield _landmark_batch(rows, video_id, labels)
-            rows = []
-        if frame is None:
-            on_rows(counts.frames_sampled % 50)
-            break
-    if error is not None:
-        raise error
+        raise
+    finally:
+        on_rows(counts.frames_sampled % _ROWS_PER_NOTICE)
+    if rows:
+        yield _landmark_batch(rows, video_id, labels)
 
 
 def _landmark_batch(rows: list[tuple[int, int, pose_estimator.Pose]], video_id: str, labels: Labels) -> pa.RecordBatch:

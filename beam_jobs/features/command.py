@@ -1,6 +1,5 @@
 """`python -m beam_jobs features`: checks, runs the pipeline, reports."""
 
-import argparse
 import contextlib
 import sys
 import tempfile
@@ -16,12 +15,13 @@ from beam_jobs.errors import UserError
 from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
 from beam_jobs.features.pipeline import COUNTERS, WRITTEN, build
+from beam_jobs.options import FeaturesArgs
 
 # Fewer are done in this process before a local worker process has imported TensorFlow and TFT.
 ROWS_FOR_PROCESSES = 500_000
 
 
-def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+def run(args: FeaturesArgs, beam_args: list[str]) -> int:
     """Fits the transform graph to the train split (or takes `args.transform_fn`), and writes all feature tables.
 
     One pipeline: shards of training videos -> analysis -> graph; then, with the graph, shards of all videos -> tables.
@@ -32,8 +32,7 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     is removed by the next. One job at a time may write to an output folder.
 
     Args:
-      args: `input`, `output`: folders, local or gs://; `transform_fn`: a folder as of `transform_graph.find`, or None;
-        `other_landmarks`: see there.
+      args: the flags; `transform_fn` and `allow_other_pose_model` as of `transform_graph.find`.
       beam_args: Beam's options.
 
     Returns:
@@ -55,7 +54,9 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
             "in it); the mean and the deviation of the features are taken there. Give more videos, or say "
             "split=train for some in labels.csv; or apply a graph that there is, by --transform_fn."
         )
-    transform_fn = args.transform_fn and transform_graph.find(args.transform_fn, fingerprint, args.other_landmarks)
+    transform_fn = args.transform_fn and transform_graph.find(
+        args.transform_fn, fingerprint, args.allow_other_pose_model
+    )
     local = beam_options.is_local(beam_args)
     num_to_read = sum(v.num_rows for v in videos) + (0 if transform_fn else sum(v.num_rows for v in training))
     publish.clean(args.output)

@@ -1,19 +1,20 @@
 """The `import` command: landmark tables made elsewhere become the tables that `extract` writes."""
 
-import argparse
 import itertools
 import json
-from collections.abc import Iterator
+import operator
+import sys
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
-from beam_jobs import labels, landmark_table, landmarks, storage, tables, windows
+from beam_jobs import labels, landmark_table, landmarks, progress, storage, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.import_landmarks import proportions
 from beam_jobs.labels import Video
+from beam_jobs.options import ImportArgs
 
 _ROWS_AT_ONCE = 4096
 _COORDINATES = [f"{axis}_{index}" for index in range(landmarks.NUM_LANDMARKS) for axis in "xyz"]
@@ -33,15 +34,14 @@ def fingerprint(sample_rate_hz: float, restored: bool = False) -> dict:
     }
 
 
-def run(args: argparse.Namespace, beam_args: list[str]) -> int:
+def run(args: ImportArgs, beam_args: list[str]) -> int:
     """Imports a landmarks table, one video after the other, in constant memory, in place of a former import.
 
     Needs no Beam: it copies. Beam's options are accepted, as by every command, and change nothing.
 
     Args:
-      args: `landmarks`, `labels`, `output`: paths, local or gs://; `frame_rate_hz`: the rate of the table's rows,
-        where it has no timestamp_ms; `sample_rate_hz`: the rate of the sampling grid; `proportions`: "auto" restores
-        those of bodies whose axes fill 0 to 1 in each frame (see `proportions`), "as_they_are" does not.
+      args: the flags. Unless `keep_proportions`, bodies whose axes fill 0 to 1 in each frame get theirs back, see
+        `proportions`.
       beam_args: not used.
 
     Returns:
@@ -51,8 +51,9 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
       UserError: if the table lacks a column, holds no row, a video's rows do not stand together in the order of
         frame_id, labels.csv is wrong, or the output folder holds landmarks that were made in another way.
     """
-    known = labels.read_labels(args.labels)
-    restored = args.proportions == "auto" and _fills_unit_cubes(args.landmarks)
+    label_rows = labels.read_label_rows(args.labels)
+    known = {row.video: row.labels for row in label_rows}
+    restored = not args.keep_proportions and _fills_unit_cubes(args.landmarks)
     made_by = fingerprint(args.sample_rate_hz, restored)
     _check_output(args.output, made_by)
     metadata = {tables.FINGERPRINT_KEY: json.dumps(made_by, sort_keys=True)}
@@ -62,9 +63,11 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
     quality = []
     with storage.open_input(args.landmarks) as file:
         source = _open_parquet(args.landmarks, file)
-        with tqdm(total=source.metadata.num_rows, unit=" rows", disable=None, dynamic_ncols=True) as bar:
-            for video_id, batches in _videos(args.landmarks, source, bar):
+        with progress.bar(source.metadata.num_rows, "rows") as bar:
+            for video_id, parts in itertools.groupby(_parts(args.landmarks, source), key=operator.itemgetter(0)):
+                batches = (rows for _, rows in parts)
                 quality.append(_import_video(args, video_id, batches, known, metadata, restored))
+                bar.update(quality[-1]["num_frames_decoded"])
     if not quality:
         raise UserError(f"{args.landmarks} has no row; expected landmarks of at least one video.")
     quality.sort(key=lambda row: row["video_id"])
@@ -76,18 +79,26 @@ def run(args: argparse.Namespace, beam_args: list[str]) -> int:
         metadata,
     )
     storage.write_table(quality_file, tables.QUALITY, pa.Table.from_pylist(quality, tables.QUALITY.schema()), metadata)
-    num_rows = sum(row["num_frames_sampled"] for row in quality)
-    unlabelled = sum(row["label"] is None for row in quality)
+    _report(args, quality, label_rows, restored)
+    return 0
+
+
+def _report(args: ImportArgs, quality: list[dict], label_rows: list[labels.LabelRow], restored: bool) -> None:
+    names = {labels.same_form(row["video_id"]) for row in quality}
+    unlabelled = [row["video_id"] for row in quality if row["label"] is None]
+    unused = labels.unused_rows_warning(args.labels, label_rows, names, unlabelled)
+    for warning in (*labels.label_warnings(args.labels, label_rows), *([unused] if unused else [])):
+        print(f"warning: {warning}", file=sys.stderr)
     if restored:
         print(
             "each axis of each frame is scaled to 0-1: proportions were restored from the lengths of limbs, as world "
-            "landmarks (--proportions as_they_are keeps the former alone)."
+            "landmarks (--keep_proportions leaves them as they are)."
         )
+    num_rows = sum(row["num_frames_sampled"] for row in quality)
     print(
         f"imported {len(quality)} videos, {num_rows} rows at {args.sample_rate_hz:g} Hz, into {args.output}"
-        + (f"; {unlabelled} videos have no label in {args.labels}" if unlabelled else "")
+        + (f"; {len(unlabelled)} videos have no label in {args.labels}" if unlabelled else "")
     )
-    return 0
 
 
 def _check_output(output: str, made_by: dict) -> None:
@@ -134,57 +145,45 @@ def _open_parquet(path: str, file) -> pq.ParquetFile:
     return source
 
 
-def _videos(path: str, source: pq.ParquetFile, bar: tqdm) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
-    """Yields (video_id, its batches of rows); each video's batches must be used up before the next video."""
+def _parts(path: str, source: pq.ParquetFile) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yields (video_id, rows of that video alone) in the file's order.
+
+    Raises:
+      UserError: if the rows of a video do not stand together.
+    """
     names = source.schema_arrow.names
     optional = ["timestamp_ms", "person_id"]
     optional += [name for columns in (_VISIBILITY, _PRESENCE) if set(columns) <= set(names) for name in columns]
     columns = ["video_id", "frame_id", *_COORDINATES, *(name for name in optional if name in names)]
-    parts = _parts(source.iter_batches(_ROWS_AT_ONCE, columns=columns), bar)
     seen: set[str] = set()
-    part = next(parts, None)
-    while part is not None:
-        video_id = part[0]
-        if video_id in seen:
-            raise UserError(
-                f"{path}: the rows of video '{video_id}' do not stand together; expected a table in the order of "
-                "video_id, frame_id. Sort it, and import it again."
-            )
-        seen.add(video_id)
-        following: list[tuple[str, pa.RecordBatch] | None] = []
-
-        def batches(first=part, following=following) -> Iterator[pa.RecordBatch]:
-            current = first
-            while current is not None and current[0] == first[0]:
-                yield current[1]
-                current = next(parts, None)
-            following.append(current)
-
-        yield video_id, batches()
-        part = following[0]
-
-
-def _parts(batches: Iterator[pa.RecordBatch], bar: tqdm) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Splits batches where another video begins."""
-    for batch in batches:
+    last = None
+    for batch in source.iter_batches(_ROWS_AT_ONCE, columns=columns):
         videos = np.asarray(batch.column("video_id").cast(pa.string()).to_pylist(), object)
         starts = [0, *(np.flatnonzero(videos[1:] != videos[:-1]) + 1), len(videos)]
         for start, end in itertools.pairwise(starts):
-            if end > start:
-                yield str(videos[start]), batch.slice(start, end - start)
-                bar.update(end - start)
+            if start == end:
+                continue
+            video_id = str(videos[start])
+            if video_id != last and video_id in seen:
+                raise UserError(
+                    f"{path}: the rows of video '{video_id}' do not stand together; expected a table in the order of "
+                    "video_id, frame_id. Sort it, and import it again."
+                )
+            seen.add(video_id)
+            last = video_id
+            yield video_id, batch.slice(start, end - start)
 
 
 def _import_video(
-    args: argparse.Namespace,
+    args: ImportArgs,
     video_id: str,
-    batches: Iterator[pa.RecordBatch],
+    batches: Iterable[pa.RecordBatch],
     known: dict[str, labels.Labels],
     metadata: dict[str, str],
     restored: bool,
 ) -> dict:
     """Writes one video's landmarks; returns its row of the quality table."""
-    video_labels = known.get(video_id) or labels.default_labels(video_id)
+    video_labels = known.get(labels.same_form(video_id)) or labels.default_labels(video_id)
     file = storage.landmarks_file(args.output, video_id)
     sampler = _Sampler(args, video_id, video_labels, restored)
     with storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
@@ -198,7 +197,7 @@ def _import_video(
 class _Sampler:
     """Puts one person's rows onto the sampling grid, and counts what the quality table needs."""
 
-    def __init__(self, args: argparse.Namespace, video_id: str, video_labels: labels.Labels, restored: bool) -> None:
+    def __init__(self, args: ImportArgs, video_id: str, video_labels: labels.Labels, restored: bool) -> None:
         self._args, self._video_id, self._labels, self._restored = args, video_id, video_labels, restored
         self._grid = windows.SamplingGrid(args.sample_rate_hz)
         self._person_id: int | None = None
@@ -242,7 +241,7 @@ class _Sampler:
             raise UserError(
                 f"{self._args.landmarks}: the axes of video '{self._video_id}' are not all scaled to 0-1 in each frame,"
                 " as those of the first video are; expected one scale in a table. Give each scale a table of its own, "
-                "or --proportions as_they_are."
+                "or --keep_proportions."
             )
         return proportions.restore_proportions(image)
 
@@ -250,7 +249,7 @@ class _Sampler:
         """The video's row of the quality table."""
         video = Video(self._video_id, self._args.landmarks)
         return landmark_table.summary(
-            video, self._labels, self._counts, self._gaps, self._last_ms, self._args.frame_rate_hz
+            video, self._labels, self._counts, self._gaps, self._last_ms, self._args.source_rate_hz
         )
 
     def _person(self, batch: pa.RecordBatch) -> int:
@@ -280,7 +279,7 @@ class _Sampler:
         if "timestamp_ms" in batch.schema.names:
             times = batch.column("timestamp_ms").to_numpy().astype(np.float64)
         else:
-            times = frames * (1000 / self._args.frame_rate_hz)
+            times = frames * (1000 / self._args.source_rate_hz)
         if self._origin_ms is None:
             self._origin_ms = times[0]
         times = times - self._origin_ms

@@ -6,6 +6,7 @@ import pytest
 from commands import run_command
 
 from beam_jobs import beam_options, options
+from beam_jobs.__main__ import main
 from beam_jobs.errors import UsageError
 
 
@@ -87,11 +88,34 @@ def test_what_counts_as_local(beam_args, local):
     assert beam_options.is_local(beam_args) == local
 
 
-def test_dataflow_needs_paths_that_its_workers_see():
+@pytest.mark.parametrize("name", ["DataflowRunner", "FlinkRunner", "PortableRunner"])
+def test_a_runner_elsewhere_needs_paths_that_its_workers_see(name):
     paths = {"videos": "gs://bucket/videos", "labels": None, "output": "tables"}
     beam_options.check_shared(["--runner=FnApiRunner"], paths)
-    with pytest.raises(UsageError, match="--output tables is on this machine"):
-        beam_options.check_shared(["--runner=DataflowRunner"], paths)
+    with pytest.raises(UsageError, match=f"--output tables .*{name}.* not local"):
+        beam_options.check_shared([f"--runner={name}"], paths)
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "hint"),
+    [
+        ("import", "--frame_rate_hz=25", "--source_rate_hz now"),
+        ("import", "--proportions", "--keep_proportions"),
+        ("features", "--other_landmarks", "--allow_other_pose_model now"),
+        ("features", "--tranform_fn=x", "Did you mean --transform_fn"),
+        ("extract", "--max_failed_shares", "Did you mean --max_failed_share"),
+        ("athletes", "--clips", "Did you mean --num_clips"),
+        ("athletes", "--runner=FnApiRunner", "athletes --help"),
+        ("extract", "--no_such_thing", "extract --help"),
+    ],
+)
+def test_a_former_or_misspelt_flag_is_answered_by_the_right_one(tmp_path, command, flag, hint):
+    (tmp_path / "file").touch()
+    inputs = {"extract": ["--videos"], "import": ["--landmarks", "--labels"], "features": ["--input"], "athletes": []}
+    there = {"--input": tmp_path, "--videos": tmp_path}
+    given = [text for name in inputs[command] for text in (name, str(there.get(name, tmp_path / "file")))]
+    with pytest.raises(UsageError, match=hint):
+        options.parse([command, *given, "--output", str(tmp_path / "out"), flag])
 
 
 def test_an_output_that_cannot_be_a_folder_is_refused(tmp_path):
@@ -100,23 +124,32 @@ def test_an_output_that_cannot_be_a_folder_is_refused(tmp_path):
         options.parse(["athletes", "--output", str(tmp_path / "file" / "x")])
 
 
-def test_exit_codes_without_a_traceback(tmp_path):
+def test_exit_codes_without_a_traceback(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for args, code, message in [
         (("extract", "--videos", tmp_path / "nowhere", "--output", tmp_path / "out"), 2, "does not exist"),
-        (("extract", "--videos", tmp_path / "empty", "--output", tmp_path / "out"), 2, "matches no file"),
+        (("extract", "--videos", tmp_path / "empty", "--output", tmp_path / "out"), 2, "no file"),
         (("features", "--input", tmp_path / "empty", "--output", tmp_path / "out"), 1, "expected the table 'quality'"),
         (("fetch",), 2, "invalid choice"),
+        (("athletes", "--output", tmp_path / "out", "--seed", "-1"), 2, "--seed"),
         ((), 2, "required"),
         (
             ("extract", "--videos", tmp_path, "--labels", tmp_path / "empty", "--output", tmp_path / "out"),
             2,
             "is a folder",
         ),
-        (("extract", "--videos", "a.mp4", "b.mp4", "--output", tmp_path / "out"), 2, "A pattern needs quotes"),
+        (("extract", "--videos", "a.mp4", "b.mp4", "--output", tmp_path / "out"), 2, "in quotes"),
     ]:
-        done = run_command("beam_jobs", *args)
-        assert done.returncode == code, args
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
+        try:
+            returned = main(list(map(str, args)))
+        except SystemExit as exit_of_argparse:
+            returned = exit_of_argparse.code
+        told = capsys.readouterr().err
+        assert (returned, message in told, "Traceback" in told) == (code, True, False), (args, told)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_mistake_as_a_user_meets_it(tmp_path):
+    done = run_command("beam_jobs", "extract", "--videos", tmp_path / "nowhere", "--output", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --videos") and done.stderr.count("\n") == 1

@@ -1,7 +1,7 @@
 """Drawn athletes: who does what, bodies that hold together, files that are whole, and MediaPipe's opinion."""
 
-import argparse
 import csv
+import dataclasses
 import functools
 import hashlib
 import json
@@ -17,6 +17,7 @@ from beam_jobs.athletes import exercise as athletes_exercise
 from beam_jobs.athletes import scene as athletes_scene
 from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, EXERCISES, OTHER_MOTIONS
 from beam_jobs.errors import UsageError, UserError
+from beam_jobs.options import AthletesArgs
 from beam_jobs.pose import estimator as pose_estimator
 
 SEED = 3
@@ -80,16 +81,9 @@ def angle_degrees(points: dict[str, np.ndarray], *names: str) -> np.ndarray:
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
-def arguments(output, **changes) -> argparse.Namespace:
-    values = {
-        "output": str(output),
-        "num_clips": 3,
-        "seed": SEED,
-        "exercises": "squat",
-        "variety": "usual",
-        "num_workers": 2,
-    }
-    return argparse.Namespace(**{**values, **changes})
+def arguments(output, **changes) -> AthletesArgs:
+    quick = AthletesArgs(str(output), num_clips=3, seed=SEED, exercises="squat", num_workers=2)
+    return dataclasses.replace(quick, **changes)
 
 
 class TestPlan:
@@ -343,7 +337,7 @@ def test_mediapipe_tracks_the_body_that_was_drawn(exercise, joint, tmp_path, pos
             num += 1
             found = estimator.estimate(frame, int(timestamp_ms))
             if found.detected:
-                seen.append({name: found.world[landmarks.INDEX[name]] for name in names})
+                seen.append({name: found.world[landmarks.LANDMARK_NAMES.index(name)] for name in names})
                 drawn.append(shown.skeleton(index).points)
     assert len(seen) >= 0.9 * num
     angles = [

@@ -1,4 +1,3 @@
-import argparse
 import hashlib
 import json
 import pathlib
@@ -17,6 +16,7 @@ from beam_jobs.errors import UsageError, UserError
 from beam_jobs.features import command, publish
 from beam_jobs.features import pipeline as features_pipeline
 from beam_jobs.features import shards as features_shards
+from beam_jobs.options import FeaturesArgs
 
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 FINGERPRINT = {
@@ -85,9 +85,7 @@ def write_landmarks(folder, clips, fingerprint=FINGERPRINT) -> str:
 
 
 def run(source, output, transform_fn=None) -> None:
-    args = argparse.Namespace(
-        input=str(source), output=str(output), transform_fn=transform_fn and str(transform_fn), other_landmarks=False
-    )
+    args = FeaturesArgs(str(source), str(output), transform_fn and str(transform_fn))
     assert command.run(args, IN_MEMORY) == 0
 
 
@@ -340,12 +338,10 @@ def test_a_distributed_job_that_ends_badly_leaves_nothing(fitted, landmarks_fold
     assert not list((tmp_path / "output").glob(".*"))
 
 
-def test_dataflow_needs_shared_folders(landmarks_folder, tmp_path):
-    args = argparse.Namespace(
-        input=landmarks_folder, output=str(tmp_path / "output"), transform_fn=None, other_landmarks=False
-    )
-    with pytest.raises(UsageError, match=r"--input .* gs://"):
-        command.run(args, ["--runner=DataflowRunner"])
+def test_a_runner_elsewhere_needs_shared_folders(landmarks_folder, tmp_path):
+    for name in ("DataflowRunner", "FlinkRunner"):
+        with pytest.raises(UsageError, match=rf"--input .*{name}.* gs://"):
+            command.run(FeaturesArgs(landmarks_folder, str(tmp_path / "output")), [f"--runner={name}"])
 
 
 def test_from_and_to_cloud_storage(fitted, gcs_bucket, monkeypatch, capsys):
@@ -413,12 +409,12 @@ def test_a_graph_for_other_landmarks_is_refused(fitted, landmarks_folder, tmp_pa
     with pytest.raises(UserError, match=r"1\.2\.2.*9\.9\.9"):
         transform_graph.find(str(fitted), other)
     # Another estimator may pass where that is asked for; another kind of coordinates or rate never does.
-    assert transform_graph.find(str(fitted), other, other_landmarks=True) == transform_graph.find(
+    assert transform_graph.find(str(fitted), other, allow_other_pose_model=True) == transform_graph.find(
         str(fitted), FINGERPRINT
     )
     for never in ({"coordinates": "image"}, {"frame_rate_hz": 10.0}):
         with pytest.raises(UserError, match="was made for fingerprint"):
-            transform_graph.find(str(fitted), {**other, **never}, other_landmarks=True)
+            transform_graph.find(str(fitted), {**other, **never}, allow_other_pose_model=True)
     with pytest.raises(UserError, match="holds no transform graph"):
         run(landmarks_folder, tmp_path / "output", landmarks_folder)
     assert not (tmp_path / "output").exists()

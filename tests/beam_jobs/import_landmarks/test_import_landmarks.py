@@ -1,5 +1,3 @@
-import argparse
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +7,7 @@ from beam_jobs import labels, storage, tables
 from beam_jobs.errors import UserError
 from beam_jobs.features import shards
 from beam_jobs.import_landmarks import command, proportions
+from beam_jobs.options import ImportArgs
 
 COORDINATES = [f"{axis}_{index}" for index in range(33) for axis in "xyz"]
 
@@ -38,12 +37,9 @@ def run(tmp_path, table: pa.Table, csv: str = "video_id,label\nb,squat\n", **fla
         "landmarks": str(tmp_path / "landmarks.parquet"),
         "labels": str(tmp_path / "labels.csv"),
         "output": str(tmp_path / "output"),
-        "frame_rate_hz": 30.0,
-        "sample_rate_hz": 15.0,
-        "proportions": "auto",
         **flags,
     }
-    assert command.run(argparse.Namespace(**args), []) == 0
+    assert command.run(ImportArgs(**args), []) == 0
     return args["output"]
 
 
@@ -223,12 +219,12 @@ def test_axes_scaled_to_0_1_in_each_frame_become_world_landmarks(tmp_path, capsy
     assert made_by["coordinates"] == "world"
 
     with pytest.raises(UserError, match="made by"):
-        run(tmp_path, source_table(clips), proportions="as_they_are")
-    kept = run(tmp_path, source_table(clips), proportions="as_they_are", output=str(tmp_path / "kept"))
+        run(tmp_path, source_table(clips), keep_proportions=True)
+    kept = run(tmp_path, source_table(clips), keep_proportions=True, output=str(tmp_path / "kept"))
     assert np.isnan(world_of(read(kept, "b"))).all()
     assert storage.fingerprint(storage.landmarks_file(kept, "b")) == command.fingerprint(15.0)
 
 
 def test_a_table_of_two_scales_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"video 'b' are not all scaled to 0-1 .*--proportions as_they_are"):
+    with pytest.raises(UserError, match=r"video 'b' are not all scaled to 0-1 .*--keep_proportions"):
         run(tmp_path, source_table({"a": unit_cubes(1), "b": clip_of(2)}))

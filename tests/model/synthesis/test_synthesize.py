@@ -24,7 +24,7 @@ def test_landmarks_are_the_skeletons_joints():
     scene = athletes_scene.Scene(clip())
     skeleton, body = scene.skeleton_at(0.4), scene.body
     found = true_landmarks.landmarks_of_skeleton(skeleton)
-    index = landmarks.INDEX
+    index = {name: number for number, name in enumerate(landmarks.LANDMARK_NAMES)}
     np.testing.assert_allclose(found[index["left_knee"]], skeleton.points["left_knee"])
     np.testing.assert_allclose(found[index["right_foot_index"]], skeleton.points["right_toe"])
     forearm = np.linalg.norm(found[index["left_elbow"]] - found[index["left_wrist"]])
