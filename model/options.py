@@ -6,7 +6,7 @@ import sys
 
 from beam_jobs import storage
 from beam_jobs.errors import UsageError
-from beam_jobs.flags import check_writable
+from beam_jobs.flags import add_verbose, check_writable
 from model import bundle, config, dataset
 from model.benchmark import experiments
 from model.evaluation import evaluate
@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_benchmark(commands)
     _add_synthesize(commands)
+    for command in commands.choices.values():
+        add_verbose(command)
     return parser
 
 
