@@ -98,7 +98,9 @@ def _drop_output() -> None:
 
 def is_of_the_machine(error: OSError) -> bool:
     """Whether an OSError is about a disk, a path, a permission or the network, and not a fault of the program."""
-    return isinstance(error, ConnectionError | TimeoutError) or error.errno in NO_FAULT_OF_A_FILE | _OF_A_PATH
+    if isinstance(error, ConnectionError | TimeoutError) or type(error).__module__ != "builtins":
+        return True  # classes of their own have what looks up a host, or speaks with a store
+    return error.errno in NO_FAULT_OF_A_FILE | _OF_A_PATH
 
 
 def describe(error: OSError) -> str:

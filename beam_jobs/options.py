@@ -120,12 +120,16 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
             allow_abbrev=False,
         )
         add[name](by_name[name])
-        by_name[name].add_argument("--output", required=True, help="the folder to write to, local or gs://")
         add_verbose(by_name[name])
     return parser, by_name
 
 
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", required=True, help="the folder to write to, local or gs://")
+
+
 def _add_athletes(parser: argparse.ArgumentParser) -> None:
+    _add_output(parser)
     parser.add_argument("--num_clips", type=positive_int, default=96, help="how many clips (default 96)")
     parser.add_argument("--seed", type=whole_number, default=0, help="another number draws other people (default 0)")
     parser.add_argument(
@@ -147,6 +151,7 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
         help="a folder (with the folders in it), a pattern in quotes such as 'videos/*.mp4', one video, or a CSV file "
         "with a `video` column; local or gs://",
     )
+    _add_output(parser)
     parser.add_argument("--labels", help="a CSV file with the columns video,label and, if you like, group,split")
     parser.add_argument(
         "--frame_rate_hz",
@@ -187,6 +192,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", required=True, help="a CSV file with the columns video_id,label and, if you like, group,split"
     )
+    _add_output(parser)
     parser.add_argument(
         "--source_rate_hz",
         type=positive_float,
@@ -209,6 +215,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 
 def _add_features(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", required=True, help="the output folder of extract or import, local or gs://")
+    _add_output(parser)
     parser.add_argument(
         "--transform_fn",
         help="use this transform graph and fit no new one: a folder of feature tables, its transform_fn, or a bundle",
