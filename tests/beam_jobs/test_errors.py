@@ -46,6 +46,12 @@ def test_a_fault_of_the_program_keeps_its_traceback(error):
         raising(error)([])
 
 
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "Name or service not known"), TimeoutError("too slow")])
+def test_a_network_that_is_gone_is_one_line(capsys, error):
+    assert raising(error)([]) == 1
+    assert str(error) in capsys.readouterr().err
+
+
 def test_a_broken_socket_is_no_success(capsys):
     def main(argv=None):
         ours, theirs = socket.socketpair()
