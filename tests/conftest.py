@@ -15,7 +15,6 @@ os.environ.setdefault("GLOG_minloglevel", "2")
 import pytest
 from commands import REPOSITORY, run_command
 
-
 # Fixtures that take longer than about five seconds: whole jobs, cloud storage, fresh installations.
 SLOW_FIXTURES = frozenset({"athlete_tables", "athlete_bundle", "extracted", "gcs_bucket", "install", "synthesized"})
 
