@@ -166,6 +166,7 @@ QUALITY = Table(
         Column("colour_transfer", pa.string(), description="smpte2084 (PQ) and arib_std_b67 (HLG) were tone-mapped"),
         Column("is_interlaced", pa.bool_(), description="some frames were, and were deinterlaced"),
         Column("mean_brightness", pa.float64(), "luma, 0 to 255", "mean of the sampled frames"),
+        Column("is_too_dark", pa.bool_(), description="mean_brightness is below 16: poses are not to be trusted"),
         Column("label", pa.string()),
         Column("group", pa.string()),
         Column("split", pa.string()),

@@ -24,12 +24,17 @@ _EXAMPLES = """examples:
   python -m live --bundle bundle --source clip.mp4 --no_window --record out.mp4
   python -m live --bundle bundle --source rtsp://192.168.1.20:554/stream --json
 
---json writes a line for every row on which a window may end (five a second):
-  {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97}
-with null as exercise and probability while nobody is in view or was not for long enough, or no answer is as probable
-as --min_probability asks for, and "none" as exercise while
-somebody is who does none of those that the bundle knows (if it has that class); and when a file ends:
-  {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61}}
+--json writes five lines a second:
+  {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97, "status": "exercise", "hint": null}
+"status" is one of
+  exercise       the person does the exercise that "exercise" names
+  no_exercise    the person does none of the exercises that the bundle knows; "exercise" is "none"
+  not_sure       no answer is as probable as --min_probability asks for; "exercise" is null, as in all that follow
+  warming_up     a person is in view, but not for long enough yet
+  no_person      no person is in view
+  too_dark       the picture is too dark
+"hint" says what the person should change, for instance "step back: knees are not in view". When a file ends:
+  {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61, "status": "exercise"}}
 
 A file is read whole, every frame on the sampling grid; of a camera or stream only the newest frame counts, so that
 answers never fall behind. Ctrl-C completes a recording; it is the usual end of a camera or stream that has been
@@ -61,10 +66,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--min_probability",
         type=float,
-        default=0.0,
+        default=0.7,
         metavar="P",
-        help="say nothing where the likeliest answer, of a window or of a whole file, is less probable than this, 0 to "
-        "1 (default: 0)",
+        help="name an exercise only where it is at least as probable as this, 0 to 1 (default: 0.7); else the answer "
+        'is "not sure". 0 always names the likeliest one',
     )
     parser.add_argument("--num_frames", type=int, metavar="N", help="stop after N sampled frames")
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow, MediaPipe and FFmpeg log")

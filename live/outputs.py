@@ -35,6 +35,8 @@ class JsonLines:
                     "person": recognition.person,
                     "exercise": recognition.exercise,
                     "probability": _rounded(recognition.probability),
+                    "status": recognition.status,
+                    "hint": recognition.hint,
                 }
             )
 
@@ -47,6 +49,7 @@ class JsonLines:
                     "exercise": summary.exercise,
                     "probability": _rounded(summary.probability),
                     "num_predictions": summary.num_predictions,
+                    "status": summary.status,
                 }
             }
         )
@@ -60,36 +63,48 @@ def _rounded(probability: float | None) -> float | None:
     return None if probability is None else round(probability, _DIGITS)
 
 
+# What is said where no exercise is named.
+STATUS_WORDS = {
+    "no_exercise": "no exercise",
+    "not_sure": "not sure",
+    "warming_up": "watching …",
+    "no_person": "nobody in view",
+    "too_dark": "too dark",
+}
+
+
 class TextLines:
-    """Writes a line whenever the exercise changes, and one at the end."""
+    """Writes a line whenever the exercise or the advice changes, and one at the end."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._last: str | None = "nothing yet"
+        self._last: tuple[str | None, ...] = ()
 
     def show(self, recognition: Recognition) -> None:
-        """Writes the answer, where it is due and another than before."""
-        state = recognition.exercise or (None if recognition.probabilities is None else "not sure")
+        """Writes the answer and the advice, where they are due and other than before."""
+        state = recognition.status, recognition.exercise, recognition.hint
         if not recognition.due or state == self._last:
             return
         self._last = state
-        if recognition.exercise is not None:
+        if recognition.status == "exercise":
             what = f"{recognition.exercise}  {recognition.probability:.0%}"
-        elif state is not None:
-            what = state
         else:
-            what = "no answer yet" if recognition.pose.detected else "nobody in view"
+            what = STATUS_WORDS[recognition.status]
+        if recognition.hint and recognition.status != "too_dark":
+            what += f"  ({recognition.hint})"
         print(f"{recognition.timestamp_ms / 1000:8.1f} s  {what}", file=self._out, flush=True)
 
     def summarize(self, summary: Summary) -> None:
         """Writes the answer for the whole file."""
-        if summary.exercise is None and summary.num_predictions:
-            print(f"the whole:  not sure  ({summary.num_predictions} predictions)", file=self._out, flush=True)
-        elif summary.exercise is None:
-            print("no answer: nobody was in view for long enough", file=self._out, flush=True)
+        if summary.status == "no_person":
+            answer = "no answer: nobody was in view for long enough, or it was too dark"
+        elif summary.status == "exercise":
+            answer = (
+                f"the whole:  {summary.exercise}  {summary.probability:.0%}  ({summary.num_predictions} predictions)"
+            )
         else:
-            answer = f"{summary.exercise}  {summary.probability:.0%}  ({summary.num_predictions} predictions)"
-            print(f"the whole:  {answer}", file=self._out, flush=True)
+            answer = f"the whole:  {STATUS_WORDS[summary.status]}  ({summary.num_predictions} predictions)"
+        print(answer, file=self._out, flush=True)
 
 
 class Recorder:

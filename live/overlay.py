@@ -11,6 +11,7 @@ import numpy as np
 from beam_jobs import landmarks
 from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.pose.estimator import Pose
+from live.outputs import STATUS_WORDS
 from live.recognizer import Recognition
 
 Color = tuple[int, int, int]
@@ -23,6 +24,7 @@ _LEFT: Color = (80, 190, 255)
 _RIGHT: Color = (255, 200, 90)
 _MIDDLE: Color = (235, 235, 235)
 _ACCENT: Color = (120, 220, 120)
+_ADVICE: Color = (90, 200, 255)
 
 
 def _unit_px(picture: np.ndarray) -> int:
@@ -132,18 +134,16 @@ class AnswerAnnotator:
         right = min(width - edge, edge + round(widest_px))
         num_bars = self._num_bars if recognition.probabilities is not None else 0
         num_small = 0 if frames_per_second is None else 1
+        num_small += recognition.hint is not None
         bottom = min(height, edge + round((2.2 + _ROW * num_bars + 1.1 * num_small) * unit))
         ground = picture[edge:bottom, edge:right]
         ground[:] = cv2.addWeighted(ground, 1 - self._opacity, np.full_like(ground, _DARK), self._opacity, 0)
 
         left_px, right_px = edge + _MARGIN * unit, right - _MARGIN * unit
-        if recognition.exercise is not None:
-            title = _shown(recognition.exercise)
-            color = _GREY if recognition.exercise == NO_EXERCISE else _WHITE
-        elif recognition.probabilities is not None:
-            title, color = "not sure", _GREY
+        if recognition.status == "exercise":
+            title, color = _shown(str(recognition.exercise)), _WHITE
         else:
-            title, color = ("watching …" if recognition.pose.detected else "nobody in view"), _GREY
+            title, color = STATUS_WORDS[recognition.status], _GREY
         self._write(picture, title, (left_px, edge + 1.55 * unit), _TITLE * unit, 600, color, right_px - left_px)
         if recognition.probabilities is not None:
             name_px = min(name_px, _MAX_NAME_SHARE * (right_px - left_px))
@@ -162,8 +162,11 @@ class AnswerAnnotator:
                     cv2.rectangle(picture, upper_left, lower_right, bar_color, -1)
                 where = (right_px - percent_px, base)
                 self._write(picture, f"{probability:.0%}", where, _NAME * unit, 500, color, percent_px, at_right=True)
+        base = edge + (2.75 + _ROW * num_bars) * unit
+        if recognition.hint is not None:
+            self._write(picture, recognition.hint, (left_px, base), _SMALL * unit, 500, _ADVICE, right_px - left_px)
+            base += 1.1 * unit
         if frames_per_second is not None:
-            base = edge + (2.75 + _ROW * num_bars) * unit
             words = f"{frames_per_second:.0f} frames/s"
             self._write(picture, words, (left_px, base), _SMALL * unit, 400, _GREY, right_px - left_px)
         return picture

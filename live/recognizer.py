@@ -5,9 +5,15 @@ import dataclasses
 import numpy as np
 
 from beam_jobs import windows
+from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.pose import estimator
 from beam_jobs.pose.estimator import Pose
+from beam_jobs.video.frames import mean_brightness
+from live.advice import Advisor, is_too_dark
 from model.bundle import Bundle
+
+# Below this an answer is often wrong: see results/unknown_exercises.md.
+DEFAULT_MIN_PROBABILITY = 0.7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,13 +23,14 @@ class Recognition:
     Attributes:
       timestamp_ms: of the frame, since the first one.
       person: 0-based.
-      exercise: the last answer while somebody is in view; None where nobody is, there is no answer yet, or it is less
-        probable than asked for.
+      exercise: the last answer while a person is in view; None where there is none (`status` says why).
       probability: of that exercise; None where there is none.
       probabilities: of each of the bundle's labels, float32, shape (C,); None where there is no answer.
       due: on this row a window may end (every `stride` rows): the answer, or its lack, is news.
       pose: the frame's landmarks.
       features: the row's standardised features, float32, shape (189,).
+      brightness: the picture's `mean_brightness`, 0 to 255; None where only its pose was given.
+      hint: what the person in view should change, in words; None where all is well.
     """
 
     timestamp_ms: int
@@ -34,11 +41,32 @@ class Recognition:
     due: bool
     pose: Pose
     features: np.ndarray = dataclasses.field(repr=False)
+    brightness: float | None = None
+    hint: str | None = None
+
+    @property
+    def status(self) -> str:
+        """Why there is an exercise or none.
+
+        exercise; no_exercise (a person who does none of them); not_sure (no answer is probable enough); warming_up (a
+        person, but not for long enough yet); no_person; too_dark.
+        """
+        if is_too_dark(self.brightness):
+            return "too_dark"
+        if not self.pose.detected:
+            return "no_person"
+        if self.probabilities is None:
+            return "warming_up"
+        if self.exercise is None:
+            return "not_sure"
+        return "no_exercise" if self.exercise == NO_EXERCISE else "exercise"
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
     """The answer for all frames so far: the mean of the windows' probabilities, as `evaluate` answers for a clip.
+
+    Windows that end in a picture which is too dark do not count.
 
     Attributes:
       exercise: None where no window had an answer, or the whole's is less probable than asked for.
@@ -51,6 +79,15 @@ class Summary:
     probability: float | None
     num_predictions: int
 
+    @property
+    def status(self) -> str:
+        """As `Recognition.status`: exercise, no_exercise, not_sure, or no_person where no window had an answer."""
+        if not self.num_predictions:
+            return "no_person"
+        if self.exercise is None:
+            return "not_sure"
+        return "no_exercise" if self.exercise == NO_EXERCISE else "exercise"
+
 
 class Recognizer:
     """Recognises the exercise in one video or stream, frame by frame; use one for each, since tracking has state.
@@ -61,7 +98,7 @@ class Recognizer:
     Use as a context manager, or call `close`.
     """
 
-    def __init__(self, bundle: Bundle, pose_model_path: str, min_probability: float = 0.0) -> None:
+    def __init__(self, bundle: Bundle, pose_model_path: str, min_probability: float = DEFAULT_MIN_PROBABILITY) -> None:
         """Checks that the pose model fits the bundle, and warms everything up.
 
         Args:
@@ -81,6 +118,7 @@ class Recognizer:
         self._num_predictions = 0
         self._sum = np.zeros(len(bundle.labels), np.float64)
         self._last: np.ndarray | None = None
+        self._advisor = Advisor()
         self._estimator = estimator.PoseEstimator(pose_model_path)
         # Before time zero and with nobody in it: the landmarks that follow are bit for bit the same (measured).
         self._estimator.estimate(np.zeros((256, 256, 3), np.uint8), -1000)
@@ -92,22 +130,23 @@ class Recognizer:
           image: BGR, uint8, shape (height, width, 3).
           timestamp_ms: since the first frame; later than the last one's.
         """
-        return self.update_pose(self._estimator.estimate(image, timestamp_ms), timestamp_ms)
+        return self.update_pose(self._estimator.estimate(image, timestamp_ms), timestamp_ms, mean_brightness(image))
 
-    def update_pose(self, found: Pose, timestamp_ms: int) -> Recognition:
-        """Takes the next sampled frame's pose, where it was estimated already."""
+    def update_pose(self, found: Pose, timestamp_ms: int, brightness: float | None = None) -> Recognition:
+        """Takes the next sampled frame's pose, where it was estimated already, and its `mean_brightness`."""
         coordinates = found.coordinates(self._bundle.fingerprint["coordinates"])
         history, times = self._history.push(coordinates, timestamp_ms)
         features = self._bundle.features(history[None], times[None])[0]
         window = self._buffer.push(features, found.detected)
         due = self._num_rows % self._bundle.rule.stride == 0
         self._num_rows += 1
-        if window is not None:
+        dark = is_too_dark(brightness)
+        if window is not None and not dark:
             self._last = self._bundle.probabilities(window[None])[0]
             self._sum += self._last
             self._num_predictions += 1
-        elif due or not found.detected:
-            # Nobody in view, or not long enough: an answer from before no longer holds.
+        elif due or dark or not found.detected:
+            # No person in view, or not long enough, or no light: an answer from before no longer holds.
             self._last = None
         exercise, probability = self._best(self._last)
         return Recognition(
@@ -119,6 +158,8 @@ class Recognizer:
             due=due,
             pose=found,
             features=features,
+            brightness=brightness,
+            hint=self._advisor.update(found, brightness),
         )
 
     def summary(self) -> Summary:

@@ -24,7 +24,7 @@ from beam_jobs import landmarks, saved_model, storage, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.native_logs import quiet_import
 from beam_jobs.windows import WindowRule
-from model import end_to_end, transform_graph
+from model import end_to_end, holds, transform_graph
 
 SCHEMA_VERSION = tables.SCHEMA_VERSION
 METADATA_FILE = "bundle.json"
@@ -59,6 +59,7 @@ class Bundle:
       rule: which rows make a window.
       frame_rate_hz: of the sampling grid.
       fingerprint: of the extractor that made the landmarks; `coordinates` says which landmarks the graph is fed.
+      holds: the labels that a window without movement may have (see model/holds.py).
       metadata: all of bundle.json.
     """
 
@@ -66,9 +67,11 @@ class Bundle:
     rule: WindowRule
     frame_rate_hz: float
     fingerprint: dict[str, Any]
+    holds: tuple[str, ...]
     metadata: dict[str, Any] = dataclasses.field(repr=False)
     _transform: Callable = dataclasses.field(repr=False)
     _classify: Callable = dataclasses.field(repr=False)
+    _feature_scale: np.ndarray = dataclasses.field(repr=False)
 
     @property
     def history_length(self) -> int:
@@ -94,7 +97,7 @@ class Bundle:
         return self._transform(inputs)["final_features"].numpy()
 
     def probabilities(self, feature_windows: np.ndarray) -> np.ndarray:
-        """The probability of each class.
+        """The probability of each class; where nothing moves, of holds and `none` alone.
 
         Args:
           feature_windows: as `windows.windows` yields them, float32, shape (B, 34, 189).
@@ -104,7 +107,9 @@ class Bundle:
         """
         import tensorflow as tf
 
-        return self._classify(tf.constant(feature_windows, tf.float32)).numpy()
+        fed = tf.constant(feature_windows, tf.float32)
+        movement = holds.movement_torso_lengths(fed, self._feature_scale)
+        return holds.without_still_exercises(self._classify(fed), movement, self.labels, self.holds).numpy()
 
     def check_fingerprint(self, fingerprint: Mapping[str, Any], what: str = "this extractor") -> None:
         """Checks that landmarks made elsewhere mean the same as those that the bundle was trained on.
@@ -190,10 +195,13 @@ def _loaded(metadata: dict[str, Any], transform: Any, classifier: Any) -> Bundle
         rule=WindowRule(**metadata["window"]),
         frame_rate_hz=metadata["frame_rate_hz"],
         fingerprint=metadata["fingerprint"],
+        # Bundles of earlier versions do not say which of their labels are holds.
+        holds=tuple(metadata.get("holds", holds.holds_of(metadata["labels"]))),
         metadata=metadata,
         # A loaded graph's variables live as long as the loaded object: the closures keep it.
         _transform=lambda inputs: transform.transform_fn(inputs),
         _classify=lambda inputs: classifier.serve(inputs),
+        _feature_scale=holds.feature_scale(transform.transform_fn, metadata["history_length"]),
     )
 
 
@@ -275,6 +283,7 @@ def write(
     metadata = {
         "schema_version": SCHEMA_VERSION,
         "labels": list(labels),
+        "holds": holds.holds_of(labels),
         "window": dataclasses.asdict(rule),
         "temperature": temperature,
         "history_length": windows.HISTORY_LENGTH,
@@ -290,7 +299,7 @@ def write(
             shutil.copytree(source, os.path.join(folder, TRANSFORM))
         _save_classifier(network, len(labels), rule, temperature, os.path.join(folder, CLASSIFIER))
         whole, first, second = (os.path.join(folder, part) for part in (END_TO_END, TRANSFORM, CLASSIFIER))
-        end_to_end.save(whole, first, second, rule)
+        end_to_end.save(whole, first, second, rule, labels, metadata["holds"])
         network.save_weights(os.path.join(folder, WEIGHTS))
         if logs is not None:
             shutil.copytree(logs, os.path.join(folder, "logs"))

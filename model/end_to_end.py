@@ -1,14 +1,17 @@
 """The bundle's end-to-end graph: raw landmarks and timestamps of a window and its history -> probabilities."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from beam_jobs import landmarks, saved_model, tables, windows
 from beam_jobs.windows import WindowRule
+from model import holds as hold_rule
 
 
-def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> None:
+def save(
+    folder: str, transform_fn: str, classifier: str, rule: WindowRule, labels: Sequence[str], holds: Sequence[str]
+) -> None:
     """Saves the graph from landmarks to probabilities.
 
     Its `serve(landmarks, timestamps_ms)` takes float32 (B, 41, 33, 3) and int64 (B, 41), see `inputs`.
@@ -18,6 +21,8 @@ def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> N
       transform_fn: the SavedModel folder of the first graph in it, local.
       classifier: of the second one.
       rule: which rows make a window.
+      labels: the classes, in the classifier's order.
+      holds: the labels that a window without movement may have.
     """
     import tensorflow as tf
 
@@ -25,6 +30,7 @@ def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> N
     module = tf.Module()
     module.transform = saved_model.load(transform_fn)
     module.classifier = saved_model.load(classifier)
+    scale = hold_rule.feature_scale(module.transform.transform_fn, windows.HISTORY_LENGTH)
 
     @tf.function(
         input_signature=[
@@ -34,7 +40,8 @@ def save(folder: str, transform_fn: str, classifier: str, rule: WindowRule) -> N
     )
     def serve(rows, timestamps_ms):
         features = window_features(rows, timestamps_ms, lambda inputs: module.transform.transform_fn(inputs))
-        return module.classifier.serve(features)
+        movement = hold_rule.movement_torso_lengths(features, scale)
+        return hold_rule.without_still_exercises(module.classifier.serve(features), movement, labels, holds)
 
     module.serve = serve
     # As the classifier's: without gradients.

@@ -83,7 +83,7 @@ def bundle(athlete_bundle) -> bundles.Bundle:
 def live_rows(bundle, path, pose_model_path):
     """(frame_id, recognition) of each sampled frame, and the summary, as `python -m live` gets them."""
     source = camera.open_source(str(path), windows.SamplingGrid(bundle.frame_rate_hz))
-    with recognizer.Recognizer(bundle, pose_model_path) as recognizing:
+    with recognizer.Recognizer(bundle, pose_model_path, min_probability=0) as recognizing:
         rows = [(frame.frame_id, recognizing.update(frame.image, frame.timestamp_ms)) for frame in source]
         return rows, recognizing.summary()
 
@@ -167,7 +167,7 @@ def test_random_landmarks(bundle, seed, pose_model_path):
     probabilities = bundle.probabilities(np.stack(batch_windows))
 
     ones = np.ones(33, np.float32)
-    with recognizer.Recognizer(bundle, pose_model_path) as recognizing:
+    with recognizer.Recognizer(bundle, pose_model_path, min_probability=0) as recognizing:
         live = [
             recognizing.update_pose(estimator.Pose(row, row, ones, ones), int(ms))
             for row, ms in zip(world, times, strict=True)

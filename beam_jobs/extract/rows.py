@@ -13,7 +13,7 @@ from beam_jobs.labels import Labels, Video
 from beam_jobs.landmark_table import FrameCounts, LongestGap, landmark_batch, summary
 from beam_jobs.pose import estimator as pose_estimator
 from beam_jobs.video.decoder_process import DecodedVideo
-from beam_jobs.video.frames import VideoError
+from beam_jobs.video.frames import TOO_DARK_BRIGHTNESS, VideoError
 
 # VideoError's reason where the pose model itself failed on a frame.
 POSE_FAILED = "pose_failed"
@@ -135,4 +135,5 @@ def quality_row(
         "colour_transfer": info.colour_transfer,
         "is_interlaced": decoded.state.is_interlaced,
         "mean_brightness": decoded.mean_brightness,
+        "is_too_dark": bool(decoded.mean_brightness < TOO_DARK_BRIGHTNESS),
     }

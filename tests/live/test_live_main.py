@@ -24,6 +24,9 @@ from live import __main__ as live_main
 from live import camera, recognizer
 from model import bundle as bundles
 
+# Few clips, few epochs: the test bundle is sure of nothing.
+ALL = ("--min_probability", "0")
+
 
 @pytest.fixture(scope="module")
 def clip(athlete_videos):
@@ -36,11 +39,12 @@ def frames(clip):
     return [capture.retrieve()[1] for _ in iter(capture.grab, False)]
 
 
-def run(*flags):
+def run(*flags, min_probability=0):
     """The JSON objects that a run in this process writes, and its exit code or error."""
     out = io.StringIO()
     try:
-        result = live_main.run(live_main.parse([*map(str, flags), "--json"]), out)
+        argv = [*map(str, flags), "--min_probability", f"{min_probability:.9f}", "--json"]
+        result = live_main.run(live_main.parse(argv), out)
     except UserError as error:
         result = error
     return [json.loads(line) for line in out.getvalue().splitlines()], result
@@ -49,11 +53,12 @@ def run(*flags):
 def test_json_and_a_recording(athlete_bundle, clip, tmp_path):
     """Nothing but JSON on standard output, nothing at all on standard error, a recording as long as the clip."""
     record = tmp_path / "out.mp4"
-    done = run_command("live", "--bundle", athlete_bundle, "--source", clip, "--json", "--record", record)
+    done = run_command("live", "--bundle", athlete_bundle, "--source", clip, "--json", "--record", record, *ALL)
     assert done.returncode == 0
     assert done.stderr == ""
     *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
-    assert all(list(line) == ["timestamp_ms", "person", "exercise", "probability"] for line in lines)
+    keys = ["timestamp_ms", "person", "exercise", "probability", "status", "hint"]
+    assert all(list(line) == keys for line in lines)
     labels = bundles.read_metadata(str(athlete_bundle))["labels"]
     assert {line["exercise"] for line in lines} <= {*labels, None}
     # A line every third row of the grid; the first windows have too few rows with a person.
@@ -62,7 +67,7 @@ def test_json_and_a_recording(athlete_bundle, clip, tmp_path):
     answers = [line for line in lines if line["exercise"]]
     assert lines[0]["exercise"] is None and lines[0]["timestamp_ms"] == 0
     assert last["summary"]["num_predictions"] == len(answers) > 10
-    assert list(last["summary"]) == ["person", "exercise", "probability", "num_predictions"]
+    assert list(last["summary"]) == ["person", "exercise", "probability", "num_predictions", "status"]
 
     shown, source = cv2.VideoCapture(str(record)), cv2.VideoCapture(clip)
     duration_s = [v.get(cv2.CAP_PROP_FRAME_COUNT) / v.get(cv2.CAP_PROP_FPS) for v in (shown, source)]
@@ -76,20 +81,20 @@ def test_answers_less_probable_than_asked_for_are_none(athlete_bundle, clip):
     probabilities = sorted(line["probability"] for line in (*lines, last["summary"]) if line.get("exercise"))
     least = (probabilities[0] + probabilities[-1]) / 2
     assert probabilities[0] < least < probabilities[-1]
-    sure, result = run(
-        "--bundle", athlete_bundle, "--source", clip, "--num_frames", 24, "--min_probability", f"{least:.9f}"
-    )
+    sure, result = run("--bundle", athlete_bundle, "--source", clip, "--num_frames", 24, min_probability=least)
     assert result == 0 and len(sure) == len(lines) + 1
     for before, after in zip((*lines, last["summary"]), (*sure[:-1], sure[-1]["summary"]), strict=True):
         named = before["probability"] is not None and before["probability"] >= least
-        assert after == (before if named else {**before, "exercise": None, "probability": None})
+        unsure = {"exercise": None, "probability": None, "status": "not_sure"}
+        assert after == (before if named or before["exercise"] is None else {**before, **unsure})
 
 
 def test_nobody_in_view(athlete_bundle, tmp_path):
     path = videos.write(tmp_path / "a.mp4", [np.full((120, 160, 3), 128, np.uint8)] * 45, 15)
     lines, result = run("--bundle", athlete_bundle, "--source", path)
     assert result == 0
-    assert lines[-1] == {"summary": {"person": 0, "exercise": None, "probability": None, "num_predictions": 0}}
+    nothing = {"person": 0, "exercise": None, "probability": None, "num_predictions": 0, "status": "no_person"}
+    assert lines[-1] == {"summary": nothing}
     assert len(lines) == 16
     assert all(line["exercise"] is None and line["probability"] is None for line in lines[:-1])
 

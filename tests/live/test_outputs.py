@@ -15,9 +15,19 @@ from beam_jobs.pose import estimator
 from live import outputs
 from live.recognizer import Recognition, Summary
 
+SOMEONE = estimator.Pose(
+    np.zeros((33, 3), np.float32),
+    np.full((33, 3), 0.5, np.float32),
+    np.ones(33, np.float32),
+    np.ones(33, np.float32),
+)
 
-def recognition(timestamp_ms, exercise, probability, due=True):
-    return Recognition(timestamp_ms, 0, exercise, probability, None, due, estimator.nobody(), np.zeros(189, np.float32))
+
+def recognition(timestamp_ms, exercise, probability, due=True, hint=None):
+    pose = estimator.nobody() if exercise is None else SOMEONE
+    probabilities = None if exercise is None else np.array([0.4, 0.6], np.float32)
+    features = np.zeros(189, np.float32)
+    return Recognition(timestamp_ms, 0, exercise, probability, probabilities, due, pose, features, 100.0, hint)
 
 
 def test_json_lines_are_the_contracts():
@@ -26,12 +36,19 @@ def test_json_lines_are_the_contracts():
     lines.show(recognition(4200, "squat", 0.97))
     lines.show(recognition(4267, "squat", 0.97, due=False))
     lines.show(recognition(4400, None, None))
+    lines.show(recognition(4600, "none", 0.8, hint="step back: knees are not in view"))
     lines.summarize(Summary(0, "squat", 0.95, 61))
-    assert out.getvalue().splitlines() == [
-        '{"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97}',
-        '{"timestamp_ms": 4400, "person": 0, "exercise": null, "probability": null}',
-        '{"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61}}',
-    ]
+    sure, absent, idle, whole = [json.loads(line) for line in out.getvalue().splitlines()]
+    squat = {"person": 0, "exercise": "squat", "status": "exercise"}
+    assert sure == {**squat, "timestamp_ms": 4200, "probability": 0.97, "hint": None}
+    nothing = {"person": 0, "exercise": None, "probability": None, "status": "no_person", "hint": None}
+    assert absent == {**nothing, "timestamp_ms": 4400}
+    assert (idle["exercise"], idle["status"], idle["hint"]) == (
+        "none",
+        "no_exercise",
+        "step back: knees are not in view",
+    )
+    assert whole == {"summary": {**squat, "probability": 0.95, "num_predictions": 61}}
 
 
 def test_json_without_any_answer():
@@ -42,6 +59,7 @@ def test_json_without_any_answer():
         "exercise": None,
         "probability": None,
         "num_predictions": 0,
+        "status": "no_person",
     }
 
 
@@ -59,18 +77,29 @@ def test_text_lines_tell_changes_alone():
     ]
 
 
-def test_who_is_in_view_without_an_answer_that_is_sure_is_told_so():
+def test_text_says_not_sure_while_no_answer_is_probable_enough():
     out = io.StringIO()
     lines = outputs.TextLines(out)
-    nobody, unsure = recognition(0, None, None), np.array([0.4, 0.6], np.float32)
-    for ms, probabilities in ((0, None), (200, None), (400, unsure), (600, unsure), (800, None)):
-        lines.show(dataclasses.replace(nobody, timestamp_ms=ms, probabilities=probabilities))
+    nobody, unsure = recognition(0, None, None), dataclasses.replace(recognition(0, "squat", 0.6), exercise=None)
+    for ms, seen in ((0, nobody), (200, nobody), (400, unsure), (600, unsure), (800, nobody)):
+        lines.show(dataclasses.replace(seen, timestamp_ms=ms))
     lines.summarize(Summary(0, None, None, 2))
     assert [line.split(maxsplit=2)[1:] for line in out.getvalue().splitlines()] == [
         ["s", "nobody in view"],
         ["s", "not sure"],
         ["s", "nobody in view"],
         ["whole:", "not sure  (2 predictions)"],
+    ]
+
+
+def test_text_shows_advice_beside_the_answer():
+    out = io.StringIO()
+    lines = outputs.TextLines(out)
+    for ms, hint in ((0, None), (200, "step back: hips are not in view"), (400, "step back: hips are not in view")):
+        lines.show(recognition(ms, "squat", 0.9, hint=hint))
+    assert [line.split(maxsplit=2)[2] for line in out.getvalue().splitlines()] == [
+        "squat  90%",
+        "squat  90%  (step back: hips are not in view)",
     ]
 
 

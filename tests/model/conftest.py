@@ -66,7 +66,7 @@ def save_transform_fn(folder: str, scale: float = 1.0) -> None:
         speed = tf.norm(rows[:, -1] - rows[:, -2], axis=-1) / tf.maximum(times[:, -1:] - times[:, -2:-1], 0.01) / 30
         duration = tf.repeat(times[:, -1:] - times[:, :1] + 1, 57, axis=1)
         features = tf.concat([newest, speed, duration], axis=1)
-        return {"final_features": tf.where(tf.math.is_finite(features), features, 0.0)}
+        return {"final_features": tf.where(tf.math.is_finite(features), features, 0.0), "normalized": newest}
 
     module.transform_fn = transform_fn
     tf.saved_model.save(module, folder)
