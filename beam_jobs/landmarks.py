@@ -41,6 +41,7 @@ LANDMARK_NAMES: tuple[str, ...] = (
 )
 NUM_LANDMARKS = len(LANDMARK_NAMES)
 
+LEFT_EAR, RIGHT_EAR = 7, 8
 LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12
 LEFT_ELBOW, RIGHT_ELBOW = 13, 14
 LEFT_WRIST, RIGHT_WRIST = 15, 16
@@ -80,6 +81,18 @@ JOINTS: tuple[tuple[str, int, int, int], ...] = (
     ("left_knee", 23, 25, 27),
     ("right_knee", 24, 26, 28),
 )
+
+_LEFT_ARM, _RIGHT_ARM = (13, 15, 17, 19, 21), (14, 16, 18, 20, 22)
+_LEFT_LOWER_LEG, _RIGHT_LOWER_LEG = (27, 29, 31), (28, 30, 32)
+# Parts of a body that a camera may not see. Each: the landmark that the part begins at, and the landmarks beyond it.
+BODY_PARTS: dict[str, dict[int, tuple[int, ...]]] = {
+    "left_arm": {LEFT_SHOULDER: _LEFT_ARM},
+    "right_arm": {RIGHT_SHOULDER: _RIGHT_ARM},
+    "arms": {LEFT_SHOULDER: _LEFT_ARM, RIGHT_SHOULDER: _RIGHT_ARM},
+    "lower_legs": {LEFT_KNEE: _LEFT_LOWER_LEG, RIGHT_KNEE: _RIGHT_LOWER_LEG},
+    "legs": {LEFT_HIP: (LEFT_KNEE, *_LEFT_LOWER_LEG), RIGHT_HIP: (RIGHT_KNEE, *_RIGHT_LOWER_LEG)},
+    "head": {LEFT_SHOULDER: (0, 2, 4, 6, 8, 10), RIGHT_SHOULDER: (1, 3, 5, 7, 9)},
+}
 
 CONNECTIONS: tuple[tuple[int, int], ...] = (
     (0, 1),

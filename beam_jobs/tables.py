@@ -138,6 +138,24 @@ UNSCALED_TABLES = (NORMALIZED, JOINT_ANGLES, SYMMETRY, DISTANCES, VELOCITY, ACCE
 FEATURE_NAMES: tuple[str, ...] = tuple(name for table in UNSCALED_TABLES for name in table.column_names)
 NUM_FEATURES = len(FEATURE_NAMES)
 
+# A column whose standard deviation is below this, or below this share of its mean, is rounding noise round a constant:
+# its unit is a torso's length or a degree (a second, a second squared).
+_CONSTANT_BELOW = 1e-5
+
+
+def varies(mean, deviation):
+    """Which columns vary enough to be standardised: the one rule, for NumPy arrays and TensorFlow's tensors alike.
+
+    Args:
+      mean: of each column, in its own unit.
+      deviation: its standard deviation.
+
+    Returns:
+      bool, of the same shape; false where a figure is NaN.
+    """
+    return (deviation > _CONSTANT_BELOW) & (deviation > _CONSTANT_BELOW * abs(mean))
+
+
 FINAL_FEATURES = Table(
     "final_features",
     (

@@ -12,22 +12,14 @@ import tensorflow as tf
 
 from beam_jobs import landmarks as names
 from beam_jobs import windows
+from beam_jobs.features import geometry
 from model import dataset
 from model.config import WINDOW_LENGTH, AugmentationConfig
 
 _ROWS_FED = WINDOW_LENGTH + windows.HISTORY_LENGTH - 1
 
-# Parts of the body that a camera may not see: the landmark where each begins, and the landmarks that are guessed.
-_PARTS: tuple[dict[int, tuple[int, ...]], ...] = (
-    {11: (13, 15, 17, 19, 21)},
-    {12: (14, 16, 18, 20, 22)},
-    {11: (13, 15, 17, 19, 21), 12: (14, 16, 18, 20, 22)},
-    {25: (27, 29, 31), 26: (28, 30, 32)},
-    {23: (25, 27, 29, 31), 24: (26, 28, 30, 32)},
-    {11: tuple(range(0, 11, 2)), 12: tuple(range(1, 11, 2))},
-)
-_HIPS = (names.LEFT_HIP, names.RIGHT_HIP)
-_SHOULDERS = (names.LEFT_SHOULDER, names.RIGHT_SHOULDER)
+# What a camera may not see. The order decides which part a random number stands for.
+_PARTS = tuple(names.BODY_PARTS[part] for part in ("left_arm", "right_arm", "arms", "lower_legs", "legs", "head"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,9 +131,9 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
     def normal(index: int, deviation: float, *shape: int):
         return tf.random.stateless_normal((num, *shape), seeds[index], 0.0, deviation)
 
-    middle = _middle(rows, _HIPS)
+    middle = geometry.mid_hip(rows)
     rows = rows - middle[:, :, None]
-    torso = _mean_torso(_middle(rows, _SHOULDERS))[:, None, None, None]
+    torso = _mean_torso(geometry.mid_shoulder(rows))[:, None, None, None]
     if config.mirror_probability:
         mirrored = tf.gather(rows, names.MIRROR_INDICES, axis=2) * tf.constant([-1.0, 1.0, 1.0])
         rows = tf.where(uniform(0, 0, 1, 1, 1, 1) < config.mirror_probability, mirrored, rows)
@@ -186,7 +178,7 @@ def _hide(rows: tf.Tensor, torso: tf.Tensor, uniform, normal, probability: float
     root = tf.gather(tf.constant(roots, tf.int32), part)
     hidden = (root != tf.range(names.NUM_LANDMARKS))[:, None, :, None]
     anchors = tf.gather(rows, root, axis=2, batch_dims=1)
-    down = -_middle(rows, _SHOULDERS)
+    down = -geometry.mid_shoulder(rows)
     down = (down / tf.norm(down, axis=-1, keepdims=True))[:, :, None]
     far = tf.norm(rows - anchors, axis=-1, keepdims=True)
     guess = tf.where(uniform(13, 0, 1, 1, 1, 1) < 0.5, _mean_of_rows(rows), anchors + _mean_of_rows(far) * down)
@@ -217,10 +209,6 @@ def _kept(uniform, length: int, config: AugmentationConfig) -> tf.Tensor:
     leads = uniform(11, 0, 1, 1) < config.lead_probability
     kept &= tf.cast(row, tf.float32) >= tf.where(leads, lead, 0.0)
     return kept | (row == length - 1)
-
-
-def _middle(rows: tf.Tensor, pair: tuple[int, int]) -> tf.Tensor:
-    return (rows[:, :, pair[0]] + rows[:, :, pair[1]]) / 2
 
 
 def _mean_torso(shoulders: tf.Tensor) -> tf.Tensor:

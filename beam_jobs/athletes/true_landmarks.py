@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from beam_jobs import landmarks
+from beam_jobs import body, landmarks
 from beam_jobs.athletes.clip import Clip
 from beam_jobs.athletes.scene import Scene
 from beam_jobs.athletes.skeleton import SIDES, Skeleton
@@ -51,7 +51,7 @@ def of_clip(clip: Clip, frame_rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     scene = Scene(clip)
     num = max(1, round(scene.tempo.duration_s * frame_rate_hz))
     places = np.stack([landmarks_of_skeleton(scene.skeleton_at(index / frame_rate_hz)) for index in range(num)])
-    middle = (places[:, landmarks.LEFT_HIP] + places[:, landmarks.RIGHT_HIP]) / 2
+    middle = body.mid_hip(places)
     world = (places - middle[:, None]) @ scene.camera.axes.T
     pixels = scene.picture(places)
     away = scene.camera.view(middle)[:, None, 2:]

@@ -6,10 +6,6 @@ import tensorflow_transform as tft
 from beam_jobs import tables
 from beam_jobs.features.unscaled import physical_features
 
-# A column whose standard deviation is below this, or below this share of its mean, is rounding noise round a constant:
-# its unit is a torso's length or a degree (a second, a second squared).
-_CONSTANT_BELOW = 1e-5
-
 
 def preprocessing_fn(inputs):
     """The features of rows, each from its own history alone.
@@ -45,5 +41,5 @@ def standardized(columns):
     deviation = tf.sqrt(tft.var(wide, reduce_instance_dims=False))
     scores = tf.cast((wide - mean) / deviation, tf.float32)
     # A comparison with NaN is false, so a column without any value is treated like a constant one.
-    usable = tf.math.is_finite(scores) & (deviation > _CONSTANT_BELOW * tf.maximum(tf.abs(mean), 1))
+    usable = tf.math.is_finite(scores) & tables.varies(mean, deviation)
     return tf.where(usable, scores, tf.zeros_like(scores))

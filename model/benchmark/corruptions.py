@@ -6,26 +6,10 @@ NaN where nobody was detected. Every function returns new rows and leaves those 
 
 import numpy as np
 
-from beam_jobs import landmarks, windows
+from beam_jobs import body, landmarks, windows
 
-_SHOULDERS = (landmarks.LEFT_SHOULDER, landmarks.RIGHT_SHOULDER)
-_HIPS = (landmarks.LEFT_HIP, landmarks.RIGHT_HIP)
 # Timestamps are rounded to milliseconds: one that is at most this far away is the same time.
 _SAME_TIME_MS = 0.75
-_LEFT_ARM, _RIGHT_ARM = (13, 15, 17, 19, 21), (14, 16, 18, 20, 22)
-_LEFT_LOWER_LEG, _RIGHT_LOWER_LEG = (27, 29, 31), (28, 30, 32)
-
-# What may be out of view: the landmark in view from which the hidden ones hang, and those.
-PARTS: dict[str, dict[int, tuple[int, ...]]] = {
-    "legs": {
-        landmarks.LEFT_HIP: (landmarks.LEFT_KNEE, *_LEFT_LOWER_LEG),
-        landmarks.RIGHT_HIP: (landmarks.RIGHT_KNEE, *_RIGHT_LOWER_LEG),
-    },
-    "lower_legs": {landmarks.LEFT_KNEE: _LEFT_LOWER_LEG, landmarks.RIGHT_KNEE: _RIGHT_LOWER_LEG},
-    "left_arm": {landmarks.LEFT_SHOULDER: _LEFT_ARM},
-    "right_arm": {landmarks.RIGHT_SHOULDER: _RIGHT_ARM},
-    "arms": {landmarks.LEFT_SHOULDER: _LEFT_ARM, landmarks.RIGHT_SHOULDER: _RIGHT_ARM},
-}
 GUESSES = ("freeze", "hang")
 
 
@@ -35,7 +19,7 @@ def torso_length(rows: np.ndarray) -> float:
     NaN where no row has: nobody was ever detected.
     """
     _check(rows)
-    lengths = np.linalg.norm(_middle(rows, _SHOULDERS) - _middle(rows, _HIPS), axis=-1)
+    lengths = body.torso_lengths(rows)
     known = lengths[lengths > 0]  # false for NaN, too
     return float(np.median(known)) if len(known) else float("nan")
 
@@ -155,7 +139,7 @@ def hide(
 
     Args:
       rows: landmarks, float32, shape (T, 33, 3). A row without a person stays so.
-      part: one of PARTS.
+      part: one of `landmarks.BODY_PARTS`.
       rng: makes the noise.
       guess: one of GUESSES.
       standard_deviation_torso: of the noise, anew for each row, landmark and axis, in torso lengths; 0 or more.
@@ -164,22 +148,22 @@ def hide(
       ValueError: if part or guess is none of those, or the standard deviation is below 0.
     """
     _check(rows)
-    if part not in PARTS:
-        raise ValueError(f"part is {part!r}; expected one of {', '.join(PARTS)}.")
+    if part not in landmarks.BODY_PARTS:
+        raise ValueError(f"part is {part!r}; expected one of {', '.join(landmarks.BODY_PARTS)}.")
     if guess not in GUESSES:
         raise ValueError(f"guess is {guess!r}; expected one of {', '.join(GUESSES)}.")
-    hips = _middle(rows, _HIPS)
-    down = hips - _middle(rows, _SHOULDERS)
+    hips = body.mid_hip(rows)
+    down = hips - body.mid_shoulder(rows)
     down = down / np.where(down.any(axis=-1), np.linalg.norm(down, axis=-1), np.nan)[:, None]
     guessed = np.array(rows, np.float32)
-    for root, hidden in PARTS[part].items():
+    for root, hidden in landmarks.BODY_PARTS[part].items():
         for landmark in hidden:
             if guess == "freeze":
                 guessed[:, landmark] = hips + _mean(rows[:, landmark] - hips)
             else:
                 far = np.linalg.norm(rows[:, landmark] - rows[:, root], axis=-1)
                 guessed[:, landmark] = rows[:, root] + _mean(far) * down
-    places = [landmark for hidden in PARTS[part].values() for landmark in hidden]
+    places = [landmark for hidden in landmarks.BODY_PARTS[part].values() for landmark in hidden]
     noise = _noise((len(rows), len(places), 3), rows, standard_deviation_torso, rng)
     guessed[:, places] += noise.astype(np.float32)
     guessed[np.isnan(rows).all(axis=(1, 2))] = np.nan
@@ -196,9 +180,7 @@ def mirror(rows: np.ndarray) -> np.ndarray:
       rows: landmarks, float32, shape (T, 33, 3).
     """
     _check(rows)
-    mirrored = np.array(rows[..., list(landmarks.MIRROR_INDICES), :], np.float32)
-    mirrored[..., 0] *= -1
-    return mirrored
+    return body.mirror(rows).astype(np.float32)
 
 
 def _noise(
@@ -207,10 +189,6 @@ def _noise(
     if not standard_deviation_torso >= 0:
         raise ValueError(f"standard_deviation_torso is {standard_deviation_torso!r}; expected 0 or more.")
     return rng.normal(0, 1, shape) * (standard_deviation_torso * torso_length(rows))
-
-
-def _middle(rows: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
-    return (rows[:, pair[0]] + rows[:, pair[1]]) / 2
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -17,8 +17,6 @@ from model import config, dataset
 SPLITS = ("group", "random")
 # Which of the 189 features are lengths, or lengths over time.
 IN_TORSO_LENGTHS = np.array(["torso" in column.unit for table in tables.UNSCALED_TABLES for column in table.columns])
-# As in beam_jobs.preprocessing: a column that varies less is rounding noise round a constant.
-_CONSTANT_BELOW = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +130,7 @@ class Standardizer:
         count = np.maximum(known.sum(0), 1)
         mean = np.where(known, wide, 0).sum(0) / count
         deviation = np.sqrt(np.where(known, (wide - mean) ** 2, 0).sum(0) / count)
-        usable = known.any(0) & (deviation > _CONSTANT_BELOW * np.maximum(np.abs(mean), 1))
+        usable = known.any(0) & tables.varies(mean, deviation)
         return cls(mean, np.where(usable, deviation, 1), usable)
 
     def apply(self, physical: np.ndarray) -> np.ndarray:

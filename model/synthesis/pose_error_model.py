@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from beam_jobs import landmarks
+from beam_jobs import body, landmarks
 
 _UNITS = 256
 _EPOCHS = 12
@@ -41,12 +41,8 @@ class PosePair:
 
 def _torso(rows: np.ndarray) -> np.ndarray:
     """The torso's length in each row from the middle of the hips, shape (T, 1, 1)."""
-    shoulders = (rows[:, landmarks.LEFT_SHOULDER] + rows[:, landmarks.RIGHT_SHOULDER]) / 2
-    return np.linalg.norm(shoulders, axis=-1)[:, None, None]
-
-
-def _mirrored(rows: np.ndarray) -> np.ndarray:
-    return rows[:, list(landmarks.MIRROR_INDICES)] * np.array((-1, 1, 1), np.float32)
+    # World landmarks have their origin between the hips.
+    return np.linalg.norm(body.mid_shoulder(rows), axis=-1)[:, None, None]
 
 
 class PoseErrorModel:
@@ -78,7 +74,7 @@ class PoseErrorModel:
             indices = list(chosen)
             given, wanted = (np.concatenate([rows[index] for index in indices]) for rows in (inputs, errors))
             # And from their mirror images: an estimator treats both sides alike.
-            given, wanted = (_flat(np.concatenate([rows, _mirrored(rows)])) for rows in (given, wanted))
+            given, wanted = (_flat(np.concatenate([rows, body.mirror(rows)])) for rows in (given, wanted))
             network = _network()
             network.fit(given, wanted, batch_size=_BATCH_SIZE, epochs=_EPOCHS, verbose=0)
             return network
