@@ -1,4 +1,4 @@
-"""Running a pipeline to its end, and telling a person how it ended."""
+"""Runs a pipeline to its end, and reports how it ended."""
 
 import signal
 import threading
@@ -10,6 +10,8 @@ from beam_jobs.errors import UserError, error_in_text
 
 # The name that Beam's local runner gives the threads that wait for its worker processes.
 _WORKER_THREAD = "run_worker"
+# How Beam's error about a worker ends that Ctrl-C has stopped: a terminal sends it to all processes of a job at once.
+_INTERRUPTED = ("return code -2", "return code 130")
 
 
 def run(pipeline: beam.Pipeline) -> PipelineResult:
@@ -23,19 +25,22 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
       UserError: if a local worker process died, or the job ended in another state than done.
     """
     died: list[str] = []
+    stopping = threading.Event()
     others: list[threading.ExceptHookArgs] = []
     former = threading.excepthook
 
     def notice(args: threading.ExceptHookArgs) -> None:
         if args.thread is None or args.thread.name != _WORKER_THREAD:
-            others.append(args)  # Beam's own threads stumble when a worker dies, sometimes before that is known
-        elif not died:
+            others.append(args)  # Beam's own threads raise when a worker dies, at times before the death is known
+        elif not died and not stopping.is_set():
             died.append(str(args.exc_value))
+            if died[0].endswith(_INTERRUPTED) and stopping.wait(timeout=2):
+                return  # this process got the same Ctrl-C, and ends
             # A real signal: it also wakes a main thread that waits for a lock.
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     threading.excepthook = notice
-    # A shell starts what is in its background with this signal ignored; then ours would wake nobody.
+    # A shell starts background jobs with this signal ignored; then our signal would have no effect.
     former_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         result = pipeline.run()
@@ -46,16 +51,18 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
             raise
         raise told from error
     except KeyboardInterrupt:
-        if not died:
+        stopping.set()
+        if not died or died[0].endswith(_INTERRUPTED):
             raise
         raise UserError(
             f"A worker process died ({died[0]}): its native code crashed or memory ran out. What was whole is kept: "
             "run the same command again to go on, with --direct_num_workers=1 if memory ran out."
         ) from None
     finally:
-        threading.excepthook = former
+        # The workers of a job that is stopping go on dying: no traceback of each.
+        threading.excepthook = notice if stopping.is_set() else former
         signal.signal(signal.SIGINT, former_handler)
-        for args in [] if died else others:
+        for args in [] if died or stopping.is_set() else others:
             former(args)
     if state != PipelineState.DONE:
         raise UserError(f"The Beam job ended as {state}; expected {PipelineState.DONE}. Its log says why.")

@@ -235,15 +235,21 @@ def processes_of(session):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(athlete_videos, tmp_path, how, pose_model_path):
+@pytest.mark.parametrize(
+    ("how", "everywhere"),
+    [(signal.SIGKILL, True), (signal.SIGINT, False), (signal.SIGINT, True)],
+    ids=["killed", "launcher interrupted", "Ctrl-C in a terminal"],
+)
+def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(
+    athlete_videos, tmp_path, how, everywhere, pose_model_path
+):
     output = tmp_path / "tables"
     process = start_extract(athlete_videos, output)
     wait_for_first_file(output, process)
-    if how == signal.SIGKILL:
+    if everywhere:
         os.killpg(process.pid, how)
     else:
-        process.send_signal(how)  # as Ctrl-C, yet to the launcher alone: it must end its workers itself
+        process.send_signal(how)  # to the launcher alone: it must end its workers itself
     printed, _ = process.communicate(timeout=60)
     whole = [pathlib.Path(file) for file in storage.table_files(str(output), tables.LANDMARKS)]
     assert 1 <= len(whole) < 6
