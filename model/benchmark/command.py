@@ -5,12 +5,11 @@ import collections
 import concurrent.futures
 import multiprocessing
 import os
-import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
+from beam_jobs import progress
 from beam_jobs.child_processes import exit_with_parent
 from beam_jobs.errors import UserError
 from model import dataset
@@ -129,12 +128,7 @@ def _run_fits(
             initializer=_start_worker,
             initargs=(inputs,),
         ) as pool,
-        tqdm(
-            total=num_fits,
-            initial=num_fits - len(missing),
-            unit=" fits",
-            mininterval=0.5 if sys.stderr.isatty() else 15,
-        ) as bar,
+        progress.bar(num_fits, "fits", done=num_fits - len(missing)) as bar,
     ):
         futures = [pool.submit(_run_in_worker, experiments[fit.experiment], fit) for fit in missing]
         try:

@@ -1,7 +1,7 @@
-"""What live does to landmarks, done to a table's clip: for measuring how much of it a bundle bears.
+"""What landmarks suffer in live, done to a clip of a table: to measure what it costs.
 
 Pure NumPy on the world landmarks of one person in one clip: rows of float32, shape (T, 33, 3), in metres, y downwards,
-NaN where nobody was detected. Every function returns new rows and leaves those it was given as they are.
+NaN where no person was detected. Every function returns new rows and leaves those it was given as they are.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ GUESSES = ("freeze", "hang")
 def torso_length(rows: np.ndarray) -> float:
     """The clip's torso length, mid-hip to mid-shoulder, in the rows' unit: the median over the rows that have one.
 
-    NaN where no row has: nobody was ever detected.
+    NaN where no row has: no person was detected.
     """
     _check(rows)
     lengths = body.torso_lengths(rows)
@@ -34,7 +34,7 @@ def resample(
 
     The source's frames are `1000 / source_rate_hz` apart from the first row on; the body is where it is on the straight
     line between the two rows around each. `windows.SamplingGrid` then picks from these frames as from a video's, so
-    that a slow source leaves cells empty, and one of 24 Hz limps.
+    that a slow source leaves cells empty, and one of 24 Hz has uneven steps.
 
     What it cannot do: show movement that the table's own rate has missed (take a table of 30 Hz or more); and a place
     between two rows is the mean of two estimates, so it jitters less than an estimate would.
@@ -80,7 +80,7 @@ def resample(
 
 
 def drop_rows(rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Rows in which nobody is detected any more, here and there: NaN in all landmarks.
+    """Rows without a person, here and there: NaN in all landmarks.
 
     Args:
       rows: landmarks, float32, shape (T, 33, 3).
@@ -127,15 +127,14 @@ def hide(
 ) -> np.ndarray:
     """A part of the body that is out of view.
 
-    MediaPipe leaves no landmark out: it says where it believes those to be that it does not see. What it believes
-    depends on pictures; here are two simple beliefs, each wrong in its own way, and the truth should lie between what
-    they cost:
-      freeze: always at the clip's mean place, as seen from between the hips. It still tells the clip's mean pose
-        (whether knees were bent), which a guess may know from the rest of the body, or not.
+    MediaPipe leaves no landmark out: it guesses those that it does not see. Its guess depends on the picture. Here are
+    two simple guesses, each wrong in its own way; the true cost should lie between theirs:
+      freeze: always at the clip's mean place, relative to the mid-hip. It still has the clip's mean pose (whether knees
+        were bent), which a guess may know from the rest of the body, or not.
       hang: straight down the torso's axis from where the part begins, as far from there as in the clip's mean. It
-        tells nothing of the pose but the torso's.
-    To both comes noise. What the rest of the body does when a part is hidden (hips that are guessed, too, an estimate
-    that is worse all over) is not modelled.
+        has nothing of the pose but the torso's direction.
+    Noise is added to both. Effects on the rest of the body (hips that are guessed, too, a worse estimate all over) are
+    not modelled.
 
     Args:
       rows: landmarks, float32, shape (T, 33, 3). A row without a person stays so.

@@ -9,6 +9,7 @@ from model import config
 SyntheticUse = Literal["none", "mixed", "only", "pretrain"]
 Coordinates = Literal["world", "image", "flat", "facing", "metres"]
 Test = Literal["accuracy", "robustness", "leave_classes_out"]
+BaselineName = Literal["logistic_regression", "extra_trees", "nearest_poses"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,11 @@ class Network:
 class Baseline:
     """A classifier without a neural network: one of `baselines.BASELINES` by its name."""
 
-    name: str
+    name: BaselineName
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(BaselineName):
+            raise ValueError(f"name is {self.name!r}; expected one of {', '.join(get_args(BaselineName))}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Experiment:
       data: what it is fitted to.
       test: "accuracy" on each fold's clips; "robustness": also on corrupted clips and on people who do none of the
         exercises; "leave_classes_out": each fold leaves some exercises out of training, by turns all of them, and tests
-        whether they can be told from the others.
+        whether they are detected as unknown.
       compared_with: the name of the experiment without this one's change; "" for none.
     """
 

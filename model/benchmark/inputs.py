@@ -81,7 +81,7 @@ class BenchmarkData:
         """Further real clips to train on, likewise.
 
         Raises:
-          UserError: if there are none, or some show people who are tested.
+          UserError: if there are none, or some show people who are in the test folds.
         """
         if not self.inputs.extra_tables:
             raise UserError("this experiment trains on further real clips; expected --extra_tables.")

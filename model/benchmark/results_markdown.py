@@ -249,7 +249,7 @@ def _unknown(of_seeds: Sequence[dict[str, Any]]) -> list[str]:
         return []
     return [
         "AUROC and false accepts: of `known_class_score` (model/benchmark/unknown_exercises.py). Named an exercise: "
-        "the most probable class is one, as live says. `standing_still`: as model/standing_still.py finds it.",
+        "the most probable class is one. `standing_still`: as model/standing_still.py finds it.",
         "",
         *table,
     ]

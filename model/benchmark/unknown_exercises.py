@@ -96,7 +96,7 @@ def accuracy_by_threshold(probabilities: np.ndarray, truth: np.ndarray, labels: 
 def left_out_metrics(
     data: BenchmarkData, experiment: Experiment, name: str, seeds: Iterable[int]
 ) -> list[dict[str, Any]]:
-    """How well exercises that a fold left out are told from the others, of each seed all of whose fits are there."""
+    """How well exercises that a fold left out are detected, for each seed all of whose fits are there."""
     of_seeds = []
     for seed in seeds:
         known, unknown = [], []

@@ -10,15 +10,13 @@ import contextlib
 import functools
 import json
 import multiprocessing
-import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm import tqdm
 
-from beam_jobs import child_processes, labels, landmark_table, landmarks, storage, tables
+from beam_jobs import child_processes, labels, landmark_table, landmarks, progress, storage, tables
 from beam_jobs.athletes import clip_plan, true_landmarks
 from beam_jobs.athletes.clip import Clip
 from beam_jobs.errors import UserError
@@ -144,11 +142,11 @@ def run(args: argparse.Namespace) -> dict:
     quality = []
     with _pool(args.num_workers) as pool:
         true = pool.map(functools.partial(_true, rate_hz=rate_hz), clips, chunksize=8)
-        for clip, (world, image) in tqdm(
-            zip(clips, true, strict=True), total=len(clips), unit="clip", mininterval=0.5 if sys.stderr.isatty() else 15
-        ):
-            seen = error_model.simulate(world, clip.label, np.random.default_rng([clip.seed, clip.index, 4]))
-            quality.append(_write(args.output, clip, seen, image, rate_hz, metadata))
+        with progress.bar(len(clips), "clips") as bar:
+            for clip, (world, image) in zip(clips, true, strict=True):
+                seen = error_model.simulate(world, clip.label, np.random.default_rng([clip.seed, clip.index, 4]))
+                quality.append(_write(args.output, clip, seen, image, rate_hz, metadata))
+                bar.update()
     storage.remove_other_landmarks(args.output, {row["landmarks_file"] for row in quality})
     storage.write_table(quality_file, tables.QUALITY, pa.Table.from_pylist(quality, tables.QUALITY.schema()), metadata)
     rows = sum(row["num_frames_sampled"] for row in quality)

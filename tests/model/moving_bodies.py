@@ -24,7 +24,7 @@ _ABOVE_KNEES = (*range(25),)
 
 @dataclasses.dataclass(frozen=True)
 class Body:
-    """A clip: what somebody does, and who; `shown`, where it is not what the label says."""
+    """A clip of a person; `shown` is the movement where it is not the label's."""
 
     label: str
     group: str
@@ -36,23 +36,23 @@ class Body:
         return f"{self.group}_{self.label}"
 
 
-# What some do is something else, so that no contender is right about everybody.
+# Some show another exercise than their label says, so that no model is right about all.
 _WRONG = {("raise", 0): "squat", ("bend", 2): "raise", ("squat", 3): "bend"}
-# Five people, each of whom does each exercise; others do nothing, and one does what nobody else does.
+# Five people who do each exercise, two who stand still, and one who does an exercise that the others do not.
 CLIPS = (
     *(
         Body(label, f"p{who}", "validation" if who == 4 else "train", _WRONG.get((label, who), ""))
         for who in range(5)
         for label in LABELS
     ),
-    Body("none", "idler_1"),
-    Body("none", "idler_2", "test"),
-    Body("wave", "waver"),
+    Body("none", "standing_1"),
+    Body("none", "standing_2", "test"),
+    Body("wave", "waving"),
 )
 
 
 def rows_of(body: Body, num_rows: int, rate_hz: float) -> np.ndarray:
-    """Landmarks, float32, shape (T, 33, 3), at every 1 / rate_hz seconds; zeros in two rows where nobody is."""
+    """Landmarks, float32, shape (T, 33, 3), at every 1 / rate_hz seconds; zeros in two rows without a person."""
     random = np.random.default_rng(sum(map(ord, body.video_id)))
     shown = body.shown or body.label
     rows = np.full((num_rows, 33, 3), (0.5, 0.3, 0.0))

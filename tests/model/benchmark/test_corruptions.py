@@ -1,4 +1,4 @@
-"""A body of straight lines, whose every degraded place can be said beforehand."""
+"""A body of straight lines: every place after a corruption is known by hand."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def moving(num_rows: int) -> np.ndarray:
     return rows
 
 
-def test_torso_length():
+def test_torso_length_is_the_median_of_rows_with_a_person():
     rows = standing(5)
     rows[0, [11, 12], 1] = -9
     rows[1] = NAN
@@ -60,7 +60,7 @@ def test_torso_length():
         (60, [0, 67, 133, 200, 267, 333, 400]),
     ],
 )
-def test_a_source_of_another_rate(source_rate_hz, expected_ms):
+def test_a_source_of_another_rate_gives_rows_at_these_times(source_rate_hz, expected_ms):
     rows, timestamps_ms = corruptions.resample(moving(13), times(13), source_rate_hz)
     assert timestamps_ms.tolist() == expected_ms and timestamps_ms.dtype == np.int64
     assert rows.shape == (len(expected_ms), 33, 3) and rows.dtype == np.float32
@@ -79,7 +79,7 @@ def test_a_source_of_the_same_rate_gives_the_same_rows():
         np.testing.assert_array_equal(timestamps_ms, (times(7) + start_ms)[::every])
 
 
-def test_halfway_between_two_rows():
+def test_between_two_rows_is_their_mean():
     # Of 20 Hz at 50 ms: halfway between the table's 40 and 60 ms.
     rows, timestamps_ms = corruptions.resample(moving(5), np.arange(5) * 20, 20, frame_rate_hz=20)
     assert timestamps_ms.tolist() == [0, 50]
@@ -97,7 +97,7 @@ def test_gaps_neither_grow_nor_close():
     np.testing.assert_allclose(picked[~missing][:, 0, 0], [0, 1.25, 2.5, 6.25, 7.5, 8.75], rtol=1e-6)
 
 
-def test_a_clip_of_one_row_and_what_is_no_clip():
+def test_one_row_can_be_resampled_and_wrong_shapes_cannot():
     rows, timestamps_ms = corruptions.resample(standing(1), np.array([40]), 10)
     np.testing.assert_array_equal(rows, standing(1))
     assert timestamps_ms.tolist() == [40]
@@ -108,7 +108,7 @@ def test_a_clip_of_one_row_and_what_is_no_clip():
         corruptions.mirror(np.zeros((2, 32, 3), np.float32))
 
 
-def test_dropped_rows(rng):
+def test_a_fraction_of_the_rows_with_a_person_is_dropped(rng):
     rows = standing(12)
     rows[3:5] = NAN
     dropped = corruptions.drop_rows(rows, 0.3, rng)
@@ -130,7 +130,7 @@ def test_noise_is_measured_in_torso_lengths(rng):
     noise = corruptions.add_noise(rows, 0.1, rng) - rows
     assert noise.dtype == np.float32
     assert np.isnan(noise[7]).all() and not np.isnan(np.delete(noise, 7, 0)).any()
-    # 0.1 of a torso of 0.5; 39,501 draws tell it to 1 %.
+    # 0.1 of a torso of 0.5; 39,501 draws give it to 1 %.
     assert np.nanstd(noise) == pytest.approx(0.05, rel=0.02) and abs(np.nanmean(noise)) < 0.002
     # The same body seen twice as large, and the same chance: twice the noise.
     larger = corruptions.add_noise(2 * rows, 0.1, np.random.default_rng(5)) - 2 * rows
@@ -152,7 +152,7 @@ def test_frozen_legs_are_at_their_mean_place_from_the_hips(rng):
     assert np.isnan(hidden[3]).all() and hidden.dtype == np.float32
 
 
-def test_hanging_arms(rng):
+def test_hanging_arms_point_down_the_torso(rng):
     hidden = corruptions.hide(standing(2), "left_arm", rng, guess="hang", standard_deviation_torso=0)
     # Elbow and wrist are 0.3 and 0.6 from the shoulder at (0.2, -0.5): now below it.
     np.testing.assert_allclose(hidden[1, 13], [0.2, -0.2, 0], atol=1e-6)
@@ -186,22 +186,22 @@ def test_a_hidden_part_and_nothing_else_is_guessed(part, expected, guess, rng):
     assert all(landmarks.LANDMARK_NAMES[index].startswith(prefix) for index in expected)
 
 
-def test_a_guess_jitters(rng):
+def test_a_guess_has_noise(rng):
     rows = standing(2000)
     noise = corruptions.hide(rows, "lower_legs", rng, standard_deviation_torso=0.1)[:, 27] - rows[:, 27]
     assert noise.std() == pytest.approx(0.05, rel=0.05)
 
 
-def test_nobody_has_nothing_to_hide(rng):
-    nobody = np.full((2, 33, 3), NAN, np.float32)
+def test_rows_without_a_person_stay_empty_when_parts_are_hidden(rng):
+    no_person = np.full((2, 33, 3), NAN, np.float32)
     for guess in corruptions.GUESSES:
-        assert np.isnan(corruptions.hide(nobody, "legs", rng, guess)).all()
+        assert np.isnan(corruptions.hide(no_person, "legs", rng, guess)).all()
     for part, guess in (("head", "freeze"), ("legs", "vanish")):
         with pytest.raises(ValueError, match="expected one of"):
-            corruptions.hide(nobody, part, rng, guess)
+            corruptions.hide(no_person, part, rng, guess)
 
 
-def test_a_mirrored_camera():
+def test_mirroring_swaps_sides_and_negates_x():
     rows = standing(2)
     np.testing.assert_array_equal(corruptions.mirror(rows)[0], rows[0])  # a symmetric body is its own mirror image
     rows[0, 15] = 0.7, -0.9, 0.3  # the left wrist

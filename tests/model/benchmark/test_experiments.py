@@ -1,6 +1,7 @@
 """Experiments are valid by construction, and their names can be typed."""
 
 import re
+from typing import get_args
 
 import pytest
 
@@ -28,6 +29,8 @@ def test_a_training_mix_that_contradicts_itself_is_refused(mix):
 
 
 def test_an_experiment_that_contradicts_itself_is_refused():
+    with pytest.raises(ValueError, match="guessing"):
+        Baseline("guessing")
     with pytest.raises(ValueError, match="baseline"):
         Experiment("odd", Baseline("extra_trees"), TrainingMix(synthetic="mixed"))
     with pytest.raises(ValueError, match="test"):
@@ -43,9 +46,9 @@ def test_names_need_no_quotes_in_a_shell():
 
 
 def test_what_experiments_refer_to_is_there():
+    assert get_args(experiments.BaselineName) == tuple(baselines.BASELINES)
     for one in experiments.EXPERIMENTS.values():
         assert not one.compared_with or one.compared_with in experiments.EXPERIMENTS
-        assert not isinstance(one.model, Baseline) or one.model.name in baselines.BASELINES
 
 
 def test_overrides_are_merged_level_by_level():

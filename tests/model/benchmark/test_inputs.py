@@ -19,7 +19,7 @@ def test_labels_are_renamed_in_all_tables(data):
         dataclasses.replace(data.inputs, rename_labels=(("wave", "bend"),), variants=(("same", data.inputs.tables),))
     )
     for one in (renamed.clips, renamed.synthetic[0], renamed.test_sets["variant/same"]):
-        assert {clip.label for clip in one.data.clips if clip.group == "waver"} == {"bend"}
+        assert {clip.label for clip in one.data.clips if clip.group == "waving"} == {"bend"}
 
 
 def test_other_coordinates_have_the_same_windows(data):

@@ -26,6 +26,11 @@ def fit_and_write(
     return json.loads((output / "results.json").read_text())
 
 
+def arrays_in(file: pathlib.Path) -> dict[str, np.ndarray]:
+    with np.load(file) as archive:
+        return dict(archive)
+
+
 def nll(logits: np.ndarray, truth: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Of each window, by its definition."""
     wide = logits.astype(np.float64) / temperature
@@ -38,7 +43,7 @@ def test_figures_are_those_of_the_fits(data, fits_dir, tmp_path):
     summary = written["grouped_split"]["nearest_poses"]
     accuracies, minutes = [], []
     for seed, one in enumerate(summary["seeds"]):
-        folds = [dict(np.load(fits_dir / "nearest_poses" / f"group_{seed}_{fold}.npz")) for fold in range(2)]
+        folds = [arrays_in(fits_dir / "nearest_poses" / f"group_{seed}_{fold}.npz") for fold in range(2)]
         windows = np.concatenate([fold["windows"] for fold in folds])
         assert sorted(windows) == np.flatnonzero(truth >= 0).tolist()
         logits = np.concatenate([fold["logits"] for fold in folds])
@@ -94,7 +99,7 @@ def test_robustness_and_unknown_exercises_are_those_of_the_fits(data, fits_dir, 
     kept = ("missing_rows/0.4", "unknown_exercises", "drawn_athletes")
     data.test_sets = {name: data.test_sets[name] for name in kept}
     (one,) = fit_and_write(data, tmp_path / "out", experiments)["grouped_split"]["nearest"]["seeds"]
-    folds = [dict(np.load(fits_dir / "nearest" / f"group_0_{fold}.npz")) for fold in range(2)]
+    folds = [arrays_in(fits_dir / "nearest" / f"group_0_{fold}.npz") for fold in range(2)]
     missing = data.test_sets["missing_rows/0.4"]
     right = [
         fold["missing_rows/0.4/logits"].argmax(axis=1) == missing.truth[fold["missing_rows/0.4/windows"]]
@@ -125,8 +130,8 @@ def test_experiments_that_leave_classes_out_stand_apart(data, fits_dir, tmp_path
     assert one["num_windows"] == (data.clips.truth >= 0).sum()
     aurocs = []
     for fold in range(3):
-        with np.load(fits_dir / "nearest" / f"group_0_{fold}.npz") as arrays:
-            known, other = (arrays[name].max(axis=1) for name in ("logits", "classes_left_out/logits"))
+        arrays = arrays_in(fits_dir / "nearest" / f"group_0_{fold}.npz")
+        known, other = (arrays[name].max(axis=1) for name in ("logits", "classes_left_out/logits"))
         aurocs.append((known[:, None] > other).mean() + (known[:, None] == other).mean() / 2)
     assert one["auroc"] == pytest.approx(np.mean(aurocs))
 

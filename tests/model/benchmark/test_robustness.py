@@ -81,14 +81,14 @@ def test_a_source_of_half_the_rate_gives_half_the_rows():
 def test_corrupted_clips_are_tested_by_their_own_fold(labelled):
     fold = cross_validation.folds(labelled, 2, 0, "group")
     test_set = robustness.with_corruption(labelled, robustness.CORRUPTIONS["missing_rows/0.2"], RULE)
-    asked = []
+    all_chosen: list[int] = []
     for number in range(2):
         chosen = robustness.windows_to_test("missing_rows/0.2", test_set, labelled, fold, number)
         tested = {labelled.data.clips[clip].video_id for clip in labelled.data.clip[fold == number]}
         assert {test_set.data.clips[clip].video_id for clip in test_set.data.clip[chosen]} == tested
-        asked += chosen.tolist()
+        all_chosen += chosen.tolist()
     # Each window of a known class by one fold's fits, and no other.
-    assert sorted(asked) == np.flatnonzero(test_set.truth >= 0).tolist()
+    assert sorted(all_chosen) == np.flatnonzero(test_set.truth >= 0).tolist()
 
 
 def test_unknown_exercises_are_tested_by_every_fold(labelled):

@@ -110,7 +110,7 @@ def test_athletes_who_do_no_exercise_are_the_none_class(data, trained):
     assert train.labels == (*LABELS, "none")
     groups = {train.data.clips[clip].group for clip in train.data.clip[train.truth == 3]}
     # Not the one of the test split, and not the clips' own, who are of no class.
-    assert groups == {"idler_1"}
+    assert groups == {"standing_1"}
     num_exercising = int((data.clips.truth >= 0).sum())
     assert (train.truth < 3).sum() == of_fold(data, 1).sum() + num_exercising and (train.truth == 3).sum() == 12
 
