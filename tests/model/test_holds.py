@@ -76,3 +76,19 @@ def test_the_default_bundle_says_nothing_of_a_body_that_stands_like_a_squat(tf):
     exercises = [index for index, label in enumerate(loaded.labels) if label not in ("none", "plank")]
     assert (answers[:, exercises] == 0).all() and answers.sum(axis=1) == pytest.approx(np.ones(16))
     assert (loaded._feature_scale > 0.01).all() and (loaded._feature_scale < 2).all()
+
+
+def test_the_default_bundles_end_to_end_graph_has_the_same_rule(tf):
+    from live.__main__ import DEFAULT_BUNDLE
+    from model import bundle, end_to_end
+
+    metadata = bundle.read_metadata(DEFAULT_BUNDLE)
+    rule = bundle.WindowRule(**metadata["window"])
+    pose = np.random.default_rng(0).normal(size=(1, landmarks.NUM_LANDMARKS, 3)).astype(np.float32)
+    rows, times = end_to_end.inputs(np.repeat(pose, 60, axis=0), np.arange(60) * 67, 59, rule)
+    graph = tf.saved_model.load(f"{DEFAULT_BUNDLE}/end_to_end")
+    answer = dict(
+        zip(metadata["labels"], graph.serve(tf.constant(rows[None]), tf.constant(times[None])).numpy()[0], strict=True)
+    )
+    assert sum(answer.values()) == pytest.approx(1)
+    assert answer["none"] + answer["plank"] == pytest.approx(1)
