@@ -55,8 +55,8 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
         if not died or died[0].endswith(_INTERRUPTED):
             raise
         raise UserError(
-            f"A worker process died ({died[0]}): its native code crashed or memory ran out. What was whole is kept: "
-            "run the same command again to go on, with --direct_num_workers=1 if memory ran out."
+            f"A worker process died ({died[0]}): its native code crashed or memory ran out. What is done is kept: "
+            "run the same command again to continue, with --direct_num_workers=1 if memory ran out."
         ) from None
     finally:
         # The workers of a job that is stopping go on dying: no traceback of each.

@@ -294,8 +294,8 @@ def _checked_metadata(file: str, source) -> dict[str, str]:
     version = metadata.get(tables.SCHEMA_VERSION_KEY)
     if version != str(tables.SCHEMA_VERSION):
         raise UserError(
-            f"{file} has schema version {version}; expected {tables.SCHEMA_VERSION}. Make the table again with this "
-            "version's jobs, or read it with the version that wrote it."
+            f"{file} has schema version {version}; expected {tables.SCHEMA_VERSION}. Run the job again with this "
+            "version, or read the table with the version that wrote it."
         )
     return metadata
 

@@ -63,10 +63,10 @@ def _check_made_for(file: str, found: dict, fingerprint: dict, allow_other_pose_
             known, expected = ({name: one.get(name) for name in _NEVER_OTHER} for one in (known, expected))
         if known != expected:
             raise UserError(
-                f"the transform graph of {file} was made for {key} {json.dumps(known)}; the landmarks (and "
-                f"this version) have {json.dumps(expected)}. Extract the videos in the same way as those that it was "
-                "fitted to, or fit a new one: leave --transform_fn out. --allow_other_pose_model "
-                "lets another pose model pass."
+                f"the transform graph of {file} was fitted to landmarks with {key} {json.dumps(known)}; these have "
+                f"{json.dumps(expected)}. Extract the videos with the same flags and pose model, or leave "
+                "--transform_fn out to fit a new graph. If only the pose model differs, --allow_other_pose_model "
+                "accepts it."
             )
 
 

@@ -31,8 +31,8 @@ def check_failed_share(num_videos: int, dead_letters: list[dict], max_failed_sha
         shown = "; ".join(failed[:5]) + (f"; and {len(failed) - 5} more" if len(failed) > 5 else "")
         raise UserError(
             f"{len(failed)} of {num_videos} videos failed, more than --max_failed_share {max_failed_share:g} allows "
-            f"({shown}). Everything else was written; {storage.join(output, tables.DEAD_LETTERS.name)} says why. Mend "
-            "or remove them, or raise the share."
+            f"({shown}). Everything else was written; {storage.join(output, tables.DEAD_LETTERS.name)} says why. "
+            "Repair or remove them, or give a higher share."
         )
 
 
@@ -112,7 +112,7 @@ def _tell_of_other_files(source: VideoSource) -> None:
         endings = collections.Counter(os.path.splitext(name)[1].lower() or name for name in source.passed_over)
         shown = ", ".join(f"{number} {ending}" for ending, number in endings.most_common(6))
         more = ", …" if len(endings) > 6 else ""
-        print(f"{len(source.passed_over)} files are no videos by their names and were passed over ({shown}{more}).")
+        print(f"{len(source.passed_over)} files were passed over, which are no videos by their names ({shown}{more}).")
 
 
 def _stage(pose_model_path: str, output: str) -> str:
@@ -135,7 +135,7 @@ def _run(settings: ExtractSettings, source: VideoSource, beam_args: list[str]) -
 def _report(counters: dict[str, int], output: str) -> None:
     num = {name: counters.get(name, 0) for name in COUNTERS}
     done, skipped, failed = (num[f"videos_{what}"] for what in ("done", "skipped", "failed"))
-    print(f"{done} videos done, {skipped} skipped (done before), {failed} failed -> {output}")
+    print(f"{done} videos done, {skipped} skipped (done before), {failed} failed. Written to {output}")
     decoding_s, estimating_s = num["decoding_ms"] / 1000, num["estimating_ms"] / 1000
     print(
         f"{num['frames_decoded']} frames decoded, {num['frames_sampled']} sampled, {num['frames_without_person']} "

@@ -177,7 +177,7 @@ def _why(uri: str, error: Exception) -> Exception:
         return error
     if os.path.islink(uri) and not os.path.exists(uri):
         return FileNotFoundError(
-            f"{uri} is a link to {os.readlink(uri)}, which cannot be found. Mend or remove the link."
+            f"{uri} is a link to {os.readlink(uri)}, which cannot be found. Repair or remove the link."
         )
     if os.path.isdir(uri):
         return PermissionError(f"{uri} is a folder that may not be read. Change its permissions, or move it away.")

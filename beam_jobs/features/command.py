@@ -15,6 +15,7 @@ from beam_jobs.errors import UserError
 from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
 from beam_jobs.features.pipeline import COUNTERS, WRITTEN, build
+from beam_jobs.features.shards import LandmarksFile
 from beam_jobs.options import FeaturesArgs
 
 # Fewer are done in this process before a local worker process has imported TensorFlow and TFT.
@@ -48,12 +49,8 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
     fingerprint = features_shards.common_fingerprint(videos)
     _check_replaced(args.output)
     training = [video for video in videos if video.split == "train"]
-    if args.transform_fn is None and not any(video.num_detected for video in training):
-        raise UserError(
-            f"{args.input} has no row with a person in the train split ({len(training)} of {len(videos)} videos are "
-            "in it); the mean and the deviation of the features are taken there. Give more videos, or say "
-            "split=train for some in labels.csv; or apply a graph that there is, by --transform_fn."
-        )
+    if args.transform_fn is None:
+        _check_training(args.input, videos, training)
     transform_fn = args.transform_fn and transform_graph.find(
         args.transform_fn, fingerprint, args.allow_other_pose_model
     )
@@ -75,7 +72,10 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
         raise
     except KeyboardInterrupt:
         if not local:
-            print("the Beam job goes on, and publishes by itself; cancel it before you start another.", file=sys.stderr)
+            print(
+                "the Beam job goes on and writes its tables by itself; cancel it before you start another.",
+                file=sys.stderr,
+            )
         raise
     finally:
         if ended:
@@ -92,6 +92,15 @@ def _without_tft_warnings() -> Iterator[None]:
         yield
 
 
+def _check_training(folder: str, videos: list[LandmarksFile], training: list[LandmarksFile]) -> None:
+    if not any(video.num_detected for video in training):
+        raise UserError(
+            f"{folder} has no frame with a person in the train split ({len(training)} of {len(videos)} videos are in "
+            "it), and the features' mean and deviation are computed from it. Add videos, or set split to train for "
+            "some in labels.csv, or use the transform graph of other tables or of a bundle: --transform_fn."
+        )
+
+
 def _check_replaced(output: str) -> None:
     """Refuses a folder in which a table's folder holds other files: it would be replaced, and they would be lost."""
     for table in WRITTEN:
@@ -99,7 +108,7 @@ def _check_replaced(output: str) -> None:
         others = [file for file in storage.list_files(folder) if not file.endswith(".parquet")]
         if others:
             raise UserError(
-                f"{folder} holds files that are no table, for example {others[0]}; the job would replace that folder. "
+                f"{folder} holds other files than tables, for example {others[0]}; the job would replace that folder. "
                 "Choose another --output."
             )
 
@@ -117,5 +126,5 @@ def _report(result: PipelineResult, output: str) -> None:
     num = {counter.key.metric.name: counter.committed for counter in found}
     print(
         f"{num.get('num_videos', 0)} videos, {num.get('num_rows', 0)} rows, {num.get('num_rows_without_person', 0)} "
-        f"without a person; {num.get('transform_ms', 0) / 1000:.1f} s transforming -> {output}"
+        f"without a person; {num.get('transform_ms', 0) / 1000:.1f} s computing features. Written to {output}"
     )

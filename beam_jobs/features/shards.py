@@ -90,7 +90,7 @@ def read_videos(folder: str) -> list[LandmarksFile]:
     if not videos:
         raise UserError(
             f"{folder} has no landmarks; expected the output of python -m beam_jobs extract (or import). Its table "
-            f"'{tables.DEAD_LETTERS.name}' says what became of the videos."
+            f"'{tables.DEAD_LETTERS.name}' says why videos failed."
         )
     return videos
 
@@ -108,8 +108,8 @@ def common_fingerprint(videos: Iterable[LandmarksFile]) -> dict:
         if fingerprint != found[0]:
             raise UserError(
                 f"the landmarks of '{videos[0].video_id}' were made by {json.dumps(found[0])}, those of "
-                f"'{video.video_id}' by {json.dumps(fingerprint)}; expected one way of making them. Run extract over "
-                "all the videos with the same flags and versions."
+                f"'{video.video_id}' by {json.dumps(fingerprint)}; expected the same for all. Run extract on all "
+                "videos with the same flags and versions."
             )
     return found[0]
 

@@ -91,8 +91,8 @@ def _report(args: ImportArgs, quality: list[dict], label_rows: list[labels.Label
         print(f"warning: {warning}", file=sys.stderr)
     if restored:
         print(
-            "each axis of each frame is scaled to 0-1: proportions were restored from the lengths of limbs, as world "
-            "landmarks (--keep_proportions leaves them as they are)."
+            "each axis of each frame is scaled to 0-1: the body's proportions were restored from the lengths of its "
+            "limbs (--keep_proportions leaves the landmarks as they are)."
         )
     num_rows = sum(row["num_frames_sampled"] for row in quality)
     print(
@@ -107,7 +107,7 @@ def _check_output(output: str, made_by: dict) -> None:
         found = storage.fingerprint(file)
         if found != made_by:
             raise UserError(
-                f"{output} holds landmarks made by {json.dumps(found)}; expected none, or a former import made by "
+                f"{output} holds landmarks made by {json.dumps(found)}; expected none, or an earlier import made by "
                 f"{json.dumps(made_by)}. Choose another --output, or remove that folder."
             )
 
@@ -166,7 +166,7 @@ def _parts(path: str, source: pq.ParquetFile) -> Iterator[tuple[str, pa.RecordBa
             video_id = str(videos[start])
             if video_id != last and video_id in seen:
                 raise UserError(
-                    f"{path}: the rows of video '{video_id}' do not stand together; expected a table in the order of "
+                    f"{path}: the rows of video '{video_id}' are not together; expected rows in the order of "
                     "video_id, frame_id. Sort it, and import it again."
                 )
             seen.add(video_id)
@@ -260,8 +260,8 @@ class _Sampler:
         if found != {self._person_id}:
             raise UserError(
                 f"{self._args.landmarks}: video '{self._video_id}' has the person_ids "
-                f"{', '.join(map(str, sorted(found | {self._person_id})))}; expected one person a video. Give each "
-                "person a video_id of their own."
+                f"{', '.join(map(str, sorted(found | {self._person_id})))}; expected one person in a video. Give each "
+                "person another video_id."
             )
         return self._person_id
 
@@ -271,8 +271,8 @@ class _Sampler:
         not_risen = np.flatnonzero(np.diff(frames, prepend=self._last_frame) <= 0)
         if not_risen.size:
             raise UserError(
-                f"{self._args.landmarks}: frame_id of video '{self._video_id}' does not rise at "
-                f"{frames[not_risen[0]]}; expected 0 or more, and more in every row. Sort the table by video_id, "
+                f"{self._args.landmarks}: frame_id of video '{self._video_id}' is {frames[not_risen[0]]} "
+                "in a row after a higher or the same one; expected 0 or more, rising. Sort the table by video_id, "
                 "frame_id, and import it again."
             )
         self._last_frame = int(frames[-1])
@@ -285,8 +285,8 @@ class _Sampler:
         times = times - self._origin_ms
         if not (np.diff(times, prepend=self._last_ms if self._counts.frames_decoded else -1.0) > 0).all():
             raise UserError(
-                f"{self._args.landmarks}: timestamp_ms of video '{self._video_id}' does not rise; expected media time "
-                "in milliseconds, later in every row."
+                f"{self._args.landmarks}: timestamp_ms of video '{self._video_id}' does not rise; expected "
+                "milliseconds from the start of the video, later in every row."
             )
         self._last_ms = float(times[-1])
         self._counts.frames_decoded += len(times)

@@ -138,7 +138,7 @@ def test_landmarks_of_another_make_are_not_replaced(tmp_path):
 def test_an_import_that_breaks_off_looks_like_none(tmp_path):
     source = source_table({"a": clip_of(1)})
     output = run(tmp_path, source)
-    with pytest.raises(UserError, match="do not stand together"):
+    with pytest.raises(UserError, match="not together"):
         run(tmp_path, pa.concat_tables([source, source_table({"b": clip_of(2)}), source]))
     with pytest.raises(UserError, match="quality"):
         shards.read_videos(output)
@@ -149,10 +149,10 @@ def test_an_import_that_breaks_off_looks_like_none(tmp_path):
     [
         (lambda table: table.drop_columns(["y_7", "z_9"]), "lacks the column y_7 and 1 more"),
         (lambda table: table.slice(0, 0), "has no row"),
-        (lambda table: table.take([0, 1, 3, 2]), "frame_id of video 'a' does not rise at 2"),
+        (lambda table: table.take([0, 1, 3, 2]), "frame_id of video 'a' is 2"),
         (
             lambda table: table.append_column("timestamp_ms", [[0] * len(table)]),
-            "timestamp_ms of video 'a' does not rise",
+            "timestamp_ms of video 'a'",
         ),
         (lambda table: table.append_column("person_id", [[0] * 20 + [1] * 10]), "person_ids 0, 1"),
     ],
@@ -207,7 +207,7 @@ def world_of(table: pa.Table) -> np.ndarray:
 def test_axes_scaled_to_0_1_in_each_frame_become_world_landmarks(tmp_path, capsys):
     clips = {"a": unit_cubes(1), "b": unit_cubes(2)}
     output = run(tmp_path, source_table(clips))
-    assert "proportions were restored" in capsys.readouterr().out
+    assert "restored" in capsys.readouterr().out
     rows = read(output, "b")
     image = clips["b"][::2].copy()
     image[5:7] = np.nan
