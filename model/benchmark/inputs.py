@@ -95,16 +95,26 @@ class BenchmarkData:
         return loaded
 
     @functools.cached_property
+    def athletes_without_exercise(self) -> dict[str, LabelledWindows]:
+        """Athletes who do none of the exercises, of the test splits, by the name of their test set."""
+        loaded = {}
+        for name, path in self.inputs.athlete_tables.items():
+            without = self._load(path, splits=("test",)).with_labels((NO_EXERCISE,))
+            loaded[name] = dataclasses.replace(cross_validation.only(without, NO_EXERCISE), labels=self.clips.labels)
+        return loaded
+
+    @functools.cached_property
+    def variants(self) -> dict[str, LabelledWindows]:
+        """The same clips, recorded or edited in another way, by the variant's name."""
+        return {name: self._load(path).with_labels(self.clips.labels) for name, path in self.inputs.variants}
+
+    @functools.cached_property
     def test_sets(self) -> dict[str, LabelledWindows]:
         """What experiments that test robustness are tested on: two dozen sets, each with 1.2 KB a row of the clips."""
-        labels = self.clips.labels
-        athletes = {}
-        for name, path in self.inputs.athlete_tables.items():
-            resting = self._load(path, splits=("test",)).with_labels((NO_EXERCISE,))
-            athletes[name] = dataclasses.replace(cross_validation.only(resting, NO_EXERCISE), labels=labels)
-        clips_30hz = self._load(self.inputs.tables_30hz).with_labels(labels) if self.inputs.tables_30hz else None
-        variants = {name: self._load(path).with_labels(labels) for name, path in self.inputs.variants}
-        return robustness.build_test_sets(self.clips, clips_30hz, variants, athletes)
+        clips_30hz = (
+            self._load(self.inputs.tables_30hz).with_labels(self.clips.labels) if self.inputs.tables_30hz else None
+        )
+        return robustness.build_test_sets(self.clips, clips_30hz, self.variants, self.athletes_without_exercise)
 
     def settings_sha256(self, experiment: Experiment) -> str:
         """The hash of everything that a fit of an experiment depends on, beside its fold."""

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from beam_jobs.errors import UserError
+from model.benchmark import robustness
 from model.benchmark.inputs import BenchmarkData
 
 
@@ -18,7 +19,7 @@ def test_labels_are_renamed_in_all_tables(data):
     renamed = BenchmarkData(
         dataclasses.replace(data.inputs, rename_labels=(("wave", "bend"),), variants=(("same", data.inputs.tables),))
     )
-    for one in (renamed.clips, renamed.synthetic[0], renamed.test_sets["variant/same"]):
+    for one in (renamed.clips, renamed.synthetic[0], renamed.variants["same"]):
         assert {clip.label for clip in one.data.clips if clip.group == "waving"} == {"bend"}
 
 
@@ -32,3 +33,9 @@ def test_tables_are_read_when_they_are_asked_for(data):
     nothing = BenchmarkData(dataclasses.replace(data.inputs, tables="nowhere", athletes="nowhere"))
     with pytest.raises(UserError, match="nowhere"):
         _ = nothing.clips
+
+
+def test_every_table_gives_its_test_sets(data):
+    inputs = dataclasses.replace(data.inputs, variants=(("same", data.inputs.tables),))
+    names = set(BenchmarkData(inputs).test_sets)
+    assert names == {*robustness.CORRUPTIONS, "variant/same", "unknown_exercises", "standing_still", "drawn_athletes"}

@@ -94,10 +94,9 @@ def test_answers_for_clips_agree_with_the_confusion(data, fits_dir, tmp_path):
     assert all((clip["probability"] == clip["label_probability"]) == (clip in right) for clip in clips)
 
 
-def test_robustness_and_unknown_exercises_are_those_of_the_fits(data, fits_dir, tmp_path):
+def test_robustness_and_unknown_exercises_are_those_of_the_fits(few_test_sets, fits_dir, tmp_path):
+    data = few_test_sets
     experiments = {"nearest": Experiment("nearest poses", Baseline("nearest_poses"), test="robustness")}
-    kept = ("missing_rows/0.4", "unknown_exercises", "drawn_athletes")
-    data.test_sets = {name: data.test_sets[name] for name in kept}
     (one,) = fit_and_write(data, tmp_path / "out", experiments)["grouped_split"]["nearest"]["seeds"]
     folds = [arrays_in(fits_dir / "nearest" / f"group_0_{fold}.npz") for fold in range(2)]
     missing = data.test_sets["missing_rows/0.4"]

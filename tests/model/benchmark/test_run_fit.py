@@ -47,10 +47,10 @@ def last_features(data: BenchmarkData, train: cross_validation.FoldTrainingData,
     return train.standard.apply(data.clips.physical)[data.clips.data.positions[windows, -1], :3]
 
 
-def test_a_real_network_with_synthetic_athletes_and_a_none_class(data, fits_dir):
+def test_a_real_network_with_synthetic_athletes_and_a_none_class(few_test_sets, fits_dir):
     """The released recipe's way, in small and without a stand-in."""
     experiment = tiny(TrainingMix(synthetic="mixed", learns_none_class=True), "robustness")
-    data.test_sets = {name: data.test_sets[name] for name in ("missing_rows/0.4", "drawn_athletes")}
+    data = few_test_sets
     run_fit.run_fit(data, experiment, Fit("tiny", "group", 0, 0))
     with np.load(fits_dir / "tiny" / "group_0_0.npz") as arrays:
         # Three exercises and `none`.
@@ -160,13 +160,14 @@ def test_a_fraction_of_people_keeps_all_windows_of_each(data):
         assert (half & of_class).sum() == (keep & of_class & np.isin(groups, [*after])).sum()
 
 
-def test_every_third_window_is_counted_from_a_clips_first(data):
+def test_every_fifth_window_is_counted_from_a_clips_first(data):
+    """A clip has 12 windows here: counted over all clips they would be others."""
     keep, clip = of_fold(data, 0), data.clips.data.clip
-    third = run_fit.training_windows(TrainingMix(every_nth_window=3), data.clips, keep, 0)
+    fifth = run_fit.training_windows(TrainingMix(every_nth_window=5), data.clips, keep, 0)
     for index in np.unique(clip[keep]):
         windows = np.flatnonzero(keep & (clip == index))
-        assert np.flatnonzero(third & (clip == index)).tolist() == windows[::3].tolist()
-    assert not (third & ~keep).any()
+        assert np.flatnonzero(fifth & (clip == index)).tolist() == windows[::5].tolist()
+    assert not (fifth & ~keep).any()
 
 
 def test_extra_real_clips_count_as_the_folds_own(data, trained):
