@@ -104,7 +104,7 @@ def main(path: str) -> None:
     skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
     pictures: list[Image.Image] = []
     last: dict[str, str | None] = {}
-    with recognizer.Recognizer(bundle, model_file.locate(None), 0.7) as recognizing:
+    with recognizer.Recognizer(bundle, model_file.locate()) as recognizing:
         for number, (name, image) in enumerate(draw_pictures()):
             recognition = recognizing.update(image, round(number * 1000 / FRAME_RATE_HZ))
             last[name] = recognition.exercise
