@@ -206,6 +206,13 @@ def merge_rows(existing: pa.Table | None, rows: list[dict], table: tables.Table,
     return new.sort_by("video_id")
 
 
+def with_landmarks(quality: pa.Table, output: str) -> pa.Table:
+    """The rows of a quality table whose landmarks are in `output`: deleting a video's file removes the video."""
+    folder = storage.join(output, tables.LANDMARKS.name)
+    files = [storage.relative_path(folder, file) for file in storage.list_files(folder)]
+    return quality.filter(pc.is_in(quality["landmarks_file"], pa.array(files, pa.string())))
+
+
 class WriteSummaries(beam.DoFn):
     """Writes the quality and the dead_letters table, each as one file."""
 
@@ -218,6 +225,8 @@ class WriteSummaries(beam.DoFn):
         for table, rows in ((tables.QUALITY, quality), (tables.DEAD_LETTERS, dead_letters)):
             path = storage.join(self._output, table.name, f"{table.name}.parquet")
             existing = storage.read_table(self._output, table) if storage.exists(path) else None
+            if existing is not None and table is tables.QUALITY:
+                existing = with_landmarks(existing, self._output)
             storage.write_table(path, table, merge_rows(existing, rows, table, video_ids))
             yield path
 

@@ -77,7 +77,7 @@ def draw_poses(body: Body) -> list[list[Skeleton]]:
 
 def draw_pictures() -> Iterator[tuple[str, np.ndarray]]:
     """Yields the name of the exercise that is done, and the picture: BGR, uint8, shape (height, width, 3)."""
-    body, look = scene.sample_person(*PERSON)
+    body, look = scene.sample_body(*PERSON), scene.sample_appearance(*PERSON)
     poses = draw_poses(body)
     points = np.concatenate([list(pose.points.values()) for part in poses for pose in part])
     # The poses' points lie inside of the body.

@@ -434,6 +434,21 @@ def test_a_manifest_that_is_wrong_is_told(tmp_path, text, message):
         manifest_videos(str(path))
 
 
+def test_a_video_whose_landmarks_were_deleted_leaves_the_quality_table(tmp_path):
+    def row(name):
+        return {"video_id": name, "landmarks_file": f"{name}.parquet"}
+
+    storage.write_table(
+        str(tmp_path / "quality" / "quality.parquet"),
+        tables.QUALITY,
+        pa.Table.from_pylist([row("deleted.mp4"), row("former.mp4")], schema=tables.QUALITY.schema()),
+    )
+    for name in ("former.mp4", "new.mp4"):
+        storage.write_text(str(tmp_path / "landmarks" / f"{name}.parquet"), "")
+    list(pipeline.WriteSummaries(str(tmp_path)).process(None, [row("new.mp4")], []))
+    assert [row["video_id"] for row in rows_of(tmp_path, tables.QUALITY)] == ["former.mp4", "new.mp4"]
+
+
 def test_a_quality_table_from_before_a_column_was_added_is_kept(tmp_path):
     columns = tuple(column for column in tables.QUALITY.columns if column.name != "mean_brightness")
     before = dataclasses.replace(tables.QUALITY, columns=columns)
