@@ -174,6 +174,27 @@ class TestBursts:
         assert len(frames) > 0.75 * 40 * 15
 
 
+@contextlib.contextmanager
+def udp_stream(*options):
+    """The address of a stream of 25 frames a second, encoded with further options of ffmpeg."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"udp://127.0.0.1:{unused.getsockname()[1]}"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-re", "-f", "lavfi", "-i"]
+    command += ["testsrc=rate=25:size=160x120", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
+    sender = subprocess.Popen(
+        [*command, *options, "-g", "10", "-t", "30", "-f", "mpegts", address],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield address
+    finally:
+        sender.kill()
+        sender.wait()
+
+
 class TestSendersTimes:
     """A stream's own times, where it has some: 25 frames a second, which arrive when the network lets them."""
 
@@ -206,24 +227,12 @@ class TestSendersTimes:
 
     def test_a_real_stream(self):
         """MPEG transport over UDP: frames are 40 ms apart by their sender, whenever they arrive."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-            unused.bind(("127.0.0.1", 0))
-            address = f"udp://127.0.0.1:{unused.getsockname()[1]}"
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-re", "-f", "lavfi", "-i"]
-        command += ["testsrc=rate=25:size=160x120", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
-        sender = subprocess.Popen(
-            [*command, "-g", "10", "-t", "30", "-f", "mpegts", address],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            with contextlib.closing(camera.open_source(address, windows.SamplingGrid(15))) as source:
-                assert source.is_live
-                times_ms = np.array([frame.timestamp_ms for frame in itertools.islice(source, 20)])
-        finally:
-            sender.kill()
-            sender.wait()
+        with (
+            udp_stream() as address,
+            contextlib.closing(camera.open_source(address, windows.SamplingGrid(15))) as source,
+        ):
+            assert source.is_live
+            times_ms = np.array([frame.timestamp_ms for frame in itertools.islice(source, 20)])
         assert np.all(times_ms % 40 == 0)
         assert np.diff(times_ms).max() < 1000
 
@@ -351,8 +360,15 @@ def test_a_connection_that_breaks_is_told_after_what_came(content):
     assert len(numbers) < 25
 
 
+def test_an_interlaced_stream_is_refused(monkeypatch):
+    """OpenCV says that it reads one, and gives the same unwritten memory for every frame."""
+    monkeypatch.setattr(camera, "TIMEOUT_S", 3.0)
+    interlaced = ("-flags", "+ilme+ildct", "-x264-params", "tff=1")
+    with udp_stream(*interlaced) as address, pytest.raises(UserError, match="interlaced"):
+        camera.open_source(address, windows.SamplingGrid(15))
+
+
 def test_a_stream_whose_picture_never_changes_is_refused(monkeypatch):
-    """As OpenCV's are of an interlaced stream: one and the same memory in every frame."""
     monkeypatch.setattr(camera, "TIMEOUT_S", 1.0)
     handler = servers.mjpeg_handler([videos.frame(3)] * 200, 40, {})
     with servers.serving(handler) as address, pytest.raises(UserError, match="same picture"):
