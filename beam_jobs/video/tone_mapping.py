@@ -13,8 +13,8 @@ import numpy as np
 _REFERENCE_WHITE_CD_M2 = 203.0
 # The brightest light that still differs from white: the peak of HLG's reference display and of most PQ masters.
 _PEAK = 1000 / _REFERENCE_WHITE_CD_M2
-# Light up to here stays as it is.
-_KNEE = 0.75
+# Light up to here stays as it is. ITU-R BT.2390's curve begins to compress at 0.46 for the same peak and white.
+_KNEE = 0.5
 _NUM_CODES = 1 << 16
 # Parts of a picture that stay in a processor's cache; and a whole 8K picture as float32 would take 400 MB.
 _PIXELS_AT_ONCE = 1 << 14
