@@ -40,9 +40,10 @@ def _train(args: argparse.Namespace) -> list[str]:
 
 def _finetune(args: argparse.Namespace) -> list[str]:
     with native_logs.quiet_import():
-        from model import finetune
+        from model import finetune, finetune_report
 
-    return _trained(args, finetune.finetune(args.bundle, _inputs(args), args.output, args.config, args.log_dir))
+    report = finetune.finetune(args.bundle, _inputs(args), args.output, args.config, args.log_dir, args.tuning)
+    return [f"bundle: {args.output}", *finetune_report.lines(report)]
 
 
 def _inputs(args: argparse.Namespace):

@@ -52,6 +52,7 @@ class Batches(keras.utils.PyDataset):
         augmenter: Callable[[np.ndarray, tuple[int, int]], np.ndarray] | None = None,
         mixup: float = 0.0,
         further: np.ndarray | None = None,
+        teacher: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         """Draws the first epoch.
 
@@ -66,6 +67,8 @@ class Batches(keras.utils.PyDataset):
           mixup: see AugmentationConfig.
           further: which windows are of further tables, bool, shape (N,): of these `settings.further_share` of an epoch
             is drawn. By default none is.
+          teacher: probabilities of all classes, (B, C), for augmented windows, (B, 34, 189): the truth of windows of
+            further tables, in place of their labels. By default labels are the truth.
         """
         super().__init__(workers=1, use_multiprocessing=False)
         self._data, self._truth, self._settings = data, truth, settings
@@ -74,7 +77,9 @@ class Batches(keras.utils.PyDataset):
         self._seed, self._epoch = seed, 0
         self._random = np.random.default_rng(seed)
         self._further = np.zeros(len(truth), bool) if further is None else further
-        self._augmented: tuple[int, np.ndarray] | None = None
+        self._teacher = teacher
+        # Which batches were augmented last; their windows, and their truth.
+        self._augmented: tuple[int, np.ndarray, np.ndarray] | None = None
         self._draw()
         self.batch_size = settings.batch_size
         if augmenter is not None:
@@ -117,15 +122,15 @@ class Batches(keras.utils.PyDataset):
         size = self.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         truth = self._truth[chosen]
-        answers, weights = self._one_hot[truth], self._weights[self._further[chosen].astype(int), truth]
+        weights = self._weights[self._further[chosen].astype(int), truth]
         if self._augmenter is None:
-            return self._data.features(chosen), answers, weights
-        features = self._augmented_batch(index)
+            return self._data.features(chosen), self._one_hot[truth], weights
+        features, answers = self._augmented_batch(index)
         if self._mixup:
             features, answers, weights = self._blended(index, features, answers, weights)
         return features, answers, weights
 
-    def _augmented_batch(self, index: int) -> np.ndarray:
+    def _augmented_batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         assert self._augmenter is not None
         number, within = divmod(index, _BATCHES_AUGMENTED_AT_ONCE)
         size = self.batch_size
@@ -133,8 +138,14 @@ class Batches(keras.utils.PyDataset):
             start = number * _BATCHES_AUGMENTED_AT_ONCE * size
             chosen = self._order[start : start + _BATCHES_AUGMENTED_AT_ONCE * size]
             seed = (self._seed % 2**31, self._epoch * len(self) + number)
-            self._augmented = number, self._augmenter(self._data.positions[chosen, -1], seed)
-        return self._augmented[1][within * size : (within + 1) * size]
+            features = self._augmenter(self._data.positions[chosen, -1], seed)
+            answers = self._one_hot[self._truth[chosen]]
+            taught = self._further[chosen]
+            if self._teacher is not None and taught.any():
+                answers[taught] = self._teacher(features[taught])
+            self._augmented = number, features, answers
+        part = slice(within * size, (within + 1) * size)
+        return self._augmented[1][part], self._augmented[2][part]
 
     def _blended(self, index: int, *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         random = np.random.default_rng([self._seed, self._epoch, index])

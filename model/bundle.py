@@ -5,6 +5,7 @@
     classifier/      SavedModel: windows of features -> probabilities
     end_to_end/      SavedModel: landmarks and timestamps -> probabilities, the two above with the windows between
     weights.weights.h5   the network's weights, to fine-tune from
+    rehearsal.npz    landmarks of synthetic athletes, which fine-tuning rehearses the classes on; not in every bundle
 
 Loading and using one takes NumPy and TensorFlow: neither Keras nor keras-tcn, Beam or TFT.
 """
@@ -15,7 +16,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from beam_jobs import landmarks, saved_model, storage, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.native_logs import quiet_import
 from beam_jobs.windows import WindowRule
-from model import end_to_end, holds, transform_graph
+from model import end_to_end, holds, rehearsal, transform_graph
 
 SCHEMA_VERSION = tables.SCHEMA_VERSION
 METADATA_FILE = "bundle.json"
@@ -266,6 +267,7 @@ def write(
     extra: Mapping[str, Any],
     temperature: float = 1.0,
     logs: str | None = None,
+    rehearsal_clips: Sequence[rehearsal.RehearsalClip] = (),
 ) -> None:
     """Writes a bundle, whole or not at all.
 
@@ -279,6 +281,7 @@ def write(
       extra: further entries of bundle.json.
       temperature: divides the logits.
       logs: a local folder of TensorBoard logs to keep beside; none by default.
+      rehearsal_clips: of synthetic athletes, to fine-tune with; none by default.
     """
     metadata = {
         "schema_version": SCHEMA_VERSION,
@@ -301,6 +304,8 @@ def write(
         whole, first, second = (os.path.join(folder, part) for part in (END_TO_END, TRANSFORM, CLASSIFIER))
         end_to_end.save(whole, first, second, rule, labels, metadata["holds"])
         network.save_weights(os.path.join(folder, WEIGHTS))
+        if rehearsal_clips:
+            rehearsal.save(folder, rehearsal_clips)
         if logs is not None:
             shutil.copytree(logs, os.path.join(folder, "logs"))
         with open(os.path.join(folder, METADATA_FILE), "w", encoding="utf-8") as file:

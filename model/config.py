@@ -117,7 +117,7 @@ class TrainingConfig:
       patience: epochs without a better validation loss after which training stops; the best weights are kept.
       batch_size: windows a step.
       learning_rate: at the start.
-      finetune_epochs, finetune_learning_rate: the same, when a bundle is fine-tuned.
+      finetune_epochs, finetune_learning_rate: the same, when all layers of a bundle are fine-tuned.
       weight_decay: of AdamW.
       label_smoothing: share of the truth that is spread over all classes. Validation loss is measured without it.
       class_weights: whether each class weighs the same, however many windows it has.
@@ -193,6 +193,36 @@ class Config:
             self.augmentation.max_lead_rows,
             f"at most {most}, window.length without window.min_detected",
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuneConfig:
+    """How the last layers of a bundle's network are fine-tuned to few clips.
+
+    Attributes:
+      steps: batches to learn from.
+      learning_rate: at the start; it falls along a cosine.
+      batch_size: windows a step.
+      new_class_share: share of a batch that is of each new class; the known ones share the rest equally.
+      windows_per_clip: augmented windows of each clip of the user.
+      windows_per_rehearsal_clip: likewise of each rehearsal clip.
+      folds: how often people who do a new exercise are left out, to measure whether others are recognised.
+    """
+
+    steps: int = 300
+    learning_rate: float = 1e-3
+    batch_size: int = 256
+    new_class_share: float = 0.1
+    windows_per_clip: int = 200
+    windows_per_rehearsal_clip: int = 20
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "windows_per_clip", "windows_per_rehearsal_clip"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        _check(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a finite number above 0")
+        _check(0 < self.new_class_share < 1, "new_class_share", self.new_class_share, "a share between 0 and 1")
+        _check(self.folds >= 2, "folds", self.folds, "2 or more")
 
 
 _T = TypeVar("_T")

@@ -98,7 +98,7 @@ def compile_for_training(
 
 def fit(
     network: keras.Model,
-    batches: Batches,
+    batches: keras.utils.PyDataset,
     training: config.TrainingConfig,
     epochs: int,
     learning_rate: float,
@@ -109,7 +109,7 @@ def fit(
 
     Args:
       network: from windows to logits.
-      batches: to learn from.
+      batches: to learn from, inputs and one-hot truth, maybe with weights.
       training: how.
       epochs: at most.
       learning_rate: at the start.
@@ -177,5 +177,7 @@ def augmenter(
 
 def logits(network: keras.Model, data: dataset.Windows) -> np.ndarray:
     """A network's logits of all windows, float32, shape (N, C)."""
-    parts = [network.predict_on_batch(data.features(slice(start, start + 256))) for start in range(0, len(data), 256)]
+    # Called, not `predict_on_batch`, which takes seconds to compile each network that it meets.
+    batches = (data.features(slice(start, start + 256)) for start in range(0, len(data), 256))
+    parts = [keras.ops.convert_to_numpy(network(batch, training=False)) for batch in batches]
     return np.concatenate(parts) if parts else np.zeros((0, network.output_shape[-1]), np.float32)

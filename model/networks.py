@@ -12,6 +12,8 @@ from model.config import WINDOW_LENGTH, NetworkConfig
 
 # The last layer's name: fine-tuning gives it more columns when there are new classes.
 OUTPUT_LAYER = "logits"
+# The layer before it: fine-tuning to few clips trains these two.
+HIDDEN_LAYER = "hidden"
 
 
 def _input() -> keras.KerasTensor:
@@ -34,7 +36,9 @@ def seed_tcn(config: NetworkConfig, num_classes: int) -> keras.Model:
         return_sequences=False,
         name="tcn",
     )(windows)
-    hidden = layers.Dense(config.dense_units, activation="relu", name="hidden")(layers.Dropout(config.dropout)(last))
+    hidden = layers.Dense(config.dense_units, activation="relu", name=HIDDEN_LAYER)(
+        layers.Dropout(config.dropout)(last)
+    )
     logits = layers.Dense(num_classes, name=OUTPUT_LAYER)(layers.Dropout(config.dropout)(hidden))
     return keras.Model(windows, logits, name="tcn")
 
@@ -63,7 +67,7 @@ def _pooled(x, valid, config: NetworkConfig, num_classes: int):
     mean = keras.ops.sum(x * valid, axis=1) / keras.ops.maximum(keras.ops.sum(valid, axis=1), 1.0)
     highest = keras.ops.max(x * valid - 1e3 * (1 - valid), axis=1)
     pooled = layers.Dropout(config.dropout)(layers.Concatenate()([mean, highest]))
-    hidden = layers.Dense(config.dense_units, activation=silu, name="hidden")(pooled)
+    hidden = layers.Dense(config.dense_units, activation=silu, name=HIDDEN_LAYER)(pooled)
     return layers.Dense(num_classes, name=OUTPUT_LAYER)(layers.Dropout(config.dropout)(hidden))
 
 
@@ -243,3 +247,25 @@ NETWORKS: dict[str, Callable[[NetworkConfig, int], keras.Model]] = {
 def build(config: NetworkConfig, num_classes: int) -> keras.Model:
     """The network of a configuration."""
     return NETWORKS[config.name](config, num_classes)
+
+
+def with_more_classes(network: keras.Model, config: NetworkConfig, num_classes: int) -> keras.Model:
+    """A copy of the network with more outputs: what it knew is copied, what is new starts afresh."""
+    wider = build(config, num_classes)
+    _copy_weights(network, wider)
+    return wider
+
+
+def _copy_weights(network: keras.Model, wider: keras.Model) -> None:
+    # By position: the names of nameless layers count on from network to network.
+    for layer, old_layer in zip(wider.layers, network.layers, strict=True):
+        if isinstance(layer, keras.Model):
+            _copy_weights(old_layer, layer)
+            continue
+        known = old_layer.get_weights()
+        if layer.name == OUTPUT_LAYER:
+            merged = layer.get_weights()
+            for new, old in zip(merged, known, strict=True):
+                new[..., : old.shape[-1]] = old
+            known = merged
+        layer.set_weights(known)

@@ -55,11 +55,21 @@ def _parser() -> argparse.ArgumentParser:
 
     finetune = add(
         "finetune",
-        "a bundle and other tables -> a bundle, at a lower learning rate",
-        "finetune --bundle bundle --tables my_tables --output my_bundle",
+        "a bundle and tables of a new exercise -> a bundle that knows it, too",
+        "finetune --bundle live/default_bundle --tables my_tables --all_splits --output my_bundle",
     )
     _add_bundle(finetune)
     _add_more_tables(finetune)
+    default = config.FinetuneConfig()
+    finetune.add_argument(
+        "--steps", type=int, default=default.steps, help=f"batches to learn from (default {default.steps})"
+    )
+    finetune.add_argument(
+        "--learning_rate",
+        type=float,
+        default=default.learning_rate,
+        help=f"of the last layers; more learns quicker and forgets more (default {default.learning_rate:g})",
+    )
     add_training(finetune)
 
     judge = add(
@@ -337,6 +347,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default = config.config_of_bundle(metadata, args.bundle)
         # A temperature is of the weights that it was found for: the validation split gives the tuned ones theirs.
         default = config.from_dict({"training": {"temperature": 0.0}}, default)
+        try:
+            args.tuning = config.FinetuneConfig(steps=args.steps, learning_rate=args.learning_rate)
+        except ValueError as error:
+            raise UsageError(f"--{error}") from None
     if args.log_dir and storage.is_remote(args.log_dir):
         raise UsageError(
             f"--log_dir: {args.log_dir} is remote; expected a local folder. Leave it out: the bundle has the logs."

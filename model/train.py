@@ -6,14 +6,15 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from beam_jobs.errors import UserError
-from model import bundle, config, dataset, fitting, networks, training_data, transform_graph
+from model import bundle, config, dataset, fitting, networks, rehearsal, training_data, transform_graph
+from model import holds as hold_rule
 from model.batches import Batches
 from model.callbacks import Progress
 from model.evaluation import predictions
@@ -90,6 +91,7 @@ def train(inputs: TrainingInputs, output: str, settings: config.Config, log_dir:
             trained=learned.data,
             validated=validation.data if validation else None,
             logs=None if log_dir else logs,
+            rehearsal_clips=rehearsal.choose_clips(data.train.select(data.synthetic), data.landmarks),
         )
     return result.figures
 
@@ -271,6 +273,8 @@ def write(
     validated: dataset.Windows | None,
     logs: str | None,
     before: Mapping[str, Any] | None = None,
+    rehearsal_clips: Sequence[rehearsal.RehearsalClip] = (),
+    holds: Sequence[str] = (),
 ) -> None:
     """Writes the bundle of a network, with where it is from.
 
@@ -287,6 +291,8 @@ def write(
       validated: windows that it was stopped, calibrated or scored by; None where there were none.
       logs: a folder of TensorBoard's logs to keep in the bundle; None keeps none.
       before: bundle.json of the bundle that it was fine-tuned from; None where the network was new.
+      rehearsal_clips: of synthetic athletes, to keep in the bundle for fine-tuning.
+      holds: classes without movement, beside those that are known by name (see model/holds.py).
     """
     before = before or {"phases": [], "trained_groups": [], "validation_groups": []}
     bundle.write(
@@ -298,6 +304,7 @@ def write(
         fingerprint=dataset.fingerprint(tables_path),
         transform_fn=transform_graph.find_beside_tables(tables_path),
         extra={
+            "holds": sorted({*hold_rule.holds_of(labels), *holds}),
             "network": settings.network.name,
             "num_parameters": network.count_params(),
             "config": config.to_dict(settings),
@@ -309,6 +316,7 @@ def write(
             "validation_groups": _hashes(before["validation_groups"], validated),
         },
         logs=logs,
+        rehearsal_clips=rehearsal_clips,
     )
 
 

@@ -87,12 +87,22 @@ def classes(data: dataset.Windows) -> tuple[str, ...]:
     return tuple(sorted({label for index in with_window if (label := data.clips[index].label) is not None}))
 
 
-def load_training_data(inputs: TrainingInputs, rule: WindowRule) -> TrainingData:
+def joined(*parts: LabelledSplit) -> LabelledSplit:
+    """Several splits as one."""
+    return LabelledSplit(
+        dataset.joined([part.data for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.synthetic for part in parts]),
+    )
+
+
+def load_training_data(inputs: TrainingInputs, rule: WindowRule, needs_validation: bool = True) -> TrainingData:
     """Reads the windows to train on and to validate on.
 
     Args:
       inputs: which tables.
       rule: which rows make a window.
+      needs_validation: whether a validation split without a labelled window is an error; else there is none.
 
     Raises:
       UserError: where a split has no labelled window, or other tables were made by another transform graph or have
@@ -105,13 +115,26 @@ def load_training_data(inputs: TrainingInputs, rule: WindowRule) -> TrainingData
         warn_of_unused_videos(inputs.tables)
         train, validation = (load_renamed(inputs.tables, [split], inputs, rule) for split in ("train", "validation"))
         check_labelled(inputs.tables, "train split", train, rule)
-        check_labelled(inputs.tables, "validation split", validation, rule)
+        if needs_validation or classes(validation):
+            check_labelled(inputs.tables, "validation split", validation, rule)
+        else:
+            validation = None
     parts, landmarks = [train], [dataset.load_landmarks(inputs.tables, train)]
     for other, theirs in load_other_tables(inputs, rule, validation.groups() if validation else set()):
         parts.append(other)
         landmarks.append(theirs)
     synthetic = np.repeat(np.arange(len(parts)) > len(inputs.extra_tables), [len(part) for part in parts])
     return TrainingData(dataset.joined(parts), dataset.joined_rows(landmarks), validation, synthetic)
+
+
+def load_synthetic(inputs: TrainingInputs, rule: WindowRule) -> tuple[dataset.Windows, np.ndarray]:
+    """The windows of all synthetic tables, and the landmarks of their rows.
+
+    Raises:
+      UserError: as `load_other_tables`.
+    """
+    parts = list(load_other_tables(dataclasses.replace(inputs, extra_tables=()), rule, set()))
+    return dataset.joined([data for data, _ in parts]), dataset.joined_rows([rows for _, rows in parts])
 
 
 def load_renamed(path: str, splits: Sequence[str] | None, inputs: TrainingInputs, rule: WindowRule) -> dataset.Windows:

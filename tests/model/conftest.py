@@ -15,7 +15,7 @@ FINGERPRINT = {"coordinates": "world", "frame_rate_hz": 15.0, "mediapipe": "0", 
 
 @dataclasses.dataclass(frozen=True)
 class MadeClip:
-    """A clip to make: how its landmarks move depends on its label and on chance."""
+    """A clip to make: how its landmarks move depends on its label, or on `movement` where that is given, and chance."""
 
     video_id: str
     label: str | None = "squat"
@@ -24,6 +24,7 @@ class MadeClip:
     num_rows: int = 60
     undetected: tuple[int, ...] = ()
     person_id: int = 0
+    movement: str | None = None
 
 
 def landmarks_of(clip: MadeClip, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -31,7 +32,7 @@ def landmarks_of(clip: MadeClip, seed: int) -> tuple[np.ndarray, np.ndarray, np.
     random = np.random.default_rng(seed)
     rows = random.normal(0, 0.3, (clip.num_rows, 33, 3)).astype(np.float32)
     # Each label moves other landmarks, up and down at a tempo of its own.
-    kind = sum(map(ord, clip.label or "nothing"))
+    kind = sum(map(ord, clip.movement or clip.label or "nothing"))
     moving = (kind + np.arange(6)) % 33
     phase = random.uniform(0, 2 * np.pi)
     rows[:, moving, 1] += 2 * np.sin(np.arange(clip.num_rows) * (0.3 + kind % 5 / 10) + phase)[:, None]

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from beam_jobs.errors import UserError
-from model import batches, bundle, config, dataset, finetune, fitting, networks, standing_still, train, training_data
+from model import batches, bundle, config, dataset, fitting, networks, standing_still, train, training_data
 from model.evaluation import evaluate, predictions
 from model.training_data import TrainingInputs
 
@@ -156,102 +156,6 @@ def test_the_best_weights_are_kept(made_bundle, made_tables, quick_config):
 def test_tensorboard_logs_are_in_the_bundle(made_bundle):
     assert list(Path(made_bundle, "logs").rglob("events.out.tfevents.*"))
     assert not list(Path(made_bundle).rglob("best.weights.h5"))
-
-
-def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, made_bundle, tmp_path, quick_config):
-    """Two of the three exercises, by people whom the bundle knows nothing of, in tables of the bundle's own graph."""
-    clips = [
-        made.Clip(f"new/{split}_{label}_{number}", label, split=split, num_rows=90)
-        for label in ("lunge", "squat")
-        for split in ("train", "validation")
-        for number in range(3)
-    ]
-    folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
-    # With smoothing, who is right already is taught to be less sure of it.
-    changes = {"augmentation": {"noise": 0.0}, "training": {"label_smoothing": 0.0}}
-    settings = config.from_dict(changes, quick_config)
-    tuned = str(tmp_path / "tuned")
-    before = evaluate.evaluate(made_bundle, folder, str(tmp_path / "before"), "validation")
-    finetune.finetune(made_bundle, TrainingInputs(folder), tuned, settings)
-    after = evaluate.evaluate(tuned, folder, str(tmp_path / "after"), "validation")
-    assert after["windows"]["nll"] < before["windows"]["nll"]
-    metadata = bundle.read_metadata(tuned)
-    assert metadata["labels"] == ["lunge", "push_up", "squat"]
-    assert [phase["phase"] for phase in metadata["phases"]] == ["train", "finetune"]
-    # It knows whom both phases were trained on.
-    assert len(metadata["trained_groups"]) == 12 + 6
-    assert (
-        "6 of 6 groups have names by which training was stopped: the figures may flatter a little."
-        in (after["warnings"])
-    )
-    assert before["never_trained_on"] and not after["never_trained_on"]
-
-
-def test_finetuning_that_does_not_help_changes_nothing(made, made_bundle, tmp_path, quick_config, capsys):
-    """Contradicting labels in validation: every epoch makes it worse, the bundle's weights stay."""
-    clips = [made.Clip("a", "squat"), made.Clip("b", "lunge"), made.Clip("c", "push_up", split="validation")]
-    folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
-    settings = config.from_dict({"training": {"finetune_learning_rate": 0.003}}, quick_config)
-    tuned = str(tmp_path / "tuned")
-    finetune.finetune(made_bundle, TrainingInputs(folder), tuned, settings)
-    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
-    np.testing.assert_allclose(
-        bundle.load(tuned).probabilities(windows), bundle.load(made_bundle).probabilities(windows), atol=1e-6
-    )
-    assert bundle.read_metadata(tuned)["phases"][1]["best_epoch"] == 0
-    assert "of at most 3 epochs; no epoch was better than the start, which was kept" in capsys.readouterr().err
-
-
-def test_finetuning_to_a_new_class_keeps_the_body_and_the_known_outputs(made, made_bundle, quick_config):
-    from beam_jobs import storage
-
-    network = networks.build(quick_config.network, 3)
-    with storage.local_copy(f"{made_bundle}/{bundle.WEIGHTS}") as weights:
-        network.load_weights(weights)
-    wider = finetune._with_more_classes(network, quick_config.network, 4)
-    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
-    np.testing.assert_allclose(wider.predict(windows, verbose=0)[:, :3], network.predict(windows, verbose=0), atol=1e-5)
-
-
-def test_every_member_of_an_ensemble_gets_outputs_for_new_classes():
-    settings = config.NetworkConfig(name="ensemble", filters=8, dense_units=8)
-    network = networks.build(settings, 3)
-    wider = finetune._with_more_classes(network, settings, 4)
-    windows = np.random.default_rng(0).normal(size=(4, 34, 189)).astype(np.float32)
-    np.testing.assert_allclose(wider.predict(windows, verbose=0)[:, :3], network.predict(windows, verbose=0), atol=1e-5)
-
-
-def test_finetuning_to_a_new_class(made, made_bundle, tmp_path, quick_config):
-    clips = [
-        made.Clip(f"{label}_{split}", label, split=split)
-        for label in ("squat", "burpee")
-        for split in ("train", "validation")
-    ]
-    folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{made_bundle}/transform_fn")
-    settings = config.from_dict({"training": {"finetune_epochs": 1}}, quick_config)
-    finetune.finetune(made_bundle, TrainingInputs(folder), str(tmp_path / "tuned"), settings)
-    loaded = bundle.load(str(tmp_path / "tuned"))
-    assert loaded.labels == ("lunge", "push_up", "squat", "burpee")
-    # The start, which knows nothing of burpees, is no candidate.
-    assert loaded.metadata["phases"][1]["best_epoch"] == 1
-    assert loaded.probabilities(np.zeros((1, 34, 189), np.float32)).shape == (1, 4)
-
-
-def test_tables_of_another_transform_graph_are_refused(made, made_bundle, tmp_path, quick_config):
-    folder = made.tables(tmp_path / "tables", made.three_classes("other/"), scale=2.0)
-    for use in (
-        lambda: finetune.finetune(made_bundle, TrainingInputs(folder), str(tmp_path / "tuned"), quick_config),
-        lambda: evaluate.evaluate(made_bundle, folder, str(tmp_path / "report")),
-    ):
-        with pytest.raises(UserError, match=r"another transform graph .* --transform_fn"):
-            use()
-    assert not (tmp_path / "tuned").exists() and not (tmp_path / "report").exists()
-
-
-def test_finetuning_cannot_change_the_network(made_bundle, made_tables, tmp_path, quick_config):
-    settings = config.from_dict({"network": {"filters": 8}}, quick_config)
-    with pytest.raises(UserError, match="the bundle has NetworkConfig"):
-        finetune.finetune(made_bundle, TrainingInputs(made_tables), str(tmp_path / "tuned"), settings)
 
 
 @pytest.mark.parametrize(
