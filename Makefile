@@ -6,7 +6,7 @@ NUM_CLIPS = 120
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment demo picture test test-all lint bench bench-model bench-landmarks lock format clean
+.PHONY: environment demo picture test test-all lint bench bench-finetune rehearsal-clips bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -54,6 +54,22 @@ format: .venv/installed
 bench: .venv/installed
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_extract.py
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_memory.py
+
+# Fine-tuning to a few clips of a new exercise, measured on other people. TABLES: labelled clips, made with the bundle's features;
+# LEARN: exercises and the people whose clips are learned from, e.g. make bench-finetune TABLES=tables LEARN='yoga=anna,ben row=carla,dan'
+TABLES =
+LEARN =
+bench-finetune: .venv/installed
+	PYTHONPATH=. $(RUN) tests/manual/bench_finetune.py --tables $(TABLES) --learn $(LEARN)
+
+# The default bundle's rehearsal clips: synthetic athletes whom it was not trained on.
+rehearsal-clips: .venv/installed
+	$(RUN) -m beam_jobs athletes --output $(BENCH)/rehearsal/videos --num_clips 140 --seed 21 --exercises $(EXERCISES) --variety wide
+	$(RUN) -m beam_jobs extract --videos $(BENCH)/rehearsal/videos --labels $(BENCH)/rehearsal/videos/labels.csv --output $(BENCH)/rehearsal
+	$(RUN) -m model synthesize --athletes $(BENCH)/rehearsal/videos --tables $(BENCH)/rehearsal --output $(BENCH)/synthesized_2 \
+	  --num_clips 700 --seed 2000
+	$(RUN) -m beam_jobs features --input $(BENCH)/synthesized_2 --output $(BENCH)/synthesized_2 --transform_fn live/default_bundle
+	PYTHONPATH=. $(RUN) tests/manual/make_rehearsal.py --bundle live/default_bundle --synthetic_tables $(BENCH)/synthesized_2
 
 # Hours, with all experiments and seeds: `python -m model benchmark` on your own videos, e.g.
 #   make bench-model VIDEOS=clips LABELS=clips/labels.csv EXPERIMENTS='conv conv/no_tilt extra_trees' SEEDS=1

@@ -8,8 +8,9 @@ from commands import run_command
 
 from live.__main__ import DEFAULT_BUNDLE
 from model import bundle as bundles
-from model import config
+from model import config, rehearsal
 from model.benchmark import experiments
+from model.evaluation.predictions import group_hash
 
 FOLDER = pathlib.Path(DEFAULT_BUNDLE)
 EXERCISES = {
@@ -20,9 +21,13 @@ EXERCISES = {
 
 def test_it_is_small_and_whole():
     files = [path for path in FOLDER.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 5_000_000
-    # Weights and graphs: no picture, table or clip of anybody.
-    assert {path.suffix for path in files} <= {".json", ".pb", ".index", ".data-00000-of-00001", ".h5", ".md", ""}
+    assert sum(path.stat().st_size for path in files) < 8_000_000
+    # Weights, graphs, and landmarks of synthetic athletes: no picture, table or clip of a real person.
+    suffixes = {".json", ".pb", ".index", ".data-00000-of-00001", ".h5", ".md", "", ".npz"}
+    assert {path.suffix for path in files} <= suffixes
+    clips = rehearsal.load(str(FOLDER))
+    assert {clip.label for clip in clips} == EXERCISES | {"none"} and len(clips) == 420
+    assert not {group_hash(clip.group) for clip in clips} & set(bundles.read_metadata(str(FOLDER))["trained_groups"])
     loaded = bundles.load(str(FOLDER))
     assert set(loaded.labels) == EXERCISES | {"none"}
     assert loaded.metadata["fingerprint"]["frame_rate_hz"] == 15.0
