@@ -81,6 +81,7 @@ def test_a_new_exercise_from_four_clips_and_the_known_ones_are_not_forgotten(
     assert len(rehearsal.load(tuned)) == len(rehearsal.load(rehearsed_bundle)) == 12
 
 
+@pytest.mark.slow
 def test_clips_that_have_nothing_in_common_are_refused(made, rehearsed_bundle, tables_of, tmp_path, capsys):
     """Four people, each of whom moves as in another exercise that the bundle knows: nothing to learn."""
     movements = ("lunge", "push_up", "squat")
@@ -128,6 +129,7 @@ def test_an_exercise_that_nobody_else_is_recognised_at_is_refused(num_groups, re
         assert ("often missed" in "".join(finetune_report.warnings(report))) == (recognised < num_groups / 2)
 
 
+@pytest.mark.slow
 def test_without_anything_to_rehearse_on_it_is_refused(made, made_bundle, tables_of, tmp_path, capsys):
     folder = made.tables(tmp_path / "own", burpees(made), transform_fn=f"{made_bundle}/transform_fn")
     command = ["finetune", "--bundle", made_bundle, "--tables", folder, "--all_splits", "--output"]
@@ -135,6 +137,7 @@ def test_without_anything_to_rehearse_on_it_is_refused(made, made_bundle, tables
     assert "--synthetic_tables" in capsys.readouterr().err and not (tmp_path / "tuned").exists()
 
 
+@pytest.mark.slow
 def test_synthetic_tables_stand_in_for_rehearsal_clips(
     made, made_bundle, made_tables, synthetic_tables, tmp_path, capsys
 ):
@@ -148,6 +151,7 @@ def test_synthetic_tables_stand_in_for_rehearsal_clips(
     assert len(rehearsal.load(str(tmp_path / "tuned"))) == 12
 
 
+@pytest.mark.slow
 def test_clips_of_one_person_are_warned_of(made, rehearsed_bundle, tables_of, tmp_path, capsys):
     clips = [made.Clip(f"own/burpee_{n}", "burpee", group="me") for n in range(3)]
     command = ["finetune", "--bundle", rehearsed_bundle, "--tables", tables_of(clips), "--all_splits", "--steps", "200"]
@@ -199,6 +203,7 @@ def test_windows_of_rehearsal_clips_are_those_of_tables(made, made_tables, synth
         np.testing.assert_allclose(ours[..., :99], theirs[..., :99], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, rehearsed_bundle, tmp_path, quick_config):
     """Two of the three exercises, by people whom the bundle knows nothing of, in tables of the bundle's own graph."""
     clips = [
@@ -228,6 +233,7 @@ def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, rehearsed_bundle,
     assert before["never_trained_on"] and not after["never_trained_on"]
 
 
+@pytest.mark.slow
 def test_finetuning_that_does_not_help_changes_nothing(made, rehearsed_bundle, tmp_path, quick_config, capsys):
     """Contradicting labels in validation: every epoch makes it worse, the bundle's weights stay."""
     clips = [made.Clip("a", "squat"), made.Clip("b", "lunge"), made.Clip("c", "push_up", split="validation")]
