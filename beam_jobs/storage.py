@@ -259,7 +259,7 @@ def table_files(folder: str, table: tables.Table) -> list[str]:
 def landmarks_file(folder: str, video_id: str) -> str:
     """The landmarks table's file of one video under an output folder: any `video_id` makes one valid file name.
 
-    A long one (quoting triples what is not ASCII, and file systems stop at 255 bytes) is cut and told apart by a hash.
+    A long one (quoting triples what is not ASCII, and file names have at most 255 bytes) is cut, and a hash is added.
     """
     name = urllib.parse.quote(video_id, safe="")
     if len(name) > 150:

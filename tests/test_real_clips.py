@@ -67,7 +67,7 @@ def test_real_people_from_video_to_answer(manifest, pose_model_path):
     assert metrics["windows"]["num_windows"] == len(predictions)
 
     # Not a measure of accuracy (the README has those): with so few people to stop by, the best epoch is chance. But the
-    # two exercises of the four people to train on can be told apart.
+    # two exercises of the four people to train on can be distinguished.
     phase, *_ = json.loads((work / "bundle" / "bundle.json").read_text())["phases"]
     assert max(phase["curves"]["accuracy"]) > 0.8
     # Whatever live answers for people it never saw, it is what evaluate answered.

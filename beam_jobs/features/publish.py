@@ -1,4 +1,4 @@
-"""A job's output, written out of sight first, and put in the place of a former run's when all of it is there."""
+"""A job's output: written to a hidden folder first, and put in the place of a former run's when it is complete."""
 
 import os
 import uuid
@@ -12,12 +12,12 @@ _FORMER, _REPLACED = "former", "replaced"
 
 
 def new_staging(output: str) -> str:
-    """A name for a staging folder: hidden, and on the output's own disk or store."""
+    """A name for a staging folder: hidden, and on the same disk or store as the output."""
     return storage.join(output, _PREFIX + uuid.uuid4().hex)
 
 
 def clean(output: str) -> None:
-    """Removes every staging folder of `output`, after giving back what a killed job was about to replace.
+    """Removes every staging folder of `output`, after restoring the folders that a killed job was about to replace.
 
     Afterwards a job that still runs there fails; it publishes nothing.
     """
@@ -42,9 +42,9 @@ def remove(staging: str) -> None:
 def publish(staging: str, output: str, folders: Sequence[str], files: Collection[str]) -> None:
     """Puts staged folders in the place of a former run's; may be called again after it was cut short, or done.
 
-    On a local disk folders are renamed, and a failure gives the former ones back. A store has no renames: there the
-    last folder goes first and comes last, and the others are copied file by file in between, so that who finds the last
-    folder finds everything. The staging folder stays: remove it when this can no longer be called again.
+    On a local disk folders are renamed, and after a failure the former ones are restored. A store has no renames: there
+    the last folder goes first and comes last, and the others are copied file by file in between, so that a reader that
+    finds the last folder finds everything. The staging folder stays: remove it when this need not be called again.
 
     Args:
       staging: as of `new_staging`.
@@ -91,7 +91,7 @@ def _publish_folders(staging: str, output: str, folders: Sequence[str], files: C
         for folder in folders:
             _rename(storage.join(staging, folder), storage.join(output, folder))
         _check(files, _files(output, folders), output)
-        # This rename decides: before it the former folders are to be given back, after it they are rubbish.
+        # This rename decides: before it the former folders must be restored, after it they can be deleted.
         _rename(storage.join(staging, _FORMER), storage.join(staging, _REPLACED))
     except BaseException:
         _restore(staging, output)

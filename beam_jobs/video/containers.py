@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# Boxes that an MP4 may begin with, and whose end is the file's; others between them are passed over, as players do.
+# Boxes that an MP4 may begin with, and that end where the file ends; others between them are skipped, as players do.
 _TOP_BOXES = frozenset(
     (b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"free", b"skip", b"wide", b"meta", b"sidx", b"uuid")
 )
@@ -32,7 +32,7 @@ class ContainerInfo:
 
     @property
     def is_truncated(self) -> bool:
-        """Whether the end of the file is missing. A padding byte more or less is not an end."""
+        """Whether the end of the file is missing. One padding byte more or less does not count."""
         return not self.has_index or (self.num_bytes is not None and self.num_bytes > self.num_bytes_actual + 1)
 
 
@@ -70,7 +70,7 @@ def read_container_info(path: str) -> ContainerInfo:
             if head[4:8] in _TOP_BOXES:
                 return _iso_media(file, size)
         except (struct.error, IndexError):
-            # A header that breaks off or is nonsense says nothing; the decoder has the last word.
+            # A header that breaks off or is nonsense says nothing; then the decoder decides.
             pass
     return ContainerInfo(None, size)
 
@@ -97,13 +97,13 @@ def _iso_media(file: BinaryIO, size: int) -> ContainerInfo:
     for kind, end in _boxes(file, 0, size):
         if kind not in _TOP_BOXES:
             if end > size or not all(32 <= byte < 127 for byte in kind):
-                break  # rubbish and no box
+                break  # not a box
             seen_to = end
             continue
         num_bytes = seen_to = end
         has_index |= kind == b"moov"
     if not has_index and seen_to + 8 <= size:
-        return ContainerInfo(None, size)  # the index may lie behind what was not understood
+        return ContainerInfo(None, size)  # the index may follow what was not understood
     return ContainerInfo(num_bytes, size, has_index)
 
 
@@ -140,7 +140,7 @@ def _riff_end(file: BinaryIO, size: int) -> int | None:
         if kind != b"RIFF" or (position and file.read(4) != b"AVIX"):
             break
         if length in (0, 0xFFFFFFFF):
-            # Written by a recorder that never came back to fill it in.
+            # The recorder was stopped before it wrote the length.
             return None
         position += 8 + length + length % 2
     return position

@@ -1,8 +1,8 @@
 """Decoder: reads videos in a process of its own, so that a crash or hang of native code costs one video, not a worker.
 
-The process is started once and reads one video after the other; it imports PyAV and NumPy alone (a fifth of a second).
-Decoding also runs beside pose estimation that way: the next frame waits in the pipe. And FFmpeg's libraries, which
-PyAV and OpenCV each bring, stay apart.
+The process is started once and reads one video after the other; it imports only PyAV and NumPy (a fifth of a second).
+So decoding also runs beside pose estimation: the next frame waits in the pipe. And the FFmpeg libraries of PyAV and
+those of OpenCV are never in one process.
 """
 
 import contextlib
@@ -208,7 +208,7 @@ class _Reading:
         self._num_frames_chosen = 0
 
     def read(self, source: str, frame_rate_hz: float) -> None:
-        # Here and not above: callers of Decoder import no decoder.
+        # Here and not above: a process that uses Decoder does not import PyAV.
         from beam_jobs.video.reader import VideoReader
 
         started = time.perf_counter()

@@ -15,21 +15,21 @@ from beam_jobs import storage
 from beam_jobs.video import containers
 from beam_jobs.video.frames import VideoError, name_of
 
-# One packet that cannot be read is an accident, many one after the other are the end …
+# One packet that cannot be read is skipped. So many in a row are the end; on a dead connection, on which each read
+# waits, so many seconds are.
 _MAX_FAILED_READS = 100
-# … and so is waiting: asking a dead connection waits each time.
 _MAX_FAILING_S = 1.0
 _URL_TIMEOUT_S = 10.0
-# What a playlist behind a URL may lead to; a file leads nowhere.
+# The protocols that a playlist behind a URL may use; a playlist in a file may use none.
 _URL_PROTOCOLS = "http,https,tcp,tls,crypto,httpproxy"
 _NO_PROTOCOL = "none"
-# One thread costs least processor time, and one worker a core keeps every core at work. Larger pictures would keep
-# the worker waiting.
+# One thread takes least processor time, and there is one worker for each core. With larger pictures the worker would
+# have to wait.
 _PIXELS_OF_ONE_THREAD = 1920 * 1088
 _THREADS_OF_LARGE_PICTURES = 2
 # FFmpeg's own decoders of these leave out what is transparent.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-# No picture for a player: the cover of a song, pictures for a slider, one view of several.
+# Streams that a player does not show as video: a song's cover, thumbnails, one view of several.
 _NOT_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
 
 
@@ -129,7 +129,7 @@ class MediaFile:
         try:
             frames = self._decoder.decode(packet)
         except av.FFmpegError:
-            # Failures before the first frame are a recording that begins between two key frames.
+            # Failures before the first frame mean that a recording begins between two key frames.
             self.num_packets_lost += 1 if self._num_frames else 0
             return []
         for frame in frames:
@@ -157,7 +157,7 @@ class MediaFile:
                 timeouts = (_URL_TIMEOUT_S, _URL_TIMEOUT_S)
                 options = {"protocol_whitelist": _URL_PROTOCOLS}
                 return av.open(source, "r", options=options, timeout=timeouts, metadata_errors="replace")
-            # By Python and not by name: FFmpeg reads a protocol out of a name, and what the file refers to stays shut.
+            # Opened by Python: FFmpeg may take a name for a protocol, and would open the files that this one refers to.
             file = stack.enter_context(open(source, "rb"))  # noqa: SIM115
             return av.open(file, "r", options={"protocol_whitelist": _NO_PROTOCOL}, metadata_errors="replace")
         except av.FFmpegError:
@@ -239,7 +239,7 @@ def _checked_file(path: str) -> containers.ContainerInfo:
         raise VideoError("not_a_video", f"{path} is a device or a pipe; expected a video file. Record to a file first.")
     if not os.path.getsize(path):
         raise VideoError("empty", f"{path} is empty; expected a video. Copy or download the file again.")
-    # FFmpeg would draw a text as if on a terminal, and follow a playlist's entries to other files.
+    # FFmpeg would draw a text as a terminal does, and open the other files that a playlist names.
     if containers.is_text(path):
         raise VideoError("not_a_video", f"{path} is a text; expected a video. Leave it out.")
     if containers.is_animated_webp(path):

@@ -86,7 +86,7 @@ def colour_transfer(frame: av.VideoFrame) -> str | None:
 def square_pixels(width_px: int, height_px: int, pixel_aspect: Fraction) -> tuple[int, int]:
     """The size at which pixels are square; the side that is too short grows, so that nothing is lost.
 
-    Pixels that are nearly square stay as they are: an encoder makes them so whose picture's size was rounded.
+    Pixels that are nearly square stay as they are: an encoder makes them so when it rounds the size of a picture.
     """
     if abs(pixel_aspect - 1) < _NEARLY_SQUARE:
         return width_px, height_px
@@ -155,7 +155,7 @@ class PictureConverter:
             try:
                 return self._scale(frame, width_px, height_px, pixel_format)
             except av.FFmpegError:
-                # A matrix of colours that libswscale does not know: a picture in slightly other colours is one, too.
+                # libswscale does not know this colour matrix: use its default. The colours are then slightly different.
                 frame.colorspace = _UNSPECIFIED
                 return self._scale(frame, width_px, height_px, pixel_format)
         except av.FFmpegError as error:

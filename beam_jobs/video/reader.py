@@ -17,7 +17,7 @@ from beam_jobs.video.pictures import PictureConverter, check_size, colour_transf
 
 # An end is missing, or the middle is damaged, when more frames than these are lost.
 MAX_LOST_SHARE, MAX_LOST_FRAMES = 0.05, 2
-# Time that jumps back by more than this goes on from where it was (joined recordings); by less, the frame is late.
+# If time jumps back by more than this, it goes on from where it was (joined recordings); otherwise the frame is late.
 _RESTART_MS = 1000.0
 
 
@@ -204,7 +204,7 @@ class VideoReader:
         if self._media.container_info.is_truncated:
             raise truncated(self._media.name, kept)
         expected = self.num_frames_decoded + self.num_frames_lost
-        # The container's count is believed where the time that the frames cover bears it out.
+        # The container's count is used where it agrees with the time that the frames cover.
         rate = self.info.frame_rate_hz
         if self.info.num_frames and rate:
             said_s = self.info.num_frames / rate
@@ -222,5 +222,5 @@ class VideoReader:
 
 
 def _presentation_ms(frame: av.VideoFrame) -> float | None:
-    # Not exact on purpose: it rounds to the same milliseconds as OpenCV's times, of which older tables are.
+    # Not exact on purpose: it rounds to the same milliseconds as OpenCV did, with which older tables were made.
     return None if frame.pts is None else 1000 * (frame.pts * float(frame.time_base or 0))
