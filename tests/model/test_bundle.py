@@ -149,6 +149,29 @@ def test_what_an_import_does_not_know_is_not_compared(loaded):
     imported.check_fingerprint({"coordinates": "image", "mediapipe": "1.2.2", "running_mode": "VIDEO"})
 
 
+def test_what_is_no_damage_is_not_called_so(made_bundle, monkeypatch):
+    import tensorflow as tf
+
+    from beam_jobs import saved_model
+
+    def load(error):
+        def failing(folder):
+            raise error
+
+        monkeypatch.setattr(saved_model, "load", failing)
+        bundle.load(made_bundle)
+
+    for error, said in [
+        (FileNotFoundError("Op type not registered 'NewOp' in binary"), "another TensorFlow"),
+        (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), "memory"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            load(error)
+    for error in (MemoryError(), PermissionError(13, "Permission denied"), ImportError("h5py")):
+        with pytest.raises(type(error)):
+            load(error)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -20,6 +20,7 @@ def test_a_bundle_in_a_folder_of_any_name_is_loaded(made_bundle, tmp_path, name)
     assert bundle.load(str(folder)).labels == ("lunge", "push_up", "squat")
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_take_paths_with_every_sign(made_tables, tmp_path):
     base = tmp_path / EVERY_SIGN
     tables, made, report = (str(base / f"{name} [1]") for name in ("tables", "bundle", "report"))

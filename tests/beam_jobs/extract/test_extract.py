@@ -382,6 +382,7 @@ def test_a_worker_that_dies_ends_the_job_with_what_to_do(athlete_videos, tmp_pat
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_names_that_look_like_patterns_are_long_or_lead_nowhere(tmp_path, capsys, pose_model_path):
     folder = tmp_path / "v [1]#%20"
     folder.mkdir()
@@ -407,6 +408,7 @@ def test_names_that_look_like_patterns_are_long_or_lead_nowhere(tmp_path, capsys
     assert ".ini" in told.out
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_whole_files_are_kept(mixed, small_disk, pose_model_path):
     folder = small_disk.parent / "videos"
     folder.mkdir()

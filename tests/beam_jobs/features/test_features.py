@@ -434,6 +434,7 @@ def test_the_graph_of_a_bundle_is_found(fitted, tmp_path):
         transform_graph.find(str(graph.parent), FINGERPRINT)
 
 
+@pytest.mark.slow
 def test_a_train_split_of_one_row_is_no_reason_for_numpy_s_warnings(tmp_path, recwarn):
     clip, frame_ids = make_clip(0)
     clips = {"a.mp4": (clip[:1], frame_ids[:1], "train"), "b.mp4": (clip, frame_ids, "test")}
