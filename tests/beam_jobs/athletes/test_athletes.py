@@ -311,7 +311,6 @@ class TestRun:
             ({"seed": 4}, "Name another folder"),
             ({"variety": "wide"}, "Name another folder"),
             ({"exercises": "squad"}, "known are"),
-            ({"seed": -1}, "--seed"),
         ],
     )
     def test_wrong_usage(self, folder, changes, message):
