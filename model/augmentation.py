@@ -27,7 +27,7 @@ class Sequences:
     """Landmarks of many clips, one row after another.
 
     Attributes:
-      landmarks: float32, shape (1 + R, 33, 3); NaN where there is no person. Row 0 is NaN, for missing rows.
+      landmarks: float32, shape (1 + R, 33, 3); NaN where no person is, as in row 0, which stands for missing rows.
       timestamps_ms: float32, shape (1 + R,).
       first_row: of the clip that each row belongs to, int32, shape (1 + R,).
     """
@@ -35,6 +35,20 @@ class Sequences:
     landmarks: tf.Tensor
     timestamps_ms: tf.Tensor
     first_row: tf.Tensor
+
+    @classmethod
+    def of(cls, data: dataset.Windows, landmarks: np.ndarray) -> "Sequences":
+        """The clips of `data`, with the landmarks of its rows, float32, shape (R, 33, 3)."""
+        first_row = np.zeros(1 + len(landmarks), np.int32)
+        for clip in data.clips:
+            first_row[1:][clip.rows] = 1 + clip.first_row
+        missing = np.full((1, *landmarks.shape[1:]), np.nan, np.float32)
+        timestamps_ms = np.concatenate([[-1], data.timestamp_ms])
+        return cls(
+            tf.constant(np.concatenate([missing, landmarks])),
+            tf.constant(timestamps_ms, tf.float32),
+            tf.constant(first_row),
+        )
 
 
 class Augmenter:
@@ -47,17 +61,12 @@ class Augmenter:
 
         Args:
           data: windows of clips.
-          landmarks: of each of its rows, float32, shape (1 + R, 33, 3), from `dataset.load_landmarks`.
+          landmarks: of each of its rows, float32, shape (R, 33, 3), from `dataset.load_landmarks`.
           featurize: from (rows, timestamps) as `end_to_end.window_features` takes them to what it returns; called while
             this class's graph is built.
           config: how much of what.
         """
-        first_row = np.zeros(len(landmarks), np.int32)
-        for clip in data.clips:
-            first_row[clip.first_row : clip.first_row + clip.num_rows] = clip.first_row
-        sequences = Sequences(
-            tf.constant(landmarks), tf.constant(data.timestamp_ms, tf.float32), tf.constant(first_row)
-        )
+        sequences = Sequences.of(data, landmarks)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int32)])
         def windows_of(last, seed):
@@ -91,6 +100,7 @@ def resample_windows(
       Landmarks, float32, shape (B, N, 33, 3), interpolated between two rows where need be: NaN where one of them has
       nobody, and before the clip's start; and timestamps in ms, int64, shape (B, N), -1 before the clip's start.
     """
+    last = last + 1  # behind the row for what is missing
     back = tf.range(num_rows - 1, -1, -1, dtype=tf.float32) * stretch[:, None]
     position = tf.cast(last, tf.float32)[:, None] - back
     # A whole number of rows comes out a little off after the product.

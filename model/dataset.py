@@ -12,6 +12,8 @@ from beam_jobs import landmarks, storage, tables, windows
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.windows import WindowRule
 
+# In place of a row's number, where a window has no row.
+MISSING = -1
 _COLUMNS = ("video_id", "person_id", "frame_id", "timestamp_ms", *tables.FINAL_FEATURES.column_names)
 
 
@@ -39,6 +41,11 @@ class Clip:
     num_detected: int
 
     @property
+    def rows(self) -> slice:
+        """Where the clip's rows are in `Windows.rows` and in what is read for them."""
+        return slice(self.first_row, self.first_row + self.num_rows)
+
+    @property
     def name(self) -> str:
         """The name in messages: the video, and which person where it is not the first."""
         return f"{self.video_id} (person {self.person_id})" if self.person_id else self.video_id
@@ -50,9 +57,9 @@ class Windows:
 
     Attributes:
       clips: also those that have no window.
-      rows: features of every row of every clip, float32, shape (1 + R, 189); row 0 is zeros, for rows that are missing.
-      frame_id, timestamp_ms: of each row, int64, shape (1 + R,).
-      positions: the rows of each window, int32, shape (N, 34).
+      rows: features of every row of every clip, float32, shape (R, 189).
+      frame_id, timestamp_ms: of each row, int64, shape (R,).
+      positions: the rows of each window, int32, shape (N, 34); MISSING where it has none.
       clip: the index in `clips` of each window, int32, shape (N,).
     """
 
@@ -68,7 +75,7 @@ class Windows:
 
     def features(self, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
         """The chosen windows, float32, shape (N, 34, 189). Each takes 25 KB: ask for some thousands at a time."""
-        return self.rows[self.positions[indices]]
+        return gather(self.rows, self.positions[indices], 0)
 
     def labels(self, classes: Sequence[str]) -> np.ndarray:
         """The index in `classes` of each window's label, int32, shape (N,); -1 where unknown or none of them."""
@@ -83,29 +90,40 @@ class Windows:
         return {self.clips[index].group for index in np.unique(self.clip[indices])}
 
 
+def gather(rows: np.ndarray, positions: np.ndarray, missing: float) -> np.ndarray:
+    """Rows at the positions of windows, and `missing` where these are MISSING.
+
+    Args:
+      rows: any values of each row, shape (R, ...).
+      positions: int, of any shape (N, T), say.
+      missing: a number.
+
+    Returns:
+      As `rows`, shape (N, T, ...).
+    """
+    taken = rows[positions]
+    taken[positions == MISSING] = missing
+    return taken
+
+
 def joined(parts: Sequence[Windows]) -> Windows:
     """Several sets of clips as one, in their order."""
     clips: list[Clip] = []
     positions, clip_of = [], []
     offset = 0
     for part in parts:
-        positions.append(np.where(part.positions > 0, part.positions + offset, 0))
+        positions.append(np.where(part.positions == MISSING, MISSING, part.positions + offset))
         clip_of.append(part.clip + len(clips))
         clips += [dataclasses.replace(clip, first_row=clip.first_row + offset) for clip in part.clips]
-        offset += len(part.rows) - 1
+        offset += len(part.rows)
     return Windows(
         tuple(clips),
-        joined_rows([part.rows for part in parts]),
-        joined_rows([part.frame_id for part in parts]),
-        joined_rows([part.timestamp_ms for part in parts]),
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.frame_id for part in parts]),
+        np.concatenate([part.timestamp_ms for part in parts]),
         np.concatenate(positions).astype(np.int32),
         np.concatenate(clip_of).astype(np.int32),
     )
-
-
-def joined_rows(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of several sets one after another; row 0, for what is missing, once."""
-    return np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
 
 
 def renamed(data: Windows, names: Mapping[str, str]) -> Windows:
@@ -169,22 +187,22 @@ def load(tables_path: str, splits: Sequence[str] | None, rule: WindowRule) -> Wi
     table = storage.read_table(
         tables_path, tables.FINAL_FEATURES, [*_COLUMNS, "label", "group", "split"], filter=wanted
     ).combine_chunks()
-    features = np.zeros((1 + table.num_rows, tables.NUM_FEATURES), np.float32)
+    features = np.zeros((table.num_rows, tables.NUM_FEATURES), np.float32)
     for column, name in enumerate(tables.FEATURE_NAMES):
-        features[1:, column] = table[name].to_numpy()
+        features[:, column] = table[name].to_numpy()
     if not np.isfinite(features).all():
         raise UserError(
             f"{tables_path}: final_features holds values that are not finite; expected none. Make the tables again "
             "(python -m beam_jobs features)."
         )
-    detected = np.concatenate([[False], table["detected"].to_numpy(zero_copy_only=False)])
+    detected = table["detected"].to_numpy(zero_copy_only=False)
     clips = _clips(tables_path, table, detected)
     positions, clip_of = window_positions(clips, detected, rule)
     return Windows(
         clips=tuple(clips),
         rows=features,
-        frame_id=np.concatenate([[-1], table["frame_id"].to_numpy()]),
-        timestamp_ms=np.concatenate([[-1], table["timestamp_ms"].to_numpy()]),
+        frame_id=table["frame_id"].to_numpy(),
+        timestamp_ms=table["timestamp_ms"].to_numpy(),
         positions=positions,
         clip=clip_of,
     )
@@ -202,7 +220,7 @@ def load_landmarks(tables_path: str, data: Windows, coordinates: str = "") -> np
       coordinates: "world" or "image"; by default those from which the features were made.
 
     Returns:
-      float32, shape (1 + R, 33, 3); NaN where nobody is, and in row 0.
+      float32, shape (R, 33, 3); NaN where no person is.
 
     Raises:
       UserError: if neither table is there, or a row of `data` is not in it.
@@ -219,63 +237,72 @@ def load_landmarks(tables_path: str, data: Windows, coordinates: str = "") -> np
     read = storage.read_table(tables_path, table, [*_COLUMNS[:3], *columns], filter=wanted).combine_chunks()
     keys = zip(*(read[name].to_pylist() for name in _COLUMNS[:3]), strict=True)
     number_of = {key: number for number, key in enumerate(keys)}
-    order = np.zeros(len(data.rows) - 1, np.int64)
+    order = np.zeros(len(data.rows), np.int64)
     for clip in data.clips:
-        rows = range(clip.first_row, clip.first_row + clip.num_rows)
-        wanted_keys = [(clip.video_id, clip.person_id, int(data.frame_id[row])) for row in rows]
+        wanted_keys = [(clip.video_id, clip.person_id, int(frame)) for frame in data.frame_id[clip.rows]]
         missing = [key for key in wanted_keys if key not in number_of]
         if missing:
             raise UserError(
                 f"{tables_path}: frame {missing[0][2]} of '{clip.name}' is in final_features and not in {table.name}; "
                 "expected both to be of the same videos. Run `python -m beam_jobs features` again."
             )
-        order[rows.start - 1 : rows.stop - 1] = [number_of[key] for key in wanted_keys]
-    found = np.full((len(data.rows), landmarks.NUM_LANDMARKS, 3), np.nan, np.float32)
+        order[clip.rows] = [number_of[key] for key in wanted_keys]
+    landmarks_of_rows = np.empty((len(data.rows), landmarks.NUM_LANDMARKS, 3), np.float32)
     for index, name in enumerate(columns):
-        found[1:, index // 3, index % 3] = read[name].to_numpy()[order]
-    return found
+        landmarks_of_rows[:, index // 3, index % 3] = read[name].to_numpy()[order]
+    return landmarks_of_rows
 
 
 def load_physical(tables_path: str, data: Windows) -> np.ndarray:
-    """The features of `data` in their own units, before they were standardised: float32, (1 + R, 189), NaN included.
+    """The features of `data` in their own units, before they were standardised: float32, (R, 189), NaN included.
 
     Raises:
       UserError: if a table is missing, or its rows are not those of `data`.
     """
-    found = np.full(data.rows.shape, np.nan, np.float32)
+    unscaled = np.empty(data.rows.shape, np.float32)
     wanted = pc.field("video_id").isin(sorted({clip.video_id for clip in data.clips}))
     column = 0
     for table in tables.UNSCALED_TABLES:
         read = storage.read_table(tables_path, table, ["frame_id", *table.column_names], filter=wanted)
-        if not np.array_equal(read["frame_id"].to_numpy(), data.frame_id[1:]):
+        if not np.array_equal(read["frame_id"].to_numpy(), data.frame_id):
             raise UserError(
                 f"{tables_path}: the rows of {table.name} are not those of final_features; expected tables of one run. "
                 "Run `python -m beam_jobs features` again."
             )
         for name in table.column_names:
-            found[1:, column] = read[name].to_numpy()
+            unscaled[:, column] = read[name].to_numpy()
             column += 1
-    return found
+    return unscaled
 
 
 def window_positions(clips: Sequence[Clip], detected: np.ndarray, rule: WindowRule) -> tuple[np.ndarray, np.ndarray]:
-    """Windows as row numbers: the one rule is run over the numbers in place of the features; a missing row's is 0."""
+    """Windows as row numbers: the one rule is run over the numbers in place of the features.
+
+    Args:
+      clips: whose rows, one clip after another.
+      detected: whether each row has a person, bool, shape (R,).
+      rule: which rows make a window.
+
+    Returns:
+      As `Windows.positions` and `Windows.clip`.
+    """
     positions: list[np.ndarray] = []
     clip_of: list[int] = []
     for index, clip in enumerate(clips):
+        # From 1: the rule fills a window up with zeros.
         # Windows are float32, which holds whole numbers exactly up to 2**24: eleven days of a clip at 15 Hz.
         numbers = np.arange(1, clip.num_rows + 1, dtype=np.float32)[:, None]
-        seen = detected[clip.first_row : clip.first_row + clip.num_rows].tolist()
+        seen = detected[clip.rows].tolist()
         for _, window in windows.windows(zip(numbers, seen, strict=True), rule):
             within = window[:, 0].astype(np.int32)
-            positions.append(np.where(within > 0, within + (clip.first_row - 1), 0).astype(np.int32))
+            positions.append(np.where(within > 0, within + (clip.first_row - 1), MISSING).astype(np.int32))
             clip_of.append(index)
     stacked = np.stack(positions) if positions else np.zeros((0, rule.length), np.int32)
     return stacked, np.array(clip_of, np.int32)
 
 
 def _clips(tables_path: str, table: pa.Table, detected: np.ndarray) -> list[Clip]:
-    """The clips of a table in the order of its keys; their first rows counted from 1."""
+    """The clips of a table in the order of its keys."""
     columns = {
         name: table[name].combine_chunks().dictionary_encode() for name in ("video_id", "label", "group", "split")
     }
@@ -286,7 +313,7 @@ def _clips(tables_path: str, table: pa.Table, detected: np.ndarray) -> list[Clip
     new = np.flatnonzero((np.diff(codes["video_id"]) != 0) | (np.diff(person) != 0)) + 1
     starts = np.concatenate([[0], new])
     ends = np.concatenate([new, [table.num_rows]])
-    found: list[Clip] = []
+    clips: list[Clip] = []
     seen: set[tuple[str, int]] = set()
 
     def value(name: str, row: int) -> str | None:
@@ -304,19 +331,19 @@ def _clips(tables_path: str, table: pa.Table, detected: np.ndarray) -> list[Clip
         for name in ("label", "group", "split"):
             if (codes[name][start:end] != codes[name][start]).any():
                 raise UserError(f"{tables_path}: '{video_id}' has more than one {name}; expected one for a whole clip.")
-        found.append(
+        clips.append(
             Clip(
                 video_id,
                 person_id,
                 value("label", start),
                 value("group", start) or video_id,
                 value("split", start) or "",
-                start + 1,
+                start,
                 end - start,
-                int(detected[start + 1 : end + 1].sum()),
+                int(detected[start:end].sum()),
             )
         )
-    return found
+    return clips
 
 
 def _check_groups(tables_path: str) -> None:
@@ -350,8 +377,8 @@ def without_split(tables_path: str) -> list[str]:
 def _videos(tables_path: str) -> list[tuple[str, str | None, str | None]]:
     """Every (video_id, group, split) of a table, once."""
     names = ["video_id", "group", "split"]
-    found = storage.read_table(tables_path, tables.FINAL_FEATURES, names).group_by(names).aggregate([]).to_pylist()
-    return [(row["video_id"], row["group"], row["split"]) for row in found]
+    rows = storage.read_table(tables_path, tables.FINAL_FEATURES, names).group_by(names).aggregate([]).to_pylist()
+    return [(row["video_id"], row["group"], row["split"]) for row in rows]
 
 
 def without_window(data: Windows) -> list[Clip]:

@@ -16,7 +16,6 @@ from beam_jobs import saved_model, storage
 from beam_jobs.errors import UserError
 from model import (
     config,
-    dataset,
     finetune_data,
     finetune_report,
     fitting,
@@ -274,7 +273,7 @@ def _batches(start: Start, data: FinetuneData, known: keras.Model) -> Batches:
     own, landmarks, num_new = data.own, data.landmarks, len(data.labels) - len(start.labels)
     if data.rehearsed is not None and data.rehearsed_landmarks is not None:
         own = training_data.joined(own, data.rehearsed)
-        landmarks = dataset.joined_rows([landmarks, data.rehearsed_landmarks])
+        landmarks = np.concatenate([landmarks, data.rehearsed_landmarks])
 
     def teacher(features: np.ndarray) -> np.ndarray:
         answers = keras.ops.softmax(known.predict_on_batch(features))

@@ -50,7 +50,7 @@ class FinetuneData:
     Attributes:
       labels: the bundle's classes, then the new ones.
       own: windows of the user's clips to learn from.
-      landmarks: of the rows of `own`, float32, shape (1 + R, 33, 3).
+      landmarks: of the rows of `own`, float32, shape (R, 33, 3).
       validation: all windows of the tables' validation split; None where it has none.
       rehearsed: windows of synthetic athletes to rehearse on; None where there are none.
       rehearsed_landmarks: of their rows.

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beam_jobs import body, storage, windows
 from beam_jobs import landmarks as names
-from beam_jobs import storage, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.windows import WindowRule
 from model import dataset
@@ -52,7 +52,7 @@ def choose_clips(
 
     Args:
       data: windows of synthetic athletes; clips without a window are not chosen.
-      landmarks: of its rows, float32, shape (1 + R, 33, 3).
+      landmarks: of its rows, float32, shape (R, 33, 3).
       clips_per_class: at most so many of each label.
       rows_per_clip: at most so many rows of each.
       seed: of the choice.
@@ -85,11 +85,7 @@ def fewer(clips: Sequence[RehearsalClip], clips_per_class: int = CLIPS_PER_CLASS
 def save(folder: str, clips: Sequence[RehearsalClip]) -> None:
     """Writes the clips into a bundle's folder, local; about a megabyte for two hundred clips."""
     rows = np.concatenate([clip.landmarks for clip in clips])
-    shoulders, hips = (
-        rows[:, [left, right]].mean(axis=1)
-        for left, right in ((names.LEFT_SHOULDER, names.RIGHT_SHOULDER), (names.LEFT_HIP, names.RIGHT_HIP))
-    )
-    step = _TORSO_SHARE * float(np.nanmedian(np.linalg.norm(shoulders - hips, axis=1)))
+    step = _TORSO_SHARE * float(np.nanmedian(body.torso_lengths(rows)))
     detected = np.isfinite(rows).all(axis=(1, 2))
     whole = np.rint(np.where(detected[:, None, None], rows, 0) / step).astype(np.int16)
     # From row to row little changes, and small numbers take less room.
@@ -142,9 +138,10 @@ def to_windows(
       rule: which rows make a window.
     """
     described: list[dataset.Clip] = []
-    rows = [np.full((1, names.NUM_LANDMARKS, 3), np.nan, np.float32)]
-    frames, times = [np.array([-1])], [np.array([-1])]
-    features = [np.zeros((1, tables.NUM_FEATURES), np.float32)]
+    rows: list[np.ndarray] = []
+    frames: list[np.ndarray] = []
+    times: list[np.ndarray] = []
+    features: list[np.ndarray] = []
     for number, clip in enumerate(clips):
         num = len(clip.landmarks)
         detected = np.isfinite(clip.landmarks).all(axis=(1, 2))

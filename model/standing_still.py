@@ -6,6 +6,7 @@ import numpy as np
 
 from beam_jobs import landmarks as names
 from beam_jobs.labels import NO_EXERCISE
+from model import dataset
 
 _LIMBS = np.array(
     [
@@ -30,8 +31,8 @@ def standing_still(landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
     A person who lies, kneels, hangs or holds a position may be exercising: a plank looks like that, too.
 
     Args:
-      landmarks: of rows, float32, shape (1 + R, 33, 3), y down; NaN where no person was found.
-      positions: the rows of each window, int32, shape (N, 34); 0 where a row is missing.
+      landmarks: of rows, float32, shape (R, 33, 3), y down; NaN where no person was found.
+      positions: the rows of each window, int32, shape (N, 34); dataset.MISSING where a row is.
 
     Returns:
       bool, shape (N,).
@@ -51,7 +52,7 @@ def as_none(truth: np.ndarray, labels: Sequence[str], landmarks: np.ndarray, pos
 
 
 def _still(limbs: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    rows = np.where((positions > 0)[..., None, None], limbs[positions], np.nan).astype(np.float64)
+    rows = dataset.gather(limbs, positions, np.nan).astype(np.float64)
     hips = rows[:, :, _HIPS].mean(axis=2)
     relative = rows - hips[:, :, None]
     low, middle, high = _percentiles(relative, (0.05, 0.5, 0.95))

@@ -164,7 +164,7 @@ def fit(
       network: from windows to logits.
       learned: windows to learn from.
       validation: windows to stop by; None trains for all the epochs.
-      landmarks: of the rows of `learned`, float32, shape (1 + R, 33, 3).
+      landmarks: of the rows of `learned`, float32, shape (R, 33, 3).
       graph: the transform graph's SavedModel folder.
       settings: the configuration.
       logs: a local folder for TensorBoard's logs.

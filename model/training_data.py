@@ -38,7 +38,7 @@ class TrainingData:
 
     Attributes:
       train: windows to learn from.
-      landmarks: of its rows, float32, shape (1 + R, 33, 3).
+      landmarks: of its rows, float32, shape (R, 33, 3).
       validation: windows to validate on; None where every clip is trained on.
       synthetic: which windows of `train` are of synthetic athletes, bool, shape (N,).
     """
@@ -124,7 +124,7 @@ def load_training_data(inputs: TrainingInputs, rule: WindowRule, needs_validatio
         parts.append(other)
         landmarks.append(theirs)
     synthetic = np.repeat(np.arange(len(parts)) > len(inputs.extra_tables), [len(part) for part in parts])
-    return TrainingData(dataset.joined(parts), dataset.joined_rows(landmarks), validation, synthetic)
+    return TrainingData(dataset.joined(parts), np.concatenate(landmarks), validation, synthetic)
 
 
 def load_synthetic(inputs: TrainingInputs, rule: WindowRule) -> tuple[dataset.Windows, np.ndarray]:
@@ -134,7 +134,7 @@ def load_synthetic(inputs: TrainingInputs, rule: WindowRule) -> tuple[dataset.Wi
       UserError: as `load_other_tables`.
     """
     parts = list(load_other_tables(dataclasses.replace(inputs, extra_tables=()), rule, set()))
-    return dataset.joined([data for data, _ in parts]), dataset.joined_rows([rows for _, rows in parts])
+    return dataset.joined([data for data, _ in parts]), np.concatenate([rows for _, rows in parts])
 
 
 def load_renamed(path: str, splits: Sequence[str] | None, inputs: TrainingInputs, rule: WindowRule) -> dataset.Windows:

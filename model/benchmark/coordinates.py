@@ -37,13 +37,13 @@ def convert_coordinates(
 
 
 def _sizes(tables_path: str, labelled: cross_validation.LabelledWindows) -> np.ndarray:
-    """Each row's picture (width, height, width) in pixels, float32, shape (1 + R, 3); ones where it is not known."""
+    """Each row's picture (width, height, width) in pixels, float32, shape (R, 3); ones where it is not known."""
     read = storage.read_table(tables_path, tables.QUALITY, ["video_id", "width_px", "height_px"]).to_pylist()
     known = {row["video_id"]: (row["width_px"] or 1, row["height_px"] or 1) for row in read}
     sizes = np.ones((len(labelled.landmarks), 3), np.float32)
     for clip in labelled.data.clips:
         width, height = known[clip.video_id]
-        sizes[clip.first_row : clip.first_row + clip.num_rows] = width, height, width
+        sizes[clip.rows] = width, height, width
     return sizes
 
 
@@ -55,9 +55,8 @@ def in_metres(labelled: cross_validation.LabelledWindows) -> cross_validation.La
 
     torso = np.full((len(labelled.landmarks), 1), np.nan, np.float32)
     for clip in labelled.data.clips:
-        own = slice(clip.first_row, clip.first_row + clip.num_rows)
-        history, _ = windows.histories(labelled.landmarks[own], labelled.data.timestamp_ms[own])
-        torso[own, 0] = geometry.torso_length(tf.constant(history)).numpy()
+        history, _ = windows.histories(labelled.landmarks[clip.rows], labelled.data.timestamp_ms[clip.rows])
+        torso[clip.rows, 0] = geometry.torso_length(tf.constant(history)).numpy()
     scale = np.where(cross_validation.IN_TORSO_LENGTHS, torso, np.float32(1))
     return dataclasses.replace(labelled, physical=labelled.physical * scale, coordinates="metres")
 

@@ -25,8 +25,8 @@ class LabelledWindows:
 
     Attributes:
       data: windows of all clips; those whose label is not in `labels` are not tested.
-      physical: features in their own units, float32, shape (1 + R, 189), NaN where missing.
-      landmarks: float32, shape (1 + R, 33, 3).
+      physical: features in their own units, float32, shape (R, 189), NaN where missing.
+      landmarks: float32, shape (R, 33, 3).
       labels: the classes.
       truth: of each window, int32, shape (N,); -1 where its label is none of the classes.
       coordinates: of which landmarks `physical` was computed: "world", or another of `experiments.Coordinates`.
@@ -168,7 +168,7 @@ class FoldTrainingData:
     Attributes:
       data: windows with known classes, with rows of standardised features.
       truth: their classes, int32, shape (N,).
-      landmarks: of the rows, float32, shape (1 + R, 33, 3).
+      landmarks: of the rows, float32, shape (R, 33, 3).
       labels: the classes.
       standard: how features were standardised.
       is_synthetic: which windows are of synthetic athletes, bool, shape (N,).
@@ -204,14 +204,13 @@ def training_data(
     # Rows of a class that is not trained on have no part in the mean either.
     if standard is None:
         measured = parts[:1] if parts[0][1].any() else parts
-        rows = [part.physical[np.setdiff1d(part.data.positions[mask], 0)] for part, mask in measured]
+        rows = [part.physical[np.setdiff1d(part.data.positions[mask], dataset.MISSING)] for part, mask in measured]
         standard = dataclasses.replace(Standardizer.of(np.concatenate(rows)), coordinates=labelled.coordinates)
     data = dataset.joined([part.data for part, _ in parts])
-    landmarks = dataset.joined_rows([part.landmarks for part, _ in parts])
+    landmarks = np.concatenate([part.landmarks for part, _ in parts])
     keep_all = np.concatenate([mask for _, mask in parts])
-    physical = dataset.joined_rows([part.physical for part, _ in parts])
+    physical = np.concatenate([part.physical for part, _ in parts])
     data = dataclasses.replace(data.select(keep_all), rows=standard.apply(physical))
-    data.rows[0] = 0
     truth = np.concatenate([part.truth for part, _ in parts])[keep_all]
     is_synthetic = np.repeat(np.arange(len(parts)) > len(extra), [int(mask.sum()) for _, mask in parts])
     return FoldTrainingData(data, truth, landmarks, labelled.labels, standard, is_synthetic)
@@ -274,13 +273,15 @@ def fit_network(
 def predict_logits(fitted: FittedModel, labelled: LabelledWindows, chosen: np.ndarray) -> np.ndarray:
     """Logits of some of the windows, float32, shape (N, C)."""
     rows = fitted.standard.apply(labelled.physical)
-    rows[0] = 0
     positions = labelled.data.positions[chosen]
     if not len(positions):
         # The number of classes is the fit's: it may have a class `none` that `labelled` lacks.
-        return fitted.logits(rows[np.zeros((1, labelled.data.positions.shape[1]), int)])[:0]
+        return fitted.logits(np.zeros((1, positions.shape[1], rows.shape[1]), np.float32))[:0]
     return np.concatenate(
-        [fitted.logits(rows[positions[start : start + 512]]) for start in range(0, len(positions), 512)]
+        [
+            fitted.logits(dataset.gather(rows, positions[start : start + 512], 0))
+            for start in range(0, len(positions), 512)
+        ]
     )
 
 

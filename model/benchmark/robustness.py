@@ -55,12 +55,14 @@ def with_corruption(
     labelled: cross_validation.LabelledWindows, corruption: Corruption, rule: windows.WindowRule
 ) -> cross_validation.LabelledWindows:
     """The same clips, each corrupted, with their features computed and their windows cut again."""
-    parts, clips, times = [np.full((1, *labelled.landmarks.shape[1:]), np.nan, np.float32)], [], [np.array([-1])]
-    physical = [np.full((1, labelled.physical.shape[1]), np.nan, np.float32)]
-    first_row = 1
+    parts: list[np.ndarray] = []
+    times: list[np.ndarray] = []
+    physical: list[np.ndarray] = []
+    clips: list[dataset.Clip] = []
+    first_row = 0
     for number, clip in enumerate(labelled.data.clips):
-        own = slice(clip.first_row, clip.first_row + clip.num_rows)
-        before = labelled.landmarks[own], labelled.data.timestamp_ms[own] - labelled.data.timestamp_ms[clip.first_row]
+        timestamps_ms = labelled.data.timestamp_ms[clip.rows]
+        before = labelled.landmarks[clip.rows], timestamps_ms - timestamps_ms[0]
         rows, rows_ms = corruption(*before, np.random.default_rng(number))
         parts.append(rows.astype(np.float32))
         times.append(rows_ms)

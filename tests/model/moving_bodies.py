@@ -100,13 +100,15 @@ def labelled_set(
 ) -> cross_validation.LabelledWindows:
     """Clips without tables: real landmarks, and random numbers in place of features, some of them missing."""
     random = np.random.default_rng(seed)
-    landmarks, times, clips = [np.full((1, 33, 3), np.nan, np.float32)], [np.array([-1])], []
+    landmarks: list[np.ndarray] = []
+    times: list[np.ndarray] = []
+    clips: list[dataset.Clip] = []
     for number, body in enumerate(bodies):
         rows = rows_of(body, num_rows, rate_hz)
         rows[(rows == 0).all(axis=(1, 2))] = np.nan
         landmarks.append(rows)
         times.append(1000 * number + np.round(np.arange(num_rows) * 1000 / rate_hz).astype(np.int64))
-        first = 1 + number * num_rows
+        first = number * num_rows
         whose = (body.video_id, 0, body.label, body.group, body.split)
         clips.append(dataset.Clip(*whose, first_row=first, num_rows=num_rows, num_detected=num_rows - 2))
     stacked = np.concatenate(landmarks)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from moving_bodies import LABELS, Body, labelled_set
 
-from model import standing_still
+from model import dataset, standing_still
 
 
 def still(found) -> dict[str, float]:
@@ -63,7 +63,7 @@ def test_size_does_not_matter_and_missing_rows_are_passed_over(found):
     before = standing_still.standing_still(found.landmarks, found.data.positions)
     np.testing.assert_array_equal(standing_still.standing_still(7 * found.landmarks, found.data.positions), before)
     positions = found.data.positions.copy()
-    positions[:, :10] = 0
+    positions[:, :10] = dataset.MISSING
     np.testing.assert_array_equal(standing_still.standing_still(found.landmarks, positions), before)
 
 

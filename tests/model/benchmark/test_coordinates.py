@@ -76,12 +76,12 @@ def test_lengths_in_metres_grow_with_the_body_and_angles_do_not():
     # 99 coordinates, 4 mirrored distances, 8 distances, 33 speeds and 33 accelerations.
     assert (~same).sum() == 177
     clip = labelled.data.clips[0]
-    rows = labelled.landmarks[None, clip.first_row : clip.first_row + 41]
-    times = labelled.data.timestamp_ms[None, clip.first_row : clip.first_row + 41].astype(np.int64)
+    rows = labelled.landmarks[None, clip.rows][:, :41]
+    times = labelled.data.timestamp_ms[None, clip.rows][:, :41].astype(np.int64)
     train = cross_validation.training_data(coordinates.in_metres(labelled), np.ones(len(labelled.truth), bool))
     assert train.standard.coordinates == "metres"
     in_graph = tf.function(train.standard.featurize())(tf.constant(rows), tf.constant(times - times[:, :1]))[0]
-    expected = train.data.rows[clip.first_row + 7 : clip.first_row + 41]
+    expected = train.data.rows[clip.rows][7:41]
     np.testing.assert_allclose(in_graph, expected, atol=5e-3, rtol=5e-3)
 
 
@@ -96,8 +96,8 @@ def test_flat_coordinates_ignore_depth_that_augmentation_adds():
     )
     train = cross_validation.training_data(labelled, np.ones(len(labelled.truth), bool))
     clip = labelled.data.clips[0]
-    rows = labelled.landmarks[None, clip.first_row : clip.first_row + 41]
-    times = labelled.data.timestamp_ms[None, clip.first_row : clip.first_row + 41].astype(np.int64)
+    rows = labelled.landmarks[None, clip.rows][:, :41]
+    times = labelled.data.timestamp_ms[None, clip.rows][:, :41].astype(np.int64)
     featurize = tf.function(train.standard.featurize())
     shaken = rows + np.random.default_rng(0).normal(0, 0.1, rows.shape).astype(np.float32) * [0, 0, 1]
     there, shaken_there = (featurize(tf.constant(one.astype(np.float32)), tf.constant(times)) for one in (rows, shaken))

@@ -85,10 +85,10 @@ def test_standardizer_equals_the_features_job(real_tables):
     rule = config.Config().window
     train, everything = (dataset.load(real_tables, splits, rule) for splits in (["train"], None))
     assert 0 < len(train.rows) < len(everything.rows)
-    standard = cross_validation.Standardizer.of(dataset.load_physical(real_tables, train)[1:])
+    standard = cross_validation.Standardizer.of(dataset.load_physical(real_tables, train))
     physical = dataset.load_physical(real_tables, everything)
-    assert np.isnan(physical[1:]).any() and np.abs(everything.rows).max() > 1
-    np.testing.assert_allclose(standard.apply(physical)[1:], everything.rows[1:], atol=1e-4, rtol=1e-5)
+    assert np.isnan(physical).any() and np.abs(everything.rows).max() > 1
+    np.testing.assert_allclose(standard.apply(physical), everything.rows, atol=1e-4, rtol=1e-5)
 
 
 def test_standardizer_in_a_graph_equals_numpy():
@@ -97,13 +97,13 @@ def test_standardizer_in_a_graph_equals_numpy():
     from beam_jobs.features.unscaled import physical_features
 
     labelled = labelled_set(PEOPLE[:2], LABELS)
-    histories = windows.histories(labelled.landmarks[1:41], labelled.data.timestamp_ms[1:41])
+    histories = windows.histories(labelled.landmarks[:40], labelled.data.timestamp_ms[:40])
     landmarks, times = (tf.constant(value) for value in histories)
     outputs = physical_features(landmarks, times)
     physical = np.concatenate([outputs[table.name].numpy() for table in tables.UNSCALED_TABLES], axis=1)
     assert np.isnan(physical).any()
     standard = cross_validation.Standardizer.of(physical)
-    rows, rows_ms = labelled.landmarks[None, 1:41], labelled.data.timestamp_ms[None, 1:41].astype(np.int64)
+    rows, rows_ms = labelled.landmarks[None, :40], labelled.data.timestamp_ms[None, :40].astype(np.int64)
     in_graph = tf.function(standard.featurize())(tf.constant(rows), tf.constant(rows_ms))[0]
     # The last 33 of the 40 rows have their whole history in the window.
     expected = np.where(np.isfinite(rows[0, 7:]).any(axis=(1, 2))[:, None], standard.apply(physical)[7:], 0)
@@ -120,12 +120,12 @@ def test_tested_clips_have_no_part_in_the_standardisation(labelled):
     changed = labelled.physical.copy()
     for clip in labelled.data.clips:
         if clip.video_id not in trained:
-            changed[clip.first_row : clip.first_row + clip.num_rows] = 1000
+            changed[clip.rows] = 1000
     again = cross_validation.training_data(dataclasses.replace(labelled, physical=changed), keep)
     np.testing.assert_array_equal(again.standard.mean, train.standard.mean)
     np.testing.assert_array_equal(again.standard.deviation, train.standard.deviation)
     # What is trained on has: its features' mean is 0 and their deviation 1, over the rows that windows hold.
-    rows = np.setdiff1d(train.data.positions, 0)
+    rows = np.setdiff1d(train.data.positions, dataset.MISSING)
     there = np.isfinite(labelled.physical[rows])
     scores = np.where(there, train.data.rows[rows], np.nan)
     np.testing.assert_allclose(np.nanmean(scores, axis=0), 0, atol=1e-5)
@@ -143,17 +143,16 @@ def test_synthetic_clips_are_appended(labelled):
     np.testing.assert_array_equal(train.truth[own:], others.truth[others.truth >= 0])
     for part, mask, index in ((labelled, keep, slice(own)), (others, others.truth >= 0, slice(own, None))):
         positions = part.data.positions[mask]
-        expected = np.where(positions[..., None] > 0, train.standard.apply(part.physical)[positions], 0)
+        expected = np.where(positions[..., None] >= 0, train.standard.apply(part.physical)[positions], 0)
         np.testing.assert_array_equal(train.data.features(index), expected)
-        np.testing.assert_array_equal(train.landmarks[train.data.positions[index]], part.landmarks[positions])
-        np.testing.assert_array_equal(
-            train.data.timestamp_ms[train.data.positions[index]], part.data.timestamp_ms[positions]
-        )
+        for ours, others_ in ((train.landmarks, part.landmarks), (train.data.timestamp_ms, part.data.timestamp_ms)):
+            gathered = dataset.gather(ours, train.data.positions[index], -1)
+            np.testing.assert_array_equal(gathered, dataset.gather(others_, positions, -1))
         names = [part.data.clips[clip].video_id for clip in part.data.clip[mask]]
         assert [train.data.clips[clip].video_id for clip in train.data.clip[index]] == names
     # As a bundle's graph is fitted on the tables' train split: by a fold's own clips; without any, by the others.
     for chosen, part, mask in ((keep, labelled, keep), (np.zeros_like(keep), others, others.truth >= 0)):
-        used = part.physical[np.setdiff1d(part.data.positions[mask], 0)].astype(float)
+        used = part.physical[np.setdiff1d(part.data.positions[mask], dataset.MISSING)].astype(float)
         standard = cross_validation.training_data(labelled, chosen, [others]).standard
         np.testing.assert_allclose(standard.mean, np.nanmean(used, axis=0))
     # A given standard is kept.
@@ -162,17 +161,15 @@ def test_synthetic_clips_are_appended(labelled):
 
 def test_joined_keeps_every_window():
     first, second = (labelled_set(PEOPLE[start : start + 2], LABELS, seed=start).data for start in (0, 2))
-    first.rows[0] = second.rows[0] = 0
     both = dataset.joined([first, second])
     np.testing.assert_array_equal(both.features(), np.concatenate([first.features(), second.features()]))
-    assert len(both.rows) == 1 + 2 * 40 + 2 * 40 and len(both.clips) == 4
+    assert len(both.rows) == 2 * 40 + 2 * 40 and len(both.clips) == 4
     for index, clip in enumerate(both.clips):
         source = (first, second)[index // 2]
         before = source.clips[index % 2]
         assert clip.video_id == before.video_id and clip.num_rows == before.num_rows
-        own, theirs = (slice(part.first_row, part.first_row + 40) for part in (clip, before))
-        np.testing.assert_array_equal(both.rows[own], source.rows[theirs])
-        np.testing.assert_array_equal(both.timestamp_ms[own], source.timestamp_ms[theirs])
+        np.testing.assert_array_equal(both.rows[clip.rows], source.rows[before.rows])
+        np.testing.assert_array_equal(both.timestamp_ms[clip.rows], source.timestamp_ms[before.rows])
 
 
 def test_logits_are_of_standardised_windows(labelled):

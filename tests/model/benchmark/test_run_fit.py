@@ -7,6 +7,7 @@ import pytest
 from moving_bodies import LABELS, Body, labelled_set
 
 from beam_jobs.errors import UserError
+from model import dataset
 from model.benchmark import cross_validation, fits, run_fit
 from model.benchmark.experiments import EXPERIMENTS, Experiment, Network, TrainingMix
 from model.benchmark.fits import Fit
@@ -98,7 +99,7 @@ def test_pretraining_is_on_synthetic_athletes_then_on_clips(data, fits_dir, trai
     # Then the clips alone, from those weights, with the same standardisation.
     assert len(second.data) == of_fold(data, 0).sum() and weights == [np.array(1)]
     np.testing.assert_array_equal(second.standard.mean, first.standard.mean)
-    rows = np.setdiff1d(data.clips.data.positions[of_fold(data, 0)], 0)
+    rows = np.setdiff1d(data.clips.data.positions[of_fold(data, 0)], dataset.MISSING)
     np.testing.assert_allclose(first.standard.mean, np.nanmean(data.clips.physical[rows].astype(float), axis=0))
     with np.load(fits_dir / "pretrained" / "group_0_1.npz") as arrays:
         assert arrays["minutes"] == 0.5
