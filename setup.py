@@ -39,8 +39,10 @@ EXTRAS = {
         TENSORFLOW,
         "keras>=3.13",
         "keras-tcn>=3.5.6,<3.5.7",
+        "markdown>=3.7",  # TensorBoard needs it, too
         "matplotlib>=3.9",
         "scikit-learn>=1.5",
+        "scipy>=1.14",  # scikit-learn needs it, too
         "tensorboard>=2.20",
     ],
     # A bundle and a camera.

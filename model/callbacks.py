@@ -1,40 +1,26 @@
 """What happens after each epoch: progress is shown, and the best weights are written."""
 
-import sys
-import time
-
 import keras
-from tqdm import tqdm
 
-_LINE_EVERY_S = 15.0
+from beam_jobs import progress
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar over the epochs on a terminal; elsewhere a line now and then."""
+    """Shows how many epochs are done, with the figures of the last one."""
 
     def __init__(self, epochs: int) -> None:
         """Shows nothing before training begins."""
         super().__init__()
-        self._epochs = epochs
-        self._bar = tqdm(
-            total=epochs, unit=" epochs", disable=not sys.stderr.isatty(), dynamic_ncols=True, file=sys.stderr
-        )
-        self._last_line = time.monotonic()
-
-    def _line(self, epoch: int, logs: dict[str, float]) -> None:
-        if not sys.stderr.isatty():
-            print(f"epoch {epoch + 1} of at most {self._epochs}: {_shown(logs)}", file=sys.stderr, flush=True)
+        self._bar = progress.bar(epochs, "epochs")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Shows the epoch's figures."""
-        self._bar.update(1)
-        self._bar.set_postfix_str(_shown(logs or {}))
-        if epoch == 0 or time.monotonic() - self._last_line >= _LINE_EVERY_S:
-            self._last_line = time.monotonic()
-            self._line(epoch, logs or {})
+        self._bar.update(1, _shown(logs or {}))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Ends the bar."""
+        # Fewer epochs than at most: then nothing is left to do.
+        self._bar.total = self._bar.done
         self._bar.close()
 
 

@@ -3,14 +3,12 @@
 import json
 import os
 import sys
-import time
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
-from beam_jobs import storage
+from beam_jobs import progress, storage
 from beam_jobs.errors import UserError
 from model import bundle, dataset, transform_graph
 from model.evaluation import metrics
@@ -19,25 +17,17 @@ from model.evaluation.predictions import Predictions, group_hash, predictions, p
 METRICS_FILE = "metrics.json"
 PREDICTIONS = "predictions.parquet"
 _BATCH = 512
-_LINE_EVERY_S = 15.0
 
 
 def predict(loaded: bundle.Bundle, data: dataset.Windows) -> np.ndarray:
     """The bundle's probabilities of all windows, float32, shape (N, C)."""
-    found = np.zeros((len(data), len(loaded.labels)), np.float32)
-    on_terminal = sys.stderr.isatty()
-    last_line = time.monotonic()
-    with tqdm(total=len(data), unit=" windows", disable=not on_terminal, dynamic_ncols=True) as bar:
+    probabilities = np.zeros((len(data), len(loaded.labels)), np.float32)
+    with progress.bar(len(data), "windows") as bar:
         for start in range(0, len(data), _BATCH):
-            answered = loaded.probabilities(data.features(slice(start, start + _BATCH)))
-            found[start : start + _BATCH] = answered
-            bar.update(len(answered))
-            if not on_terminal and time.monotonic() - last_line >= _LINE_EVERY_S:
-                last_line = time.monotonic()
-                print(f"{start + len(answered)}/{len(data)} windows answered", file=sys.stderr, flush=True)
-    if not on_terminal:
-        print(f"{len(data)} windows answered", file=sys.stderr, flush=True)
-    return found
+            part = slice(start, start + _BATCH)
+            probabilities[part] = loaded.probabilities(data.features(part))
+            bar.update(len(probabilities[part]))
+    return probabilities
 
 
 def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test") -> dict[str, Any]:

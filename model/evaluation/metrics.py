@@ -67,19 +67,18 @@ def macro_f1(answers: np.ndarray, truth: np.ndarray) -> float:
     return float(metrics.f1_score(truth, answers, labels=np.unique(truth), average="macro", zero_division=0))
 
 
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share that was measured `count` times.
+def wilson_interval(num_right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of the share `num_right / count`; narrow only where there is much to count.
 
     It takes the measurements as independent. Clips of the same group are not, so that the truth is wider where groups
     have many clips.
 
-    Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927; z of the normal
-      distribution's 97.5 %.
+    Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
     """
-    z = 1.959964
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    from scipy import stats
+
+    interval = stats.binomtest(num_right, count).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def window_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
@@ -118,13 +117,13 @@ def clip_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]
     answered = answers != NO_ANSWER
     num_answered = int(answered.sum())
     enough = num_answered >= MIN_CLIPS_FOR_CALIBRATION
-    accuracy = float((answers == truth).mean())
+    num_right = int((answers == truth).sum())
     return {
         "num_clips": len(truth),
         "num_answered": num_answered,
         "num_unanswered": len(truth) - num_answered,
-        "accuracy": accuracy,
-        "accuracy_interval_95": list(wilson_interval(accuracy, len(truth))),
+        "accuracy": num_right / len(truth),
+        "accuracy_interval_95": list(wilson_interval(num_right, len(truth))),
         "macro_f1": macro_f1(answers, truth),
         "nll": negative_log_likelihood(probabilities[answered], truth[answered]) if num_answered else None,
         "ece": expected_calibration_error(probabilities[answered], truth[answered]) if enough else None,
@@ -159,9 +158,10 @@ def class_table(answers: np.ndarray, truth: np.ndarray, labels: tuple[str, ...])
 
 def confusion(answers: np.ndarray, truth: np.ndarray, num_classes: int) -> np.ndarray:
     """Counts, shape (C, C + 1): rows the truth, columns the answers, the last one those without an answer."""
-    counts = np.zeros((num_classes, num_classes + 1), np.int64)
-    np.add.at(counts, (truth, np.where(answers == NO_ANSWER, num_classes, answers)), 1)
-    return counts
+    from sklearn import metrics
+
+    counts = metrics.confusion_matrix(truth, answers, labels=[*range(num_classes), NO_ANSWER])
+    return counts[:-1]
 
 
 def auroc(known_scores: np.ndarray, unknown_scores: np.ndarray) -> float:

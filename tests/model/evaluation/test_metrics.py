@@ -66,9 +66,9 @@ def test_a_clip_is_the_mean_of_its_windows_and_wrong_without_one():
 def test_wilson_interval():
     # 7 of 8: middle (0.875 + 3.8415 / 16) / (1 + 3.8415 / 8) = 1.11509 / 1.48018 = 0.75335,
     # half 1.959964 / 1.48018 * sqrt(0.875 * 0.125 / 8 + 3.8415 / 256) = 1.32414 * 0.16935 = 0.22424.
-    assert metrics.wilson_interval(7 / 8, 8) == pytest.approx((0.52911, 0.97759), abs=1e-4)
+    assert metrics.wilson_interval(7, 8) == pytest.approx((0.52911, 0.97759), abs=1e-4)
     # All right: it ends at 1 and begins at n / (n + z²).
-    assert metrics.wilson_interval(1.0, 10) == pytest.approx((10 / (10 + 3.841459), 1.0), abs=1e-6)
+    assert metrics.wilson_interval(10, 10) == pytest.approx((10 / (10 + 3.841459), 1.0), abs=1e-6)
 
 
 def test_calibration_of_clips_needs_a_hundred_of_them():
