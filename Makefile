@@ -83,13 +83,12 @@ EXPERIMENTS = all
 SEEDS = 3
 EXTRA_TABLES =
 RENAME_LABELS =
-EXERCISES = squat,push_up,sit_up,lunge,jumping_jack,bicep_curl,shoulder_press,deadlift,bench_press,front_lateral_raise,plank,pull_up,russian_twist,none
 bench-model: .venv/installed
 	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/clips --max_failed_share 0.2
 	$(RUN) -m beam_jobs features --input $(BENCH)/clips --output $(BENCH)/clips
 	$(RUN) -m beam_jobs extract --videos $(VIDEOS) --labels $(LABELS) --output $(BENCH)/clips_30hz --frame_rate_hz 30 --max_failed_share 0.2
 	$(RUN) -m beam_jobs features --input $(BENCH)/clips_30hz --output $(BENCH)/clips_30hz
-	$(RUN) -m beam_jobs athletes --output $(BENCH)/athletes/videos --num_clips 210 --seed 11 --exercises $(EXERCISES) --variety wide
+	$(RUN) -m beam_jobs athletes --output $(BENCH)/athletes/videos --num_clips 210 --seed 11 --exercises all --variety varied
 	$(RUN) -m beam_jobs extract --videos $(BENCH)/athletes/videos --labels $(BENCH)/athletes/videos/labels.csv --output $(BENCH)/athletes
 	$(RUN) -m beam_jobs features --input $(BENCH)/athletes --output $(BENCH)/athletes
 	$(RUN) -m model synthesize --athletes $(BENCH)/athletes/videos --tables $(BENCH)/athletes --output $(BENCH)/synthesized

@@ -22,14 +22,14 @@ from beam_jobs.flags import (
 
 @dataclasses.dataclass(frozen=True)
 class AthletesArgs:
-    """The flags of `athletes`; `exercises` None: the standard ones; `num_workers` None: one for each core."""
+    """The flags of `athletes`; `exercises` None: eight of them, or "all"; `num_workers` None: one for each core."""
 
     command: ClassVar = "athletes"
     output: str
     num_clips: int = 96
     seed: int = 0
     exercises: str | None = None
-    variety: str = "usual"
+    variety: str = "basic"
     num_workers: int | None = None
 
 
@@ -133,13 +133,13 @@ def _add_athletes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_clips", type=positive_int, default=96, help="how many clips (default 96)")
     parser.add_argument("--seed", type=whole_number, default=0, help="another number draws other people (default 0)")
     parser.add_argument(
-        "--exercises", help="exercises with commas between, and none (default: the eight standard ones)"
+        "--exercises", help="labels with commas between, none among them, or all (default: eight exercises)"
     )
     parser.add_argument(
         "--variety",
-        choices=("usual", "wide"),
-        default="usual",
-        help="wide: more ways to do an exercise, more tempos and views, some of part of the body (default usual)",
+        choices=("basic", "varied"),
+        default="basic",
+        help="varied: more ways to do an exercise, more tempos and views, some of part of the body (default basic)",
     )
     parser.add_argument("--num_workers", type=positive_int, help="processes (default: one for each core)")
 

@@ -1,4 +1,4 @@
-"""How people hold their arms, and weights, while the legs work: for the wide variety."""
+"""How people hold their arms, and weights, while the legs work: for the varied clips."""
 
 from beam_jobs.athletes.exercise import MovementStyle
 from beam_jobs.athletes.skeleton import FORWARD, SIDES, UP, Prop, Skeleton
@@ -56,7 +56,7 @@ def pose_arms(skeleton: Skeleton, style: MovementStyle, kind: str) -> None:
     if kind in ("back_barbell", "front_barbell"):
         skeleton.props.append(Prop("barbell", bar, right, 1.7, style.between("plate", 0.12, 0.21)))
     elif kind == "plate":
-        skeleton.props.append(Prop("dumbbell", grip, up, 0.26, 0.07))
+        skeleton.props.append(Prop("plate", grip, up, 0.26, 0.07))
     elif kind in ("dumbbells", "racked"):
         skeleton.hold_dumbbells(FORWARD, style.between("plate", 0.045, 0.075))
 

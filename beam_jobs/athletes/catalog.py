@@ -1,4 +1,4 @@
-"""Every exercise that can be drawn, by name. A new one is a function in exercises/, listed here."""
+"""Every exercise that can be drawn: its function, how fast it is done and from where it is filmed."""
 
 from beam_jobs.athletes.exercise import Exercise
 from beam_jobs.athletes.exercises import (
@@ -9,26 +9,69 @@ from beam_jobs.athletes.exercises import (
     squat_deadlift,
 )
 from beam_jobs.athletes.no_exercise import resting, standing, walking
+from beam_jobs.labels import NO_EXERCISE
 
 _EXERCISES = (
-    squat_deadlift.squat,
-    squat_deadlift.deadlift,
-    lunge_jumping_jack.lunge,
-    lunge_jumping_jack.jumping_jack,
-    curl_press_raise.bicep_curl,
-    curl_press_raise.shoulder_press,
-    curl_press_raise.front_lateral_raise,
-    push_up_sit_up_plank_twist.push_up,
-    push_up_sit_up_plank_twist.sit_up,
-    push_up_sit_up_plank_twist.plank,
-    push_up_sit_up_plank_twist.russian_twist,
-    pull_up_bench_press.pull_up,
-    pull_up_bench_press.bench_press,
+    Exercise("squat", squat_deadlift.squat, seconds=(1.8, 3.4)),
+    Exercise("deadlift", squat_deadlift.deadlift, seconds=(1.9, 3.4)),
+    Exercise("lunge", lunge_jumping_jack.lunge, seconds=(2.0, 3.4), yaw_degrees=(15, 110)),
+    Exercise("jumping_jack", lunge_jumping_jack.jumping_jack, seconds=(0.85, 1.4), yaw_degrees=(0, 60)),
+    Exercise("bicep_curl", curl_press_raise.bicep_curl, seconds=(1.5, 2.9)),
+    Exercise("shoulder_press", curl_press_raise.shoulder_press, seconds=(1.6, 2.9)),
+    Exercise("front_lateral_raise", curl_press_raise.front_lateral_raise, seconds=(1.6, 2.9), yaw_degrees=(0, 75)),
+    Exercise(
+        "push_up",
+        push_up_sit_up_plank_twist.push_up,
+        seconds=(1.5, 2.8),
+        yaw_degrees=(40, 100),
+        elevation_degrees=(4, 20),
+        varied_yaw_degrees=(5, 150),
+    ),
+    Exercise(
+        "sit_up",
+        push_up_sit_up_plank_twist.sit_up,
+        seconds=(1.8, 3.2),
+        yaw_degrees=(55, 105),
+        elevation_degrees=(4, 22),
+        varied_yaw_degrees=(5, 150),
+    ),
+    Exercise(
+        "plank",
+        push_up_sit_up_plank_twist.plank,
+        seconds=(2.0, 3.5),
+        yaw_degrees=(45, 100),
+        elevation_degrees=(3, 18),
+        varied_yaw_degrees=(5, 150),
+    ),
+    Exercise(
+        "russian_twist",
+        push_up_sit_up_plank_twist.russian_twist,
+        seconds=(1.2, 2.4),
+        yaw_degrees=(15, 80),
+        elevation_degrees=(2, 18),
+        varied_yaw_degrees=(0, 150),
+    ),
+    Exercise(
+        "pull_up", pull_up_bench_press.pull_up, seconds=(1.8, 3.2), yaw_degrees=(0, 65), elevation_degrees=(-14, 4)
+    ),
+    Exercise(
+        "bench_press",
+        pull_up_bench_press.bench_press,
+        seconds=(1.7, 3.0),
+        yaw_degrees=(35, 100),
+        elevation_degrees=(4, 22),
+    ),
 )
-_NO_EXERCISE = (standing.idle, standing.adjust, standing.stretch, walking.walk, resting.rest)
+# The movements of people who do no exercise: what is labelled none is one of these.
+_NO_EXERCISE = (
+    Exercise("idle", standing.idle, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
+    Exercise("adjust", standing.adjust, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
+    Exercise("stretch", standing.stretch, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
+    Exercise("walk", walking.walk, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
+    Exercise("rest", resting.rest, seconds=(2, 4), yaw_degrees=(0, 180), elevation_degrees=(-2, 20), is_exercise=False),
+)
 EXERCISES: dict[str, Exercise] = {value.name: value for value in (*_EXERCISES, *_NO_EXERCISE)}
 
-# The movements of people who do no exercise.
 OTHER_MOTIONS = tuple(value.name for value in _NO_EXERCISE)
 
 # What is drawn without --exercises.
@@ -41,4 +84,15 @@ DEFAULT_EXERCISES = (
     "bicep_curl",
     "shoulder_press",
     "deadlift",
+)
+
+# What --exercises takes, and all of it with `all`. The order decides who does what: a new exercise goes before `none`.
+LABELS = (
+    *DEFAULT_EXERCISES,
+    "bench_press",
+    "front_lateral_raise",
+    "plank",
+    "pull_up",
+    "russian_twist",
+    NO_EXERCISE,
 )

@@ -14,7 +14,7 @@ class Clip:
     person: int
     exercise: str
     split: str
-    variety: str = "usual"
+    variety: str = "basic"
 
     @property
     def label(self) -> str:

@@ -1,13 +1,14 @@
 """The plan of drawn clips: which person does which exercise in which split. All of it follows from a seed."""
 
 import itertools
+import json
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from beam_jobs import tables
-from beam_jobs.athletes.catalog import EXERCISES, OTHER_MOTIONS
+from beam_jobs.athletes.catalog import LABELS, OTHER_MOTIONS
 from beam_jobs.athletes.clip import Clip
 from beam_jobs.errors import UsageError
 from beam_jobs.labels import NO_EXERCISE
@@ -18,7 +19,17 @@ CLIPS_PER_PERSON = 4
 VALIDATION_SHARE = TEST_SHARE = 0.15
 
 
-def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "usual") -> list[Clip]:
+def read_parameters(text: str) -> dict:
+    """What a folder of athletes was drawn with, from the text of its PARAMETERS_FILE.
+
+    Files from before the varieties were called basic and varied are read, too.
+    """
+    parameters = {"variety": "usual", **json.loads(text)}
+    former = {"usual": "basic", "wide": "varied"}
+    return {**parameters, "variety": former.get(parameters["variety"], parameters["variety"])}
+
+
+def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: str = "basic") -> list[Clip]:
     """The clips to draw. People are assigned to splits first, so that nobody is in two splits.
 
     Every split has every exercise; the numbers of clips of two exercises differ by one at most. One exercise may be
@@ -27,10 +38,12 @@ def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: s
     Raises:
       UsageError: if an exercise is unknown or named twice, or there are too few clips for three splits.
     """
-    known = [*EXERCISES, NO_EXERCISE]
-    unknown = [name for name in exercises if name not in known]
+    unknown = [name for name in exercises if name not in LABELS]
     if unknown or not exercises:
-        raise UsageError(f"--exercises names {unknown or 'nothing'}; known are {', '.join(known)}.")
+        raise UsageError(
+            f"--exercises names {', '.join(unknown) or 'nothing'}; known are {', '.join(LABELS)}. For all of them: "
+            "--exercises all."
+        )
     if len(set(exercises)) < len(exercises):
         raise UsageError(f"--exercises names one twice: {', '.join(exercises)}. Name each once.")
     least = len(tables.SPLITS) * len(exercises)

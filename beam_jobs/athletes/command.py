@@ -18,9 +18,9 @@ from collections.abc import Sequence
 import cv2
 
 from beam_jobs import beam_options, progress, storage
-from beam_jobs.athletes.catalog import DEFAULT_EXERCISES
+from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, LABELS
 from beam_jobs.athletes.clip import Clip
-from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, assign_clips
+from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, assign_clips, read_parameters
 from beam_jobs.athletes.scene import Scene
 from beam_jobs.child_processes import start_opencv_worker
 from beam_jobs.errors import UsageError, UserError
@@ -77,7 +77,9 @@ def run(args: AthletesArgs, beam_args: list[str]) -> int:
     if beam_args:
         raise UsageError(f"athletes does not know {' '.join(beam_args)}; see python -m beam_jobs athletes --help.")
     names: tuple[str, ...] = DEFAULT_EXERCISES
-    if args.exercises is not None:
+    if args.exercises == "all":
+        names = LABELS
+    elif args.exercises is not None:
         names = tuple(name.strip() for name in args.exercises.split(",") if name.strip())
     clips = assign_clips(args.seed, args.num_clips, names, args.variety)
     parameters = {
@@ -89,8 +91,7 @@ def run(args: AthletesArgs, beam_args: list[str]) -> int:
     }
     noted = storage.join(args.output, PARAMETERS_FILE)
     if storage.exists(noted):
-        # Folders from before there was a choice hold the usual variety.
-        found = {"variety": "usual", **json.loads(storage.read_text(noted))}
+        found = read_parameters(storage.read_text(noted))
         if found != parameters:
             raise UsageError(
                 f"--output {args.output} holds clips drawn with {json.dumps(found)}; these would be drawn with "

@@ -1,4 +1,4 @@
-"""What an exercise is: a function from a body, a style and a moment to a posed skeleton, and how it is filmed."""
+"""What an exercise is: a function from a body, a style and a phase to a posed skeleton, and how it is filmed."""
 
 import dataclasses
 import math
@@ -8,16 +8,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from beam_jobs.athletes.skeleton import Body, Skeleton
+from beam_jobs.labels import NO_EXERCISE
 
 
 class MovementStyle:
     """One clip's manner of doing an exercise: named choices. Each is drawn once, independent of the order of the calls.
 
-    In a `wide` style the choices have the range that people in gyms and living rooms show.
+    The random number of a choice follows from the clip's seed and the CRC-32 of the choice's name. So another name is
+    another manner, and other pictures for the same seed: names stay as they are (test_variety.py holds them), or
+    `command.DRAWING_VERSION` is raised.
+
+    In a `varied` style the choices have the range that people in gyms and living rooms show.
     """
 
-    def __init__(self, seed: Sequence[int], wide: bool = False) -> None:
-        self.wide = wide
+    def __init__(self, seed: Sequence[int], varied: bool = False) -> None:
+        self.varied = varied
         self._seed = tuple(seed)
         self._drawn: dict[str, float] = {}
 
@@ -26,21 +31,21 @@ class MovementStyle:
             self._drawn[name] = np.random.default_rng([*self._seed, zlib.crc32(name.encode())]).random()
         return self._drawn[name]
 
-    def between(self, name: str, low: float, high: float, *, wide: tuple[float, float] | None = None) -> float:
-        """A number in [low, high); in the `wide` range instead, where the style is wide."""
-        if self.wide and wide is not None:
-            low, high = wide
+    def between(self, name: str, low: float, high: float, *, varied: tuple[float, float] | None = None) -> float:
+        """A number in [low, high); in the `varied` range instead, where the style is varied."""
+        if self.varied and varied is not None:
+            low, high = varied
         return low + (high - low) * self._uniform(name)
 
-    def choice(self, name: str, options: Sequence[str], *, wide: Sequence[str] = ()) -> str:
-        """One of the options, all equally likely; of the `wide` ones as well, where the style is wide."""
-        if self.wide:
-            options = (*options, *wide)
+    def choice(self, name: str, options: Sequence[str], *, varied: Sequence[str] = ()) -> str:
+        """One of the options, all equally likely; of the `varied` ones as well, where the style is varied."""
+        if self.varied:
+            options = (*options, *varied)
         return options[int(self._uniform(name) * len(options))]
 
     def chance(self, name: str, share: float) -> bool:
-        """True in `share` of the wide styles; always False in usual ones."""
-        return self.wide and self._uniform(name) < share
+        """True in `share` of the varied styles; always False in basic ones."""
+        return self.varied and self._uniform(name) < share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,37 +74,26 @@ class Exercise:
 
     Attributes:
       name: the pose function's.
-      label: what it is called in labels.csv: its name, or none.
-      pose: (body, style, moment) -> skeleton.
+      pose: (body, style, phase) -> skeleton.
       seconds: shortest and longest repetition.
       yaw_degrees: where the camera stands round the athlete, least and most, on either side; 0 is in front.
       elevation_degrees: how far the camera looks down.
-      wide_yaw_degrees: where cameras stand at times; for the wide variety.
+      varied_yaw_degrees: where cameras stand at times in the `varied` variety.
+      is_exercise: False for what people do who do no exercise.
     """
 
     name: str
-    label: str
     pose: Pose
     seconds: tuple[float, float]
-    yaw_degrees: tuple[float, float]
-    elevation_degrees: tuple[float, float]
-    wide_yaw_degrees: tuple[float, float]
+    yaw_degrees: tuple[float, float] = (0, 100)
+    elevation_degrees: tuple[float, float] = (-2, 16)
+    varied_yaw_degrees: tuple[float, float] = (0, 180)
+    is_exercise: bool = True
 
-
-def exercise(
-    seconds: tuple[float, float],
-    yaw_degrees: tuple[float, float] = (0, 100),
-    elevation_degrees: tuple[float, float] = (-2, 16),
-    wide_yaw_degrees: tuple[float, float] = (0, 180),
-    label: str | None = None,
-) -> Callable[[Pose], Exercise]:
-    """Makes a pose function an exercise of its own name, with its name as label unless another one is given."""
-
-    def made(pose: Pose) -> Exercise:
-        name = pose.__name__
-        return Exercise(name, label or name, pose, seconds, yaw_degrees, elevation_degrees, wide_yaw_degrees)
-
-    return made
+    @property
+    def label(self) -> str:
+        """What labels.csv calls it: its name, or none."""
+        return self.name if self.is_exercise else NO_EXERCISE
 
 
 def smooth(value: float) -> float:
@@ -108,7 +102,7 @@ def smooth(value: float) -> float:
     return value * value * (3 - 2 * value)
 
 
-def sway(style: MovementStyle, moment: RepetitionPhase, name: str, amount: float) -> float:
+def sway(style: MovementStyle, phase: RepetitionPhase, name: str, amount: float) -> float:
     """A slow sway: nobody stands perfectly still."""
-    rate, phase = style.between(f"{name}_rate", 0.25, 0.6), style.between(f"{name}_phase", 0, math.tau)
-    return amount * math.sin(math.tau * rate * moment.time_s + phase)
+    rate, offset = style.between(f"{name}_rate", 0.25, 0.6), style.between(f"{name}_phase", 0, math.tau)
+    return amount * math.sin(math.tau * rate * phase.time_s + offset)

@@ -17,7 +17,7 @@ from beam_jobs.athletes.tempo import Tempo
 
 _FRAME_RATES_HZ = (24, 25, 30)
 # Mostly the sampling rate of the jobs, so that fewer frames are drawn.
-_WIDE_FRAME_RATES_HZ = (15, 15, 15, 24, 25, 30)
+_VARIED_FRAME_RATES_HZ = (15, 15, 15, 24, 25, 30)
 MARGIN_PX = 6
 
 
@@ -79,11 +79,11 @@ class Scene:
         self.clip = clip
         self.exercise = EXERCISES[clip.exercise]
         self.body = sample_body(clip.seed, clip.person)
-        self.wide = clip.variety == "wide"
-        self.style = exercise.MovementStyle([clip.seed, clip.index, 2], self.wide)
+        self.varied = clip.variety == "varied"
+        self.style = exercise.MovementStyle([clip.seed, clip.index, 2], self.varied)
         self.mirrored = bool(rng.random() < 0.5)
-        self.frame_rate_hz = int(rng.choice(_WIDE_FRAME_RATES_HZ if self.wide else _FRAME_RATES_HZ))
-        self.tempo = Tempo(rng, self.exercise.seconds, duration_s, self.wide)
+        self.frame_rate_hz = int(rng.choice(_VARIED_FRAME_RATES_HZ if self.varied else _FRAME_RATES_HZ))
+        self.tempo = Tempo(rng, self.exercise.seconds, duration_s, self.varied)
         self.num_frames = int(self.tempo.duration_s * self.frame_rate_hz)
         self._place_camera(rng)
         self._shake_px = rng.uniform(0, 1.6) * (rng.random() < 0.6)
@@ -98,20 +98,20 @@ class Scene:
         return sample_appearance(self.clip.seed, self.clip.person)
 
     def _place_camera(self, rng: np.random.Generator) -> None:
-        moments = [
+        phases = [
             exercise.RepetitionPhase(depth, repetition, 0.0)
             for depth in (0, 0.25, 0.5, 0.75, 1)
             for repetition in (0, 1)
         ]
-        if self.wide or self.exercise.label == labels.NO_EXERCISE:
+        if self.varied or self.exercise.label == labels.NO_EXERCISE:
             # A person who walks about is in view all the time.
-            moments = [self.tempo.moment(time_s) for time_s in np.linspace(0, self.tempo.duration_s, 24)]
-        points = np.concatenate([list(self._pose(moment).points.values()) for moment in moments])
+            phases = [self.tempo.phase(time_s) for time_s in np.linspace(0, self.tempo.duration_s, 24)]
+        points = np.concatenate([list(self._pose(phase).points.values()) for phase in phases])
         # Skeleton points lie inside the body: half a head more on every side.
         points = np.concatenate([points + 0.13 * step for step in (*np.eye(3), *-np.eye(3))])
         low, high = points.min(0), points.max(0)
         upright = bool(high[2] - low[2] > 0.8 * max(high[:2] - low[:2]))
-        view = (camera_view.sample_wide_view if self.wide else camera_view.sample_view)(rng, self.exercise, upright)
+        view = (camera_view.sample_varied_view if self.varied else camera_view.sample_view)(rng, self.exercise, upright)
         self.camera = view.camera(points, MARGIN_PX)
         self.room = room.sample_room(rng, self.camera.eye)
         self._mat_y = float((low[1] + high[1]) / 2)
@@ -119,13 +119,13 @@ class Scene:
         self.light = athletes_skeleton.unit(light)
         self.size = view.size
 
-    def _pose(self, moment: exercise.RepetitionPhase) -> athletes_skeleton.Skeleton:
-        pose = self.exercise.pose(self.body, self.style, moment)
+    def _pose(self, phase: exercise.RepetitionPhase) -> athletes_skeleton.Skeleton:
+        pose = self.exercise.pose(self.body, self.style, phase)
         return pose.mirrored() if self.mirrored else pose
 
     def skeleton_at(self, time_s: float) -> athletes_skeleton.Skeleton:
         """The pose at a time since the clip's start."""
-        return self._pose(self.tempo.moment(time_s))
+        return self._pose(self.tempo.phase(time_s))
 
     def skeleton(self, frame: int) -> athletes_skeleton.Skeleton:
         """The pose in a frame."""

@@ -67,7 +67,15 @@ def sample_body(rng: np.random.Generator) -> Body:
 
 @dataclasses.dataclass(frozen=True)
 class Prop:
-    """A thing: 'barbell' or 'dumbbell' in the hands, a 'bar' on two posts, a 'bench' (its top at the centre)."""
+    """A thing that is held, stood at or lain on.
+
+    Attributes:
+      kind: in the hands 'barbell', 'dumbbell', 'kettlebell', 'plate' or 'bottle'; 'bar' on two posts; 'bench'.
+      centre: its middle; of a bench, its top's.
+      axis: the direction of its length.
+      length_m: from end to end.
+      radius_m: of its weights; half a bench's width.
+    """
 
     kind: str
     centre: np.ndarray

@@ -10,8 +10,8 @@ from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, S
 
 def feet_apart(body: Body, style: MovementStyle, least: float, most: float) -> tuple[float, float]:
     """Half the distance between the ankles, and how far the toes turn out (radians)."""
-    stance = style.between("stance", least, most, wide=(0.75 * least, 1.4 * most))
-    out = style.between("toes_out", 4, 26) + (14 * max(stance - 1.2, 0.0) if style.wide else 0.0)
+    stance = style.between("stance", least, most, varied=(0.75 * least, 1.4 * most))
+    out = style.between("toes_out", 4, 26) + (14 * max(stance - 1.2, 0.0) if style.varied else 0.0)
     return stance * body.shoulder_m, math.radians(out)
 
 
@@ -35,14 +35,14 @@ def bent_legs(
     return pelvis, {side: vector(sign * stance, 0, body.ankle_m) for side, sign in SIDES}
 
 
-def stand(body: Body, style: MovementStyle, moment: RepetitionPhase, **trunk: float) -> Skeleton:
-    """A person who stands, knees soft; some wide styles sit on a bench."""
+def stand(body: Body, style: MovementStyle, phase: RepetitionPhase, **trunk: float) -> Skeleton:
+    """A person who stands, knees soft; some varied styles sit on a bench."""
     stance, out = feet_apart(body, style, 0.6, 1.25)
     if style.chance("seated", 0.22):
         return seated(body, style, stance, **trunk)
-    soft = style.between("soft_knees", 2, 9, wide=(1, 16))
+    soft = style.between("soft_knees", 2, 9, varied=(1, 16))
     pelvis, ankles = bent_legs(body, stance, out, soft, soft)
-    pelvis = pelvis + vector(sway(style, moment, "aside", 0.008), sway(style, moment, "fore", 0.006), -0.001)
+    pelvis = pelvis + vector(sway(style, phase, "aside", 0.008), sway(style, phase, "fore", 0.006), -0.001)
     skeleton = Skeleton(body, pelvis, **{"lean_degrees": style.between("lean", -2, 4), **trunk})
     for side, sign in SIDES:
         skeleton.leg(side, ankles[side], toes(sign, out))

@@ -13,17 +13,17 @@ class Tempo:
         rng: np.random.Generator,
         seconds: tuple[float, float],
         duration_s: float | None = None,
-        wide: bool = False,
+        varied: bool = False,
     ) -> None:
         """Samples the tempo of one clip.
 
         Args:
           rng: decides.
-          seconds: shortest and longest repetition usually; hasty and slow ones are added where `wide`.
+          seconds: shortest and longest repetition usually; hasty and slow ones are added where `varied`.
           duration_s: of the clip, where it is given.
-          wide: with pauses, less regular, and at times not all the way.
+          varied: with pauses, less regular, and at times not all the way.
         """
-        if wide:
+        if varied:
             seconds = (0.6 * seconds[0], 1.6 * seconds[1])
             self.mean_s = float(np.exp(rng.uniform(*np.log(seconds))))
         else:
@@ -36,7 +36,7 @@ class Tempo:
         num = int(self.duration_s / self.mean_s * 1.5) + 3
         self._seconds = self.mean_s * rng.normal(1, 0.05, num).clip(0.85, 1.15)
         self._deepest = rng.uniform(0.9, 1.0, num)
-        if wide:
+        if varied:
             pauses = rng.uniform(0, 0.45, 2) * (rng.random(2) < 0.35)
             self._parts = np.cumsum([down, low + pauses[0], up, rng.uniform(0.0, 0.12) + pauses[1]])
             self._parts /= self._parts[-1]
@@ -46,7 +46,7 @@ class Tempo:
         # The clip may begin anywhere in a repetition.
         self._starts = np.concatenate([[0], np.cumsum(self._seconds)[:-1]]) - rng.uniform(0, 1) * self._seconds[0]
 
-    def moment(self, time_s: float) -> exercise.RepetitionPhase:
+    def phase(self, time_s: float) -> exercise.RepetitionPhase:
         """Where in the set a time lies."""
         repetition = int(np.searchsorted(self._starts, time_s, side="right")) - 1
         share = (time_s - self._starts[repetition]) / self._seconds[repetition]

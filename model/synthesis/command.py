@@ -44,9 +44,9 @@ def read_pairs(athletes: str, tables_path: str) -> tuple[list[pose_error_model.P
         raise UserError(
             f"{athletes} has no {clip_plan.PARAMETERS_FILE}; expected the output of python -m beam_jobs athletes."
         )
-    parameters = json.loads(storage.read_text(noted))
+    parameters = clip_plan.read_parameters(storage.read_text(noted))
     clips = clip_plan.assign_clips(
-        parameters["seed"], parameters["num_clips"], parameters["exercises"], parameters.get("variety", "usual")
+        parameters["seed"], parameters["num_clips"], parameters["exercises"], parameters["variety"]
     )
     rate_hz = _rate_hz(tables_path)
     columns = tables.landmark_columns("world")
@@ -125,9 +125,7 @@ def run(args: argparse.Namespace) -> dict:
     pairs, parameters = read_pairs(args.athletes, args.tables)
     if args.seed == parameters["seed"]:
         raise UserError(f"--seed {args.seed} is that of {args.athletes}: the same people; expected another one.")
-    clips = clip_plan.assign_clips(
-        args.seed, args.num_clips, parameters["exercises"], parameters.get("variety", "usual")
-    )
+    clips = clip_plan.assign_clips(args.seed, args.num_clips, parameters["exercises"], parameters["variety"])
     error_model = pose_error_model.PoseErrorModel(pairs, args.seed)
     if unknown := sorted({clip.label for clip in clips} - set(error_model.labels)):
         raise UserError(

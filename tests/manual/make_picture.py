@@ -67,7 +67,7 @@ def draw_poses(body: Body) -> list[list[Skeleton]]:
         style = exercise.MovementStyle([seed, 0, 2])
         tempo = Tempo(np.random.default_rng(seed), kind.seconds, seconds)
         times_s = np.arange(round(seconds * FRAME_RATE_HZ)) / FRAME_RATE_HZ
-        poses = [kind.pose(body, style, tempo.moment(float(time_s))) for time_s in times_s]
+        poses = [kind.pose(body, style, tempo.phase(float(time_s))) for time_s in times_s]
         # Each exercise round the same place on the floor.
         points = np.concatenate([list(pose.points.values()) for pose in poses])
         aside = np.append((points.min(0) + points.max(0))[:2] / 2, 0)

@@ -3,7 +3,7 @@
 import math
 
 from beam_jobs.athletes.arm_positions import pose_arms
-from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth, sway
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, smooth, sway
 from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Skeleton, ankle_over_ball, vector
 from beam_jobs.athletes.stances import bent_legs, toes
 
@@ -11,27 +11,26 @@ _ARMS = ("hips", "dumbbells", "hanging", "clasped")
 _HOLDS = ("behind_head", "back_barbell", "front_barbell", "racked", "fists")
 
 
-@exercise(seconds=(2.0, 3.4), yaw_degrees=(15, 110))
-def lunge(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
+def lunge(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """A split stance: both knees bend, the rear one towards the floor, the trunk upright.
 
-    Kinds: on the spot (split), stepping forward, or stepping back; the last two change legs. In wide styles also
+    Kinds: on the spot (split), stepping forward, or stepping back; the last two change legs. In varied styles also
     walking, the camera going along most of the way.
     """
-    kind = style.choice("kind", ("split", "forward", "reverse"), wide=("walking", "walking"))
+    kind = style.choice("kind", ("split", "forward", "reverse"), varied=("walking", "walking"))
     if walking := kind == "walking":
-        kind = "reverse" if moment.returning else "forward"
-    lead, sign = SIDES[0 if kind == "split" else moment.repetition % 2]
+        kind = "reverse" if phase.returning else "forward"
+    lead, sign = SIDES[0 if kind == "split" else phase.repetition % 2]
     trail = {"left": "right", "right": "left"}[lead]
-    step = 1.0 if kind == "split" else smooth(moment.depth / 0.55)
-    drop = moment.depth if kind == "split" else smooth((moment.depth - 0.3) / 0.7)
-    long = style.between("length", 0.88, 1.02, wide=(0.7, 1.06))
+    step = 1.0 if kind == "split" else smooth(phase.depth / 0.55)
+    drop = phase.depth if kind == "split" else smooth((phase.depth - 0.3) / 0.7)
+    long = style.between("length", 0.88, 1.02, varied=(0.7, 1.06))
     front, back = 0.9 * body.thigh_m * long, -1.02 * body.thigh_m * long
     ahead = {"split": 0.0, "forward": back * (1 - step), "reverse": front * (1 - step)}[kind]
     # The foot that stays is where it is in the split; the other one starts beside it.
     front_y = back + 0.16 * body.foot_m + (front - back) * step if kind == "forward" else front
     back_y = front + (back - front) * step if kind == "reverse" else back
-    if style.wide:
+    if style.varied:
         # Both feet stand side by side between two repetitions.
         apart, start = 0.36 * body.foot_m, 1 - step
         if kind == "forward":
@@ -53,13 +52,13 @@ def lunge(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton
         ankle[2] + math.sqrt(max((0.992 * body.leg_m) ** 2 - (ankle[1] - y) ** 2 - (gap - body.hip_m) ** 2, 0.05))
         for ankle in (front_ankle, rear_ankle)
     )
-    low = body.ankle_m + body.shank_m * style.between("range", 1.0, 1.16, wide=(1.0, 1.3))
-    pelvis = vector(sway(style, moment, "aside", 0.008), y, reach + (low - reach) * drop)
-    lean = style.between("lean", 0, 9, wide=(-3, 20)) + 4 * drop
+    low = body.ankle_m + body.shank_m * style.between("range", 1.0, 1.16, varied=(1.0, 1.3))
+    pelvis = vector(sway(style, phase, "aside", 0.008), y, reach + (low - reach) * drop)
+    lean = style.between("lean", 0, 9, varied=(-3, 20)) + 4 * drop
     skeleton = Skeleton(body, pelvis, lean, nod_degrees=style.between("nod", -4, 8))
     skeleton.leg(lead, front_ankle, toes(sign, 0.06))
     skeleton.leg(trail, rear_ankle, rear_toes, FORWARD + 0.5 * rear_toes)
-    arms = style.choice("arms", _ARMS, wide=("hips", "dumbbells", *_HOLDS))
+    arms = style.choice("arms", _ARMS, varied=("hips", "dumbbells", *_HOLDS))
     right, forward, up = skeleton.frames["chest"]
     if arms in _HOLDS:
         pose_arms(skeleton, style, arms)
@@ -82,30 +81,29 @@ def lunge(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton
     if arms == "dumbbells":
         skeleton.hold_dumbbells(FORWARD, style.between("plate", 0.05, 0.07))
     if walking:
-        gone = moment.repetition * (front - back + 0.52 * body.foot_m)
+        gone = phase.repetition * (front - back + 0.52 * body.foot_m)
         return skeleton.moved(0, vector(0, gone - 0.8 * (gone + y), 0))
     return skeleton
 
 
-@exercise(seconds=(0.85, 1.4), yaw_degrees=(0, 60))
-def jumping_jack(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
+def jumping_jack(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """Feet hop apart while the arms go up sideways, and together again."""
-    depth = moment.depth
+    depth = phase.depth
     stepping = style.chance("stepping", 0.2)
     share = 0.5 * depth if stepping else depth
-    stance = (0.45 + (style.between("range", 1.5, 2.1, wide=(1.1, 2.4)) - 0.45) * share) * body.shoulder_m
-    hop = 0.0 if stepping else style.between("hop", 0.035, 0.08, wide=(0.015, 0.1)) * 4 * depth * (1 - depth)
+    stance = (0.45 + (style.between("range", 1.5, 2.1, varied=(1.1, 2.4)) - 0.45) * share) * body.shoulder_m
+    hop = 0.0 if stepping else style.between("hop", 0.035, 0.08, varied=(0.015, 0.1)) * 4 * depth * (1 - depth)
     out = math.radians(8 + 12 * depth)
     bend = 7 + 9 * (1 - 4 * depth * (1 - depth))
     pelvis, ankles = bent_legs(body, stance, out, bend, bend)
-    skeleton = Skeleton(body, pelvis + hop * UP, style.between("lean", 0, 4, wide=(-2, 9)))
-    top = style.between("top", 150, 172, wide=(125, 176))
+    skeleton = Skeleton(body, pelvis + hop * UP, style.between("lean", 0, 4, varied=(-2, 9)))
+    top = style.between("top", 150, 172, varied=(125, 176))
     if style.chance("half", 0.2):
         top = style.between("half_top", 75, 110)
     for side, sign in SIDES:
         skeleton.leg(side, ankles[side] + hop * UP, toes(sign, out))
-        raised = math.radians(style.between("bottom", 8, 16, wide=(6, 24)) + (top - 12) * depth)
-        fore = raised + math.radians(style.between("bent", 2, 18, wide=(0, 45))) * (2 * depth - 0.6)
+        raised = math.radians(style.between("bottom", 8, 16, varied=(6, 24)) + (top - 12) * depth)
+        fore = raised + math.radians(style.between("bent", 2, 18, varied=(0, 45))) * (2 * depth - 0.6)
         skeleton.arm_from_directions(
             side,
             vector(sign * math.sin(raised), 0.10, -math.cos(raised)),
@@ -114,5 +112,5 @@ def jumping_jack(body: Body, style: MovementStyle, moment: RepetitionPhase) -> S
     if stepping:
         # One foot stays, the other steps aside.
         aside = stance - 0.45 * body.shoulder_m
-        return skeleton.moved(0, (aside if moment.repetition % 2 else -aside) * RIGHT)
+        return skeleton.moved(0, (aside if phase.repetition % 2 else -aside) * RIGHT)
     return skeleton

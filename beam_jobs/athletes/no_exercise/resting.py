@@ -2,19 +2,17 @@
 
 import math
 
-from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase
 from beam_jobs.athletes.no_exercise.hand_gestures import gesture, smooth_random_walk
 from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, vector
-from beam_jobs.labels import NO_EXERCISE
 
 _SITTING = (("mouth", "belly"), ("phone", "phone"), ("belly", "belly"), ("before", "belly"), ("crown", "belly"))
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), elevation_degrees=(-2, 20), label=NO_EXERCISE)
-def rest(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
+def rest(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """Between two sets: on a bench, on the floor, on a knee, or on the back."""
     kind = style.choice("kind", ("bench", "bench", "floor", "kneeling", "lying"))
-    time_s = moment.time_s
+    time_s = phase.time_s
     trunk = {
         "twist_degrees": smooth_random_walk(style, "twist", time_s, -12, 12),
         "nod_degrees": smooth_random_walk(style, "nod", time_s, -12, 25),

@@ -2,11 +2,10 @@
 
 import math
 
-from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth, sway
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, smooth, sway
 from beam_jobs.athletes.no_exercise.hand_gestures import gesture, smooth_random_walk
 from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, vector
 from beam_jobs.athletes.stances import bent_legs, toes
-from beam_jobs.labels import NO_EXERCISE
 
 _STANDING = (
     ("hanging", "hanging"),
@@ -47,14 +46,14 @@ _STRETCHING = (
 )
 
 
-def _on_feet(body: Body, style: MovementStyle, moment: RepetitionPhase, restless: float, **trunk: float) -> Skeleton:
+def _on_feet(body: Body, style: MovementStyle, phase: RepetitionPhase, restless: float, **trunk: float) -> Skeleton:
     """A person who stands about: weight on one leg or the other, looking here and there."""
-    time_s = moment.time_s
+    time_s = phase.time_s
     stance, out = style.between("stance", 0.4, 1.35) * body.shoulder_m, math.radians(style.between("toes_out", 2, 30))
     bend = style.between("soft_knees", 2, 9)
     pelvis, ankles = bent_legs(body, stance, out, bend, bend)
     shift = smooth_random_walk(style, "weight", time_s, -1, 1) * min(0.05, 0.45 * stance)
-    pelvis = pelvis + vector(shift, sway(style, moment, "fore", 0.01), -0.012 - 1.5 * shift**2)
+    pelvis = pelvis + vector(shift, sway(style, phase, "fore", 0.01), -0.012 - 1.5 * shift**2)
     steps = style.between("stagger", -0.09, 0.09)
     look = smooth_random_walk(style, "look", time_s, -55, 55, (0.3, 2.5), (0.3, 0.9)) * restless
     pose = {
@@ -71,28 +70,26 @@ def _on_feet(body: Body, style: MovementStyle, moment: RepetitionPhase, restless
     return skeleton
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def idle(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
+def idle(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """Standing about; or talking, with the hands too."""
-    skeleton = _on_feet(body, style, moment, 1.0)
+    skeleton = _on_feet(body, style, phase, 1.0)
     pairs = _STANDING if style.choice("kind", ("waiting", "waiting", "talking")) == "waiting" else _TALKING
-    gesture(skeleton, style, moment.time_s, pairs, 0.03 if pairs is _STANDING else 0.08)
+    gesture(skeleton, style, phase.time_s, pairs, 0.03 if pairs is _STANDING else 0.08)
     if style.between("holds", 0, 1) < 0.2:
-        skeleton.props.append(Prop("dumbbell", skeleton.grip("right"), UP, 0.2, 0.035))
+        skeleton.props.append(Prop("bottle", skeleton.grip("right"), UP, 0.2, 0.035))
     return skeleton
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def adjust(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
+def adjust(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """Busy with a bar on its stands, with plates or a lace on the floor, or picking something up once."""
     kind = style.choice("kind", ("rack", "floor", "pick", "pick"))
-    time_s = moment.time_s
+    time_s = phase.time_s
     if kind == "rack":
         height = style.between("height", 0.42, 0.84) * body.height_m
         low = smooth((0.62 * body.height_m - height) / (0.3 * body.height_m))
         lean = 8 + 50 * low + smooth_random_walk(style, "bends", time_s, -6, 8)
         skeleton = _on_feet(
-            body, style, moment, 0.6, lean_degrees=lean, nod_degrees=smooth_random_walk(style, "nod", time_s, 0, 30)
+            body, style, phase, 0.6, lean_degrees=lean, nod_degrees=smooth_random_walk(style, "nod", time_s, 0, 30)
         )
         bar = vector(0, style.between("off", 0.30, 0.42) + 0.25 * low, height)
         for side, sign in SIDES:
@@ -142,17 +139,16 @@ def adjust(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleto
     return skeleton
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def stretch(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
+def stretch(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """Loosening up: arms above or across, bends to the side, half turns, a foot held behind, fingers to the toes."""
     kind = style.choice("kind", ("arms", "arms", "side", "turns", "foot", "toes"))
-    time_s = moment.time_s
+    time_s = phase.time_s
     if kind == "toes":
         down = smooth_random_walk(style, "down", time_s, 0.55, 1.0, (1.5, 4.0), (1.2, 2.5))
         skeleton = _on_feet(
             body,
             style,
-            moment,
+            phase,
             0.3,
             lean_degrees=95 * down,
             curl_degrees=28 * down,
@@ -168,7 +164,7 @@ def stretch(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skelet
         trunk["tilt_degrees"] = smooth_random_walk(style, "bend", time_s, -28, 28, (0.8, 2.5), (0.8, 1.6))
     if kind == "turns":
         trunk["twist_degrees"] = smooth_random_walk(style, "bend", time_s, -50, 50, (0.2, 1.5), (0.5, 1.2))
-    skeleton = _on_feet(body, style, moment, 0.4, **trunk)
+    skeleton = _on_feet(body, style, phase, 0.4, **trunk)
     gesture(skeleton, style, time_s, _STRETCHING if kind != "foot" else _STANDING, 0.02)
     if kind == "foot":
         hip = skeleton.points["right_hip"]

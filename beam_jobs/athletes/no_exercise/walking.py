@@ -2,17 +2,15 @@
 
 import math
 
-from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, exercise, smooth
+from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, smooth
 from beam_jobs.athletes.no_exercise.hand_gestures import smooth_random_walk
 from beam_jobs.athletes.skeleton import FORWARD, SIDES, UP, Body, Prop, Skeleton, ankle_over_ball, vector
-from beam_jobs.labels import NO_EXERCISE
 
 
-@exercise(seconds=(2, 4), yaw_degrees=(0, 180), label=NO_EXERCISE)
-def walk(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
+def walk(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """Walking: the camera following, to and fro past it, or in and then standing there."""
     kind = style.choice("kind", ("followed", "to_and_fro", "to_and_fro", "arriving"))
-    time_s = moment.time_s
+    time_s = phase.time_s
     speed = style.between("speed", 0.55, 1.35)
     track = style.between("track", 1.2, 2.6)
     if kind == "followed":
@@ -32,26 +30,26 @@ def walk(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
         if kind == "to_and_fro":
             pace = max(pace, 0.35)
     cadence = style.between("cadence", 0.75, 1.05)
-    phase = (time_s * cadence + style.between("phase", 0, 1)) % 1
+    gait = (time_s * cadence + style.between("phase", 0, 1)) % 1
     stride = min(pace / cadence, 1.15 * body.leg_m)
     going = min(pace / 0.35, 1.0)
     # Highest in the middle of each stance, over a leg that is nearly straight.
     highest, lowest = 0.982 * body.leg_m, math.sqrt((0.992 * body.leg_m) ** 2 - (0.26 * stride) ** 2)
     lowest = min(highest, lowest)
-    high = body.ankle_m + lowest + (highest - lowest) * (0.5 + 0.5 * math.cos(4 * math.pi * (phase - 0.3)))
+    high = body.ankle_m + lowest + (highest - lowest) * (0.5 + 0.5 * math.cos(4 * math.pi * (gait - 0.3)))
     skeleton = Skeleton(
         body,
-        vector(0.02 * going * math.cos(math.tau * (phase - 0.3)), 0, high),
+        vector(0.02 * going * math.cos(math.tau * (gait - 0.3)), 0, high),
         style.between("lean", 0, 7),
         curl_degrees=style.between("stoop", 0, 8),
-        twist_degrees=-7 * math.cos(math.tau * phase) * min(stride, 1),
+        twist_degrees=-7 * math.cos(math.tau * gait) * min(stride, 1),
         nod_degrees=smooth_random_walk(style, "nod", time_s, -6, 22),
         look_degrees=smooth_random_walk(style, "look", time_s, -45, 45, (0.5, 2.5)),
     )
     carries = style.choice("carries", ("nothing", "nothing", "nothing", "dumbbells", "bottle"))
-    wide = style.between("stance", 0.35, 0.7) * body.shoulder_m
+    apart = style.between("stance", 0.35, 0.7) * body.shoulder_m
     for side, sign in SIDES:
-        step = (phase + (0.5 if side == "left" else 0.0)) % 1
+        step = (gait + (0.5 if side == "left" else 0.0)) % 1
         ground = step / 0.6 if step < 0.6 else None
         if ground is not None:
             ahead, lift, pitch = 0.3 * stride * (1 - 2 * ground), 0.0, -38 * smooth((ground - 0.6) / 0.4) * going
@@ -61,7 +59,7 @@ def walk(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
             lift, pitch = 0.11 * going * math.sin(math.pi * air), (-38 + 46 * smooth(air)) * going
         tip = math.radians(pitch)
         toe = vector(0.12 * sign, math.cos(tip), math.sin(tip))
-        flat = vector(sign * wide, ahead, body.ankle_m + lift)
+        flat = vector(sign * apart, ahead, body.ankle_m + lift)
         # The heel comes off the floor over the ball of the foot.
         ankle = ankle_over_ball(body, flat + vector(0, 0.66 * body.foot_m, -0.62 * body.ankle_m), toe)
         if pitch > 0:
@@ -81,5 +79,5 @@ def walk(body: Body, style: MovementStyle, moment: RepetitionPhase) -> Skeleton:
     if carries == "dumbbells":
         skeleton.hold_dumbbells(FORWARD, style.between("plate", 0.05, 0.08))
     elif carries == "bottle":
-        skeleton.props.append(Prop("dumbbell", skeleton.grip("right"), UP, 0.2, 0.035))
+        skeleton.props.append(Prop("bottle", skeleton.grip("right"), UP, 0.2, 0.035))
     return skeleton.moved(heading, place * FORWARD)

@@ -10,7 +10,7 @@ from beam_jobs.athletes.rendering import rasterizer
 
 _SIZES = ((480, 360), (480, 360), (480, 360), (512, 384), (640, 360), (640, 480), (360, 480), (384, 512))
 _PHONE_SIZES = ((288, 512), (360, 640))
-# Shares of the wide views.
+# Shares of the varied views.
 _FROM_ELSEWHERE = 0.45
 _PARTIAL = 0.25
 
@@ -77,13 +77,13 @@ def sample_view(rng: np.random.Generator, exercise: Exercise, upright: bool) -> 
     return View(size, azimuth, elevation, focal, fill, roll, rng.uniform(-0.5, 0.5, 2))
 
 
-def sample_wide_view(rng: np.random.Generator, exercise: Exercise, upright: bool) -> View:
+def sample_varied_view(rng: np.random.Generator, exercise: Exercise, upright: bool) -> View:
     """A view as people film: phones upright, from all sides, from the floor or from above, and at times too near."""
     sizes: tuple[tuple[int, int], ...] = (*_SIZES, *_PHONE_SIZES)
     if not upright and rng.random() < 0.6:
         sizes = tuple(size for size in sizes if size[0] > size[1])
     size = sizes[rng.integers(len(sizes))]
-    yaw = exercise.wide_yaw_degrees if rng.random() < _FROM_ELSEWHERE else exercise.yaw_degrees
+    yaw = exercise.varied_yaw_degrees if rng.random() < _FROM_ELSEWHERE else exercise.yaw_degrees
     azimuth = math.radians(rng.uniform(*yaw)) * (1 if rng.random() < 0.5 else -1)
     low, high = exercise.elevation_degrees
     elevation = math.radians(rng.uniform(low, high) if rng.random() < 0.6 else rng.uniform(low - 10, high + 20))

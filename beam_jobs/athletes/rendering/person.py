@@ -40,7 +40,7 @@ class Appearance:
     beard: bool
 
 
-def _head_painter(look: Appearance, gaze: float) -> Painter:
+def _head_painter(look: Appearance) -> Painter:
     """Face and hair on the head's ellipsoid, by its own coordinates."""
     skin, hair = np.array(look.skin, np.float32), np.array(look.hair, np.float32)
     lips = skin * np.array((0.62, 0.55, 0.80), np.float32)
@@ -52,7 +52,7 @@ def _head_painter(look: Appearance, gaze: float) -> Painter:
         front = forward > 0
         side = np.abs(right)
         if look.beard:
-            beard = (up < -0.28 - 0.0 * side) & (forward > -0.15) & ~((side < 0.26) & (np.abs(up + 0.52) < 0.10))
+            beard = (up < -0.28) & (forward > -0.15) & ~((side < 0.26) & (np.abs(up + 0.52) < 0.10))
             colours[beard & (up < -0.12)] = 0.65 * hair + 0.35 * skin
         if not bald:
             line = 0.02 + 0.5 * np.maximum(forward, -0.2) - 0.9 * np.maximum(-0.2 - forward, 0) + 0.10 * side
@@ -63,7 +63,7 @@ def _head_painter(look: Appearance, gaze: float) -> Painter:
         colours[brows] = 0.8 * hair + 0.2 * skin * 0.5
         eyes = front & (((side - 0.37) / 0.16) ** 2 + ((up - 0.09) / 0.085) ** 2 < 1)
         colours[eyes] = (235, 238, 240)
-        iris = front & (((right - gaze - 0.37 * np.sign(right)) / 0.085) ** 2 + ((up - 0.09) / 0.09) ** 2 < 1)
+        iris = front & (((right - 0.37 * np.sign(right)) / 0.085) ** 2 + ((up - 0.09) / 0.09) ** 2 < 1)
         colours[iris & eyes] = (30, 38, 48)
         colours[front & (((right) / 0.16) ** 2 + ((up + 0.28) / 0.06) ** 2 < 1)] *= 0.8
         mouth = front & ((right / 0.30) ** 2 + ((up + 0.52) / 0.075) ** 2 < 1)
@@ -87,7 +87,7 @@ def _head(skeleton: Skeleton, look: Appearance) -> list[Solid]:
             0.5 * size,
             look.skin,
         ),
-        Ellipsoid(centre, skeleton.frames["head"], radii, _head_painter(look, 0.0)),
+        Ellipsoid(centre, skeleton.frames["head"], radii, _head_painter(look)),
         Capsule(
             centre + 0.80 * size * forward + 0.04 * size * up,
             centre + 0.93 * size * forward - 0.2 * size * up,

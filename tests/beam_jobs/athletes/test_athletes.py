@@ -15,7 +15,7 @@ from beam_jobs.athletes import clip as athletes_clip
 from beam_jobs.athletes import clip_plan, command, skeleton
 from beam_jobs.athletes import exercise as athletes_exercise
 from beam_jobs.athletes import scene as athletes_scene
-from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, EXERCISES, OTHER_MOTIONS
+from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, EXERCISES, LABELS, OTHER_MOTIONS
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.options import AthletesArgs
 from beam_jobs.pose import estimator as pose_estimator
@@ -61,13 +61,13 @@ PLANTED = {
 
 
 def scene(
-    exercise: str, person: int = 0, duration_s: float | None = None, variety: str = "usual"
+    exercise: str, person: int = 0, duration_s: float | None = None, variety: str = "basic"
 ) -> athletes_scene.Scene:
     return athletes_scene.Scene(athletes_clip.Clip(SEED, 100 + person, person, exercise, "train", variety), duration_s)
 
 
 @functools.cache
-def points_of(exercise: str, person: int, variety: str = "usual") -> dict[str, np.ndarray]:
+def points_of(exercise: str, person: int, variety: str = "basic") -> dict[str, np.ndarray]:
     """Every point over a clip, shape (T, 3)."""
     shown = scene(exercise, person, variety=variety)
     poses = [shown.skeleton(frame).points for frame in range(0, shown.num_frames, 2)]
@@ -121,6 +121,12 @@ class TestPlan:
         assert len({clip.video for clip in clips}) == 40
         assert {clip.label for clip in clips if clip not in others} == {"squat"}
 
+    def test_all_labels_are_those_of_the_exercises(self):
+        assert set(LABELS) == {kind.label for kind in EXERCISES.values()}
+        assert LABELS[-1] == "none"
+        clips = clip_plan.assign_clips(0, 3 * len(LABELS), LABELS)
+        assert {clip.label for clip in clips} == set(LABELS)
+
     def test_uneven_numbers_add_up(self):
         assert len(clip_plan.assign_clips(0, 29, DEFAULT_EXERCISES)) == 29
 
@@ -159,7 +165,7 @@ class TestTwoBones:
         np.testing.assert_allclose([np.linalg.norm(joint), np.linalg.norm(end - joint)], (3, 4), atol=1e-6)
 
 
-@pytest.mark.parametrize("variety", ["usual", "wide"])
+@pytest.mark.parametrize("variety", ["basic", "varied"])
 @pytest.mark.parametrize("exercise", ALL)
 @pytest.mark.parametrize("person", PEOPLE)
 class TestBodies:
@@ -181,7 +187,7 @@ class TestBodies:
             assert angle_degrees(points, f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist").min() > 18
 
     def test_what_is_planted_stays(self, exercise, person, variety):
-        if (exercise, variety) == ("plank", "wide"):
+        if (exercise, variety) == ("plank", "varied"):
             pytest.skip("some lift a leg")
         points = points_of(exercise, person, variety)
         for name in PLANTED.get(exercise, ()):
@@ -189,7 +195,7 @@ class TestBodies:
 
     def test_nothing_is_below_the_floor(self, exercise, person, variety):
         # A thumb sinks into the mat at times.
-        least = -0.005 if variety == "usual" else -0.03
+        least = -0.005 if variety == "basic" else -0.03
         assert min(points[:, 2].min() for points in points_of(exercise, person, variety).values()) > least
 
 
@@ -287,12 +293,12 @@ class TestRun:
             assert sum(video.read()[0] for _ in range(num + 1)) == num
 
     def test_none_is_a_label(self, tmp_path):
-        assert command.run(arguments(tmp_path, exercises="none", variety="wide"), []) == 0
+        assert command.run(arguments(tmp_path, exercises="none", variety="varied"), []) == 0
         with open(tmp_path / "labels.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         assert [(row["video"], row["label"]) for row in rows] == [(f"none/none_000{i}.mp4", "none") for i in range(3)]
         assert all((tmp_path / row["video"]).is_file() for row in rows)
-        assert json.loads((tmp_path / "athletes.json").read_text())["variety"] == "wide"
+        assert json.loads((tmp_path / "athletes.json").read_text())["variety"] == "varied"
 
     def test_goes_on_where_it_was_stopped(self, folder):
         """Only what is missing is drawn again, to the same bytes."""
@@ -305,11 +311,25 @@ class TestRun:
         assert (folder / "labels.csv").is_file()
         assert not list(folder.rglob(".*"))
 
+    @pytest.mark.parametrize("noted", [{"variety": "usual"}, {}])
+    def test_a_folder_of_an_earlier_version_is_known(self, folder, noted):
+        """The basic variety was called usual, and not noted before there was another one."""
+        path = folder / clip_plan.PARAMETERS_FILE
+        now = json.loads(path.read_text())
+        assert now.pop("variety") == "basic"
+        path.write_text(json.dumps({**now, **noted}))
+        before = {video: video.stat().st_mtime_ns for video in folder.glob("squat/*.mp4")}
+        assert command.run(arguments(folder), []) == 0
+        assert {video: video.stat().st_mtime_ns for video in folder.glob("squat/*.mp4")} == before
+        with pytest.raises(UsageError, match="Name another folder"):
+            command.run(arguments(folder, variety="varied"), [])
+        path.write_text(json.dumps({**now, "variety": "basic"}))
+
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
             ({"seed": 4}, "Name another folder"),
-            ({"variety": "wide"}, "Name another folder"),
+            ({"variety": "varied"}, "Name another folder"),
             ({"exercises": "squad"}, "known are"),
         ],
     )
@@ -348,7 +368,7 @@ def test_mediapipe_tracks_the_body_that_was_drawn(exercise, joint, tmp_path, pos
 
 def test_a_full_disk_is_told_and_leaves_no_clip(small_disk, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(small_disk))
-    clip = clip_plan.assign_clips(0, 3, ("squat",), "usual")[0]
+    clip = clip_plan.assign_clips(0, 3, ("squat",), "basic")[0]
     with pytest.raises(UserError, match="disk full"):
         command.write_clip(clip, str(tmp_path / "out"))
     assert not list(tmp_path.glob("out/**/*.mp4"))

@@ -1,4 +1,4 @@
-"""The varieties of drawn athletes: usual is as it always was, wide reaches further and is in view."""
+"""The varieties of drawn athletes: a seed always draws the same pictures; varied clips reach further, within view."""
 
 import numpy as np
 import pytest
@@ -28,45 +28,87 @@ FIRST_DRAWN = {
     "sit_up": (-0.101, -0.726, 0.144, 0.633, 480),
     "squat": (-0.230, 0.254, 0.919, 0.627, 512),
 }
+# Checksums of what moves in 24 basic and 24 varied clips: see `movement_checksum`. They change with every number in a
+# pose function and with the name of every choice, which is the seed of its random number.
+MOVEMENTS = {
+    "adjust": (-2.01022, -2.01022),
+    "bench_press": (4.22387, -0.41476),
+    "bicep_curl": (-6.98364, 12.58312),
+    "deadlift": (10.87440, 0.68251),
+    "front_lateral_raise": (-4.24918, -8.80063),
+    "idle": (2.27240, 2.27240),
+    "jumping_jack": (4.59117, 10.39397),
+    "lunge": (3.12801, -4.52878),
+    "plank": (-3.29440, -2.44104),
+    "pull_up": (1.39838, 5.16169),
+    "push_up": (-2.55381, -2.01950),
+    "rest": (3.87544, 3.87544),
+    "russian_twist": (-1.41690, 1.84736),
+    "shoulder_press": (-3.51089, 11.33743),
+    "sit_up": (-2.63890, 6.26923),
+    "squat": (-0.24849, -0.55305),
+    "stretch": (-2.97950, -2.97950),
+    "walk": (-1.01371, -1.01371),
+}
 
 
-def scene(exercise: str, person: int = 0, variety: str = "usual") -> athletes_scene.Scene:
+def movement_checksum(exercise: str, variety: str) -> float:
+    """A weighted sum of the points and things of poses, with fixed weights."""
+    kind, varied = EXERCISES[exercise], variety == "varied"
+    poses = []
+    for person in range(24):
+        style = athletes_exercise.MovementStyle([SEED, person, 2], varied)
+        beat = tempo.Tempo(np.random.default_rng([SEED, person]), kind.seconds, varied=varied)
+        for time_s in (0.4, 1.5, 2.9, 4.6):
+            shown = kind.pose(athletes_scene.sample_body(SEED, person), style, beat.phase(time_s))
+            points = np.ravel([shown.points[name] for name in sorted(shown.points)])
+            things = np.array([x for p in shown.props for x in (*p.centre, *p.axis, p.length_m, p.radius_m)])
+            poses.append(sum(np.cos(np.arange(values.size)) @ values for values in (points, things)))
+    return float(np.cos(np.arange(len(poses))) @ np.array(poses))
+
+
+def scene(exercise: str, person: int = 0, variety: str = "basic") -> athletes_scene.Scene:
     return athletes_scene.Scene(clip.Clip(SEED, 100 + person, person, exercise, "train", variety))
 
 
 class TestVariety:
     @pytest.mark.parametrize("exercise", sorted(FIRST_DRAWN))
-    def test_usual_is_as_it_was(self, exercise):
+    def test_basic_clips_are_as_first_drawn(self, exercise):
         shown = scene(exercise)
         wrist = shown.skeleton(shown.frame_rate_hz // 2).points["left_wrist"]
         np.testing.assert_allclose((*wrist, shown.camera.eye[2], shown.size[0]), FIRST_DRAWN[exercise], atol=2e-3)
 
-    @pytest.mark.parametrize("exercise", [name for name in ALL if EXERCISES[name].label != "none"])
-    def test_wide_tempos_reach_further(self, exercise):
-        seconds = shortest, longest = EXERCISES[exercise].seconds
-        usual, wide = (
-            [tempo.Tempo(np.random.default_rng(seed), seconds, wide=wide).mean_s for seed in range(40)]
-            for wide in (False, True)
-        )
-        assert shortest <= min(usual) and max(usual) <= longest
-        assert min(wide) < shortest and max(wide) > longest
+    @pytest.mark.parametrize("exercise", ALL)
+    def test_everybody_moves_as_first_drawn(self, exercise):
+        found = [movement_checksum(exercise, variety) for variety in ("basic", "varied")]
+        np.testing.assert_allclose(found, MOVEMENTS[exercise], atol=2e-5)
 
-    def test_wide_styles_know_more_manners(self):
-        usual, wide = (
+    @pytest.mark.parametrize("exercise", [name for name in ALL if EXERCISES[name].label != "none"])
+    def test_varied_tempos_reach_further(self, exercise):
+        seconds = shortest, longest = EXERCISES[exercise].seconds
+        basic, varied = (
+            [tempo.Tempo(np.random.default_rng(seed), seconds, varied=varied).mean_s for seed in range(40)]
+            for varied in (False, True)
+        )
+        assert shortest <= min(basic) and max(basic) <= longest
+        assert min(varied) < shortest and max(varied) > longest
+
+    def test_varied_styles_know_more_manners(self):
+        basic, varied = (
             {
-                athletes_exercise.MovementStyle([seed], wide).choice("arms", ("a", "b"), wide=("c",))
+                athletes_exercise.MovementStyle([seed], varied).choice("arms", ("a", "b"), varied=("c",))
                 for seed in range(40)
             }
-            for wide in (False, True)
+            for varied in (False, True)
         )
-        assert (usual, wide) == ({"a", "b"}, {"a", "b", "c"})
-        assert athletes_exercise.MovementStyle([0]).between("x", 1, 2, wide=(5, 6)) < 2
-        assert 5 <= athletes_exercise.MovementStyle([0], wide=True).between("x", 1, 2, wide=(5, 6)) < 6
+        assert (basic, varied) == ({"a", "b"}, {"a", "b", "c"})
+        assert athletes_exercise.MovementStyle([0]).between("x", 1, 2, varied=(5, 6)) < 2
+        assert 5 <= athletes_exercise.MovementStyle([0], varied=True).between("x", 1, 2, varied=(5, 6)) < 6
         assert not any(athletes_exercise.MovementStyle([seed]).chance("x", 1.0) for seed in range(9))
 
-    def test_a_quarter_of_the_wide_views_is_partial(self):
+    def test_a_quarter_of_the_varied_views_is_partial(self):
         def seen(person):
-            shown = scene("squat", person, "wide")
+            shown = scene("squat", person, "varied")
             points = np.concatenate([list(shown.skeleton(frame).points.values()) for frame in (0, 20, 40, 60)])
             pixels = shown.camera.project(points) - athletes_scene.MARGIN_PX
             return ((pixels > 0) & (pixels < shown.size)).all(1).mean()
@@ -78,7 +120,7 @@ class TestVariety:
     @pytest.mark.parametrize("exercise", ALL)
     def test_no_wall_or_ceiling_is_in_the_way(self, exercise):
         for person in range(3):
-            shown = scene(exercise, person, "wide")
+            shown = scene(exercise, person, "varied")
             pelvis = shown.skeleton(0).points["pelvis"]
             x, y = shown.camera.project(pelvis).astype(int)
             _, depth, _ = room.render_room(shown.room, shown.camera, 0.0)

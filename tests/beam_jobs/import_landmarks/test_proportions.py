@@ -24,7 +24,7 @@ def angles(rows: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def bodies() -> list[np.ndarray]:
     exercises = ["squat", "push_up", "jumping_jack", "bench_press", "lunge", "pull_up"]
-    clips = clip_plan.assign_clips(5, 18, exercises, "wide")
+    clips = clip_plan.assign_clips(5, 18, exercises, "varied")
     return [true_landmarks.of_clip(clip, 5.0)[0] for clip in clips]
 
 

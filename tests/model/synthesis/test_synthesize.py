@@ -16,7 +16,7 @@ from model.synthesis import command as synthesis_command
 from model.synthesis import pose_error_model
 
 
-def clip(exercise: str = "squat", variety: str = "usual") -> athletes_clip.Clip:
+def clip(exercise: str = "squat", variety: str = "basic") -> athletes_clip.Clip:
     return athletes_clip.Clip(3, 100, 0, exercise, "train", variety)
 
 
@@ -192,7 +192,7 @@ def test_what_cannot_be_done_is_said(changes, said, athlete_videos, athlete_tabl
 
 
 def test_tables_of_other_clips_are_refused(athlete_tables, tmp_path, capsys):
-    parameters = {"drawing_version": 1, "seed": 9, "num_clips": 6, "exercises": ["squat", "lunge"], "variety": "usual"}
+    parameters = {"drawing_version": 1, "seed": 9, "num_clips": 6, "exercises": ["squat", "lunge"], "variety": "basic"}
     (tmp_path / athletes_command.PARAMETERS_FILE).write_text(json.dumps(parameters))
     command = [
         "synthesize",
