@@ -13,7 +13,6 @@ import keras
 import numpy as np
 
 from beam_jobs import saved_model, storage
-from beam_jobs.errors import UserError
 from model import (
     config,
     finetune_data,
@@ -96,41 +95,19 @@ def finetune(
         network, history = fit_last_layers(start, data, material, tuning)
     with train.log_folder(log_dir) as logs:
         history = fit_all_layers(start, data, network, logs) or history
-        if history is None:
-            raise UserError(
-                f"{inputs.tables}: the validation split has no window of a class that is known; expected some, for no "
-                "class is new. Set the split column of labels.csv, or use --all_splits."
-            )
-        if data.validation is not None:
-            left_out += finetune_report.answer_clips(network, data.validation, data.labels, start.temperature)
-        report = finetune_report.measure(
-            labels=data.labels,
-            num_known=len(start.labels),
-            own=data.own,
-            learned=finetune_report.answer_clips(network, data.own.data, data.labels, start.temperature),
-            left_out=left_out,
-            held_out=data.held_out,
-            before=finetune_data.load_network(start),
-            after=network,
-        )
+        assert history is not None  # one of the two has trained
+        report = _measure(start, data, network, left_out)
         finetune_report.refuse_if_useless(report)
-        temperature, figures = start.temperature, {}
-        if data.validation is not None:
-            logits = fitting.logits(network, data.validation)
-            labelled = training_data.labelled(data.validation, data.labels)
-            if history.best_epoch and says_enough(labelled, range(len(data.labels))):
-                known = data.validation.labels(data.labels) >= 0
-                temperature = settings.training.temperature or train.best_temperature(logits[known], labelled)
-            figures = {"validation": train.score(logits, temperature, data.validation, data.labels)}
+        result = _calibrate(start, data, network, changed=bool(history.best_epoch))
         phase = train.phase("finetune", data.own, history, started)
         train.write(
             output,
             network=network,
             labels=data.labels,
             settings=settings,
-            temperature=temperature,
+            temperature=result.temperature,
             tables_path=inputs.tables,
-            metrics={**figures, "finetune": report.to_dict()},
+            metrics={**({"validation": result.figures} if result.figures else {}), "finetune": report.to_dict()},
             phase={**phase, "finetune": dataclasses.asdict(tuning)},
             trained=data.own.data,
             validated=data.validation,
@@ -140,6 +117,32 @@ def finetune(
             holds=[*start.metadata.get("holds", ()), *_new_holds(start, data)],
         )
     return report
+
+
+def _measure(start: Start, data: FinetuneData, network: keras.Model, left_out: list[ClipAnswer]) -> FinetuneReport:
+    """The report; the clips of the validation split were left out, too."""
+    labels, temperature = data.labels, start.temperature
+    if data.validation is not None:
+        left_out = left_out + finetune_report.answer_clips(network, data.validation, labels, temperature)
+    return finetune_report.measure(
+        labels=labels,
+        num_known=len(start.labels),
+        own=data.own,
+        learned=finetune_report.answer_clips(network, data.own.data, labels, temperature),
+        left_out=left_out,
+        held_out=data.held_out,
+        before=finetune_data.load_network(start),
+        after=network,
+    )
+
+
+def _calibrate(start: Start, data: FinetuneData, network: keras.Model, changed: bool) -> train.Calibration:
+    """The bundle's own temperature, unless the network changed and the validation split says enough of each class."""
+    split = None if data.validation is None else training_data.labelled(data.validation, data.labels)
+    temperature = start.temperature
+    if changed and split is not None and says_enough(split, range(len(data.labels))):
+        temperature = start.settings.training.temperature
+    return train.calibrate(network, data.labels, data.validation, split, temperature)
 
 
 def _new_holds(start: Start, data: FinetuneData) -> list[str]:

@@ -51,7 +51,7 @@ class FinetuneData:
       labels: the bundle's classes, then the new ones.
       own: windows of the user's clips to learn from.
       landmarks: of the rows of `own`, float32, shape (R, 33, 3).
-      validation: all windows of the tables' validation split; None where it has none.
+      validation: all windows of the tables' validation split; None where none is of one of `labels`.
       rehearsed: windows of synthetic athletes to rehearse on; None where there are none.
       rehearsed_landmarks: of their rows.
       held_out: windows of synthetic athletes to measure on; None where there are none.
@@ -96,7 +96,9 @@ def load(start: Start, inputs: TrainingInputs) -> FinetuneData:
     data = training_data.load_training_data(people, rule, needs_validation=False)
     found = training_data.classes(data.train)
     labels = start.labels + tuple(label for label in found if label not in start.labels)
-    own = training_data.labelled(data.train, labels)
+    own, validation = training_data.labelled(data.train, labels), data.validation
+    if validation is not None and not (validation.labels(labels) >= 0).any():
+        validation = None
     if start.settings.training.rests_as_none:
         own = training_data.standing_still_as_none(own, labels, data.landmarks)
     if inputs.synthetic_tables:
@@ -111,7 +113,7 @@ def load(start: Start, inputs: TrainingInputs) -> FinetuneData:
         labels=labels,
         own=own,
         landmarks=data.landmarks,
-        validation=data.validation,
+        validation=validation,
         rehearsed=learned and learned[0],
         rehearsed_landmarks=learned and learned[1],
         held_out=held_out and held_out[0],
