@@ -16,7 +16,9 @@ import pytest
 from commands import REPOSITORY, run_command
 
 # Fixtures that take longer than about five seconds: whole jobs, cloud storage, fresh installations.
-SLOW_FIXTURES = frozenset({"athlete_tables", "athlete_bundle", "extracted", "gcs_bucket", "install", "synthesized"})
+SLOW_FIXTURES = frozenset(
+    {"athlete_videos", "athlete_tables", "athlete_bundle", "extracted", "gcs_bucket", "install", "synthesized"}
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

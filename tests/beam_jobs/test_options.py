@@ -124,6 +124,7 @@ def test_an_output_that_cannot_be_a_folder_is_refused(tmp_path):
         options.parse(["athletes", "--output", str(tmp_path / "file" / "x")])
 
 
+@pytest.mark.slow
 def test_exit_codes_without_a_traceback(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for args, code, message in [

@@ -110,6 +110,7 @@ print(sorted({name.split(".")[0] for name in sys.modules} & BLOCKED))
 """
 
 
+@pytest.mark.slow
 def test_a_bundle_stands_alone(made, tmp_path, quick_config):
     """Made, moved away from where it was made, its makers' files deleted, loaded without the trainer's libraries."""
     from model import train, training_data

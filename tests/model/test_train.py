@@ -131,6 +131,7 @@ def test_the_same_command_twice_gives_the_same_figures(made_tables, made_bundle,
     )
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_network(made_tables, made_bundle, quick_config, tmp_path):
     other = str(tmp_path / "other")
     settings = config.from_dict({"seed": 2, "training": {"epochs": 1}}, quick_config)
@@ -180,6 +181,7 @@ def test_tables_that_cannot_be_learned_from(made, tmp_path, quick_config, clips,
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.slow
 def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, capsys):
     clips = [
         made.Clip("a", "squat"),

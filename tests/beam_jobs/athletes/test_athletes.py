@@ -292,6 +292,7 @@ class TestRun:
             assert 4.9 <= num / rate <= 8
             assert sum(video.read()[0] for _ in range(num + 1)) == num
 
+    @pytest.mark.slow
     def test_none_is_a_label(self, tmp_path):
         assert command.run(arguments(tmp_path, exercises="none", variety="varied"), []) == 0
         with open(tmp_path / "labels.csv", newline="") as file:

@@ -180,6 +180,7 @@ def test_scores_have_mean_0_and_deviation_1_in_the_train_split(fitted):
     np.testing.assert_allclose(np.nanstd(known, axis=0), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_neither_empty_frames_nor_other_splits_reach_the_statistics(fitted, tmp_path):
     clips = default_clips()
     clips["g.mp4"] = (clips["g.mp4"][0] ** 3 * 100, *clips["g.mp4"][1:])

@@ -30,6 +30,7 @@ def locate(cache, **environment):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_pinned_file_in_an_empty_cache_at_once(tmp_path):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         both = list(pool.map(lambda _: locate(tmp_path), range(2)))

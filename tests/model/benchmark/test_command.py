@@ -50,6 +50,7 @@ def test_fits_and_results_are_files(output):
     assert f"| nearest_poses | {mean['window_accuracy']:.1%} |" in (output / "results.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_missing_fit_is_done_again_and_no_other(output, real_tables):
     before, first = fits_in(output), (output / "results.json").read_text()
     lost = output / "fits" / "nearest_poses" / "group_1_0.npz"
@@ -65,6 +66,7 @@ def test_a_missing_fit_is_done_again_and_no_other(output, real_tables):
     assert without_minutes((output / "results.json").read_text()) == without_minutes(first)
 
 
+@pytest.mark.slow
 def test_seeds_and_experiments_of_several_runs_are_joined(output, real_tables, tmp_path):
     """Long benchmarks are run in parts, on one machine or several."""
     one_seed = ("--seeds", "1", "--splits", "group")
@@ -84,6 +86,7 @@ def test_seeds_and_experiments_of_several_runs_are_joined(output, real_tables, t
     assert not list((tmp_path / "others").rglob("*_0_*"))
 
 
+@pytest.mark.slow
 def test_a_random_split_is_added_to_figures_by_group_and_refused_without(output, real_tables, tmp_path, capsys):
     """Alone it would flatter."""
     random = ("--seeds", "1", "--splits", "random")

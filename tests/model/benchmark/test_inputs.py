@@ -15,6 +15,7 @@ def test_extra_people_who_are_also_tested_are_refused(data):
         _ = same.extra
 
 
+@pytest.mark.slow
 def test_labels_are_renamed_in_all_tables(data):
     renamed = BenchmarkData(
         dataclasses.replace(data.inputs, rename_labels=(("wave", "bend"),), variants=(("same", data.inputs.tables),))

@@ -94,6 +94,7 @@ def test_answers_for_clips_agree_with_the_confusion(data, fits_dir, tmp_path):
     assert all((clip["probability"] == clip["label_probability"]) == (clip in right) for clip in clips)
 
 
+@pytest.mark.slow
 def test_robustness_and_unknown_exercises_are_those_of_the_fits(few_test_sets, fits_dir, tmp_path):
     data = few_test_sets
     experiments = {"nearest": Experiment("nearest poses", Baseline("nearest_poses"), test="robustness")}

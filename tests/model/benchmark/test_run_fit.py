@@ -48,6 +48,7 @@ def last_features(data: BenchmarkData, train: cross_validation.FoldTrainingData,
     return train.standard.apply(data.clips.physical)[data.clips.data.positions[windows, -1], :3]
 
 
+@pytest.mark.slow
 def test_a_real_network_with_synthetic_athletes_and_a_none_class(few_test_sets, fits_dir):
     """The released recipe's way, in small and without a stand-in."""
     experiment = tiny(TrainingMix(synthetic="mixed", learns_none_class=True), "robustness")
