@@ -117,11 +117,16 @@ class WindowBuffer:
         self._rows: collections.deque[tuple[np.ndarray, bool]] = collections.deque(maxlen=rule.length)
         self._num_rows = 0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a window may end in the row that was added last: every `stride` rows, from the first one on."""
+        return self._num_rows > 0 and (self._num_rows - 1) % self.rule.stride == 0
+
     def push(self, row: np.ndarray, detected: bool) -> np.ndarray | None:
         """Adds a row of features, shape (F,); returns a float32 window (length, F), or None where there is none."""
         self._rows.append((row, detected))
         self._num_rows += 1
-        if not detected or (self._num_rows - 1) % self.rule.stride:
+        if not detected or not self.is_due:
             return None
         if sum(seen for _, seen in self._rows) < self.rule.min_detected:
             return None

@@ -2,20 +2,25 @@
 
 import argparse
 import contextlib
-import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from beam_jobs import windows
-from beam_jobs.errors import INTERRUPTED, UsageError, UserError, report_user_errors
+from beam_jobs.errors import UsageError, UserError, report_user_errors
+from live.signals import (
+    SIGNALS,
+    deferred_signals,
+    interrupt,
+    open_closed_streams,
+    separate_output,
+    signals_exit_immediately,
+)
 
 if TYPE_CHECKING:
     from live import camera
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Trained on real clips and drawn athletes; see the MODEL_CARD.md in it.
 DEFAULT_BUNDLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "default_bundle")
 _EXAMPLES = """examples:
@@ -56,9 +61,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default=DEFAULT_BUNDLE,
         help="folder that `python -m model train` wrote, local or gs:// (default: the one in this package)",
     )
-    parser.add_argument("--source", required=True, help="a camera's number (0 is the first), a video file, or a URL")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--source", help="a camera's number (0 is the first), a video file, or a URL")
+    source.add_argument("--list_cameras", action="store_true", help="list the cameras of this machine, and end")
     parser.add_argument("--json", action="store_true", help="write JSON lines to standard output; shows no window")
-    parser.add_argument("--record", metavar="FILE.mp4", help="write the annotated frames to a file")
+    parser.add_argument("--record", metavar="FILE.mp4", help="write what the window shows to a video file")
+    parser.add_argument(
+        "--no_mirror", action="store_true", help="do not mirror a camera's pictures; files and streams never are"
+    )
     parser.add_argument("--no_window", action="store_true", help="show no window, for machines without a display")
     parser.add_argument(
         "--pose_model", metavar="FILE.task", help="pose model, local or gs:// (default: the cached one)"
@@ -88,101 +98,35 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-@contextlib.contextmanager
-def _standard_streams(verbose: bool) -> Iterator[TextIO]:
-    """Yields the real standard output; all else that is written there, also by native code, goes to standard error.
-
-    What native code writes to standard error is dropped unless `verbose`; Python's own messages are not.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    real_out, real_err = os.dup(1), os.dup(2)
-    python_err = sys.stderr
-    guards_crashes = not verbose and not faulthandler.is_enabled()
-    out = os.fdopen(real_out, "w", encoding="utf-8")
-    try:
-        os.dup2(2, 1)
-        if not verbose:
-            sys.stderr = os.fdopen(os.dup(real_err), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-            # A crash in native code still says where.
-            if guards_crashes:
-                faulthandler.enable(sys.stderr)
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            os.close(nowhere)
-        yield out
-    finally:
-        sys.stdout.flush()
-        os.dup2(real_out, 1)
-        os.dup2(real_err, 2)
-        os.close(real_err)
-        if guards_crashes:
-            faulthandler.disable()
-        if not verbose:
-            sys.stderr.close()
-            sys.stderr = python_err
-        # The reader may be gone (`| head`): that is its affair.
-        with contextlib.suppress(BrokenPipeError):
-            out.close()
-
-
-class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C, or SIGTERM.
-
-    A class of its own: Python notes a plain KeyboardInterrupt that passes through an `exec` (as where a dataclass is
-    made while modules are imported), and later ends by the signal, however well the exception was handled.
-    """
-
-
-def _interrupt(*_) -> None:
-    raise _Interrupted
-
-
-@contextlib.contextmanager
-def _ending_at_once(exit_code: int) -> Iterator[None]:
-    """Lets a signal end the process right where it is.
-
-    For while native modules are imported: nothing is open yet that must be completed, and an exception that reaches
-    such a module's own start comes out as another one, or not at all.
-    """
-
-    def end(*_) -> None:
-        if exit_code:
-            print(INTERRUPTED, file=sys.stderr, flush=True)
-        os._exit(exit_code)
-
-    former = {number: signal.signal(number, end) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Lets a signal wait for the end of what is being done: native code that is broken off may crash later."""
-    pending: list[int] = []
-    former = {number: signal.signal(number, lambda number, _: pending.append(number)) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-    if pending:
-        raise _Interrupted
-
-
 @report_user_errors
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; see --help."""
+    output_is_open = open_closed_streams()
     args = parse(argv)
+    if args.list_cameras:
+        return _list_cameras()
+    if args.json and not output_is_open:
+        raise UsageError("--json writes to standard output, which is closed; expected a terminal, a file or a pipe.")
     # Set, not inherited: a shell's background job ignores Ctrl-C's signal, and a service manager sends SIGTERM.
-    for number in _SIGNALS:
-        signal.signal(number, _interrupt)
-    with _standard_streams(args.verbose) as out:
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
+    with separate_output(args.verbose) as out:
         return run(args, out)
+
+
+def _list_cameras() -> int:
+    from live import camera
+
+    cameras = camera.list_cameras()
+    for index, width_px, height_px, frame_rate_hz in cameras:
+        rate = f", {frame_rate_hz:g} frames a second" if frame_rate_hz else ""
+        print(f"--source {index}: {width_px} x {height_px} pixels{rate}")
+    if not cameras:
+        raise UserError(
+            "no camera can be opened here. Plug one in, close other programs that use it, allow the terminal to use "
+            "it, or pass a video file or a URL as --source."
+        )
+    return 0
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
@@ -222,7 +166,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
 def _recognize(
     args: argparse.Namespace,
     out: TextIO,
-    source: "camera.Recording | camera.NewestFrame",
+    source: "camera.RecordedSource | camera.LiveSource",
     pose_model_path: str,
     frame_rate_hz: float,
     stack: contextlib.ExitStack,
@@ -230,13 +174,13 @@ def _recognize(
     """Works through the source, with all that it opens on the stack; returns what ended it before its time."""
     from beam_jobs import native_logs
     from beam_jobs.pose import estimator
-    from live import outputs
+    from live import camera, outputs
     from model import bundle as bundles
 
     shown = not (args.no_window or args.json)
     window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
     # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
-    with _ending_at_once(0 if source.is_live else 130):
+    with signals_exit_immediately(0 if source.is_live else 130):
         from live import overlay, recognizer
 
         with native_logs.quiet_import():
@@ -244,24 +188,29 @@ def _recognize(
         estimator.import_mediapipe()
     bundle = bundles.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.
-    with _ending_at_once(0 if source.is_live else 130):
+    with signals_exit_immediately(0 if source.is_live else 130):
         recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))
     recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
     skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
     lines: outputs.JsonLines | outputs.TextLines
     lines = outputs.JsonLines(out) if args.json else outputs.TextLines(out)
     rate, slow = outputs.FrameRate(), outputs.SlowWarning(bundle.rule, frame_rate_hz, source.is_live)
+    # As in a mirror: what is shown, not what is estimated.
+    mirrored = not args.no_mirror and camera.camera_index(args.source) is not None
     failure: UserError | None = None
     number = 0
     try:
         for number, frame in enumerate(source, 1):
-            with _undisturbed():
+            with deferred_signals():
                 recognition = recognizing.update(frame.image, frame.timestamp_ms)
                 lines.show(recognition)
                 slow.watch(frame.timestamp_ms)
                 frames_per_second = rate.tick()
                 if recorder or window:
                     picture = skeleton.annotate(frame.image.copy(), recognition.pose)
+                    if mirrored:
+                        # Before the text is written.
+                        picture = overlay.mirror(picture)
                     picture = answer.annotate(picture, recognition, frames_per_second)
                     if recorder:
                         recorder.write(picture, frame.frame_id)

@@ -18,6 +18,9 @@ from live.opencv_capture import check_pictures, open_capture, silence_decoder_lo
 TIMEOUT_S = 10.0
 # One damaged packet makes one read fail, as a stream's end does: only going on tells the two apart.
 _MAX_FAILING_S = 1.0
+_PICTURE_SUFFIXES = (".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+# Numbers that are tried where the system does not say which cameras there are.
+_MAX_CAMERAS = 10
 _RECORDED_SCHEMES = ("http://", "https://")
 # Their frames carry the sender's times. Over HTTP they often do not (MJPEG, raw H.264), and FFmpeg makes times up.
 _TIMED_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "srt://", "udp://")
@@ -28,7 +31,7 @@ _MAX_APART_S = 1.0
 _MIN_STEP_CELLS = 0.5
 
 
-class Recording:
+class RecordedSource:
     """A file, or a video of known length behind an HTTP address: every frame on the grid, none dropped.
 
     Attributes:
@@ -74,7 +77,7 @@ class Recording:
         self._close()
 
 
-class NewestFrame:
+class LiveSource:
     """A camera or stream read by a thread of its own, which keeps its newest frame alone.
 
     So that nothing queues up: however long the caller works on a frame, the next one is the newest then. Time is when
@@ -208,7 +211,7 @@ class _SendersClock:
 
 def open_source(
     source: str, grid: windows.SamplingGrid, open_camera: Callable | None = None
-) -> Recording | NewestFrame:
+) -> RecordedSource | LiveSource:
     """Opens what `--source` names.
 
     Args:
@@ -221,13 +224,19 @@ def open_source(
       UsageError: if the file does not exist or is in a store.
       UserError: if the camera or stream cannot be opened, or the file is not a video.
     """
-    index = _camera_index(source)
+    index = camera_index(source)
     if index is not None:
         return _open_camera(index, grid, open_camera)
     if not storage.is_remote(source):
-        if not os.path.exists(source):
+        path = source.removeprefix("file://")
+        if not os.path.exists(path):
             raise UsageError(f"--source {source} does not exist; expected a camera's number, a file, a URL.")
-        return Recording(source, grid)
+        if path.lower().endswith(_PICTURE_SUFFIXES):
+            raise UsageError(
+                f"--source {source} is a picture; expected a video, a camera's number, a URL. An exercise is "
+                "recognised by its movement: record a few seconds of it."
+            )
+        return RecordedSource(path, grid)
     if source.startswith("gs://"):
         raise UsageError(f"--source {source} is in a store; expected a camera, file or stream. Copy it here.")
     name = name_of(source)
@@ -239,12 +248,45 @@ def open_source(
         )
     if source.startswith(_RECORDED_SCHEMES) and _num_frames(capture) > 0:
         capture.release()
-        return Recording(source, grid)
+        return RecordedSource(source, grid)
     check_pictures(capture, f"the stream {name}", TIMEOUT_S)
-    return NewestFrame(capture, f"the stream {name}", grid, has_times=source.startswith(_TIMED_SCHEMES))
+    return LiveSource(capture, f"the stream {name}", grid, has_times=source.startswith(_TIMED_SCHEMES))
 
 
-def _camera_index(source: str) -> int | None:
+def list_cameras(open_camera: Callable | None = None) -> list[tuple[int, int, int, float]]:
+    """The cameras that can be opened here.
+
+    Args:
+      open_camera: opens a camera by its number, in place of cv2.VideoCapture.
+
+    Returns:
+      For each: its number for `--source`, width and height in pixels, frames a second (0 where unknown).
+    """
+    import cv2
+
+    silence_decoder_logs()
+    known = _numbered_devices() if os.path.isdir("/dev") and not open_camera else None
+    cameras = []
+    for index in range(_MAX_CAMERAS) if known is None else known:
+        capture = (open_camera or cv2.VideoCapture)(index)
+        if capture.isOpened():
+            width_px, height_px = (
+                int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+                int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            )
+            cameras.append((index, width_px, height_px, max(0.0, capture.get(cv2.CAP_PROP_FPS))))
+        capture.release()
+    return cameras
+
+
+def _numbered_devices() -> list[int] | None:
+    """The numbers of /dev/video*; None on systems that have no such files."""
+    if os.uname().sysname != "Linux":
+        return None
+    return sorted(int(name[5:]) for name in os.listdir("/dev") if re.fullmatch(r"video\d+", name))
+
+
+def camera_index(source: str) -> int | None:
     """The number of the camera that a number or a device's path, or a link to one, names; None for all else."""
     match = re.fullmatch(r"(?:/dev/video)?(\d+)", source)
     if match is None and not storage.is_remote(source):
@@ -258,7 +300,7 @@ def _num_frames(capture) -> float:
     return capture.get(cv2.CAP_PROP_FRAME_COUNT)
 
 
-def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable | None) -> NewestFrame:
+def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable | None) -> LiveSource:
     import cv2
 
     silence_decoder_logs()
@@ -266,7 +308,7 @@ def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable |
     if capture.isOpened():
         # Drivers queue frames too, where they let themselves be told.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return NewestFrame(capture, f"camera {index}", grid)
+        return LiveSource(capture, f"camera {index}", grid)
     capture.release()
     raise UserError(f"camera {index} cannot be opened: {_why_not(index)}")
 
@@ -275,7 +317,7 @@ def _why_not(index: int) -> str:
     device = f"/dev/video{index}"
     if os.path.isdir("/dev") and os.name == "posix" and os.uname().sysname == "Linux":
         if not os.path.exists(device):
-            there = sorted(int(name[5:]) for name in os.listdir("/dev") if re.fullmatch(r"video\d+", name))
+            there = _numbered_devices()
             known = f"cameras here: {', '.join(map(str, there))}" if there else "this machine has none"
             return f"there is no {device} ({known}). Plug one in, or pass a file or a URL as --source."
         if not os.access(device, os.R_OK | os.W_OK):

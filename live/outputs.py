@@ -110,7 +110,8 @@ class TextLines:
 class Recorder:
     """Writes frames to an .mp4, which appears when it is complete; a frame stays until the next one's time has come.
 
-    Use as a context manager: leaving it well completes the file, an error leaves nothing.
+    Use as a context manager: leaving it well completes the file, an error leaves nothing. OpenCV does not say when a
+    disk is full, so the file is opened again before it takes its place: an earlier recording stays if that fails.
     """
 
     def __init__(self, path: str, frame_rate_hz: float) -> None:
@@ -118,6 +119,7 @@ class Recorder:
         self._path, self._frame_rate_hz = path, frame_rate_hz
         self._file = storage.atomic_file(path)
         self._writer: Any = None
+        self._local, self._num_frames = "", 0
         self._last: tuple[int, np.ndarray] | None = None
 
     def write(self, picture: np.ndarray, frame_id: int) -> None:
@@ -127,15 +129,19 @@ class Recorder:
         if self._last is not None:
             last_id, last_picture = self._last
             for _ in range(last_id + 1, frame_id):
-                self._writer.write(last_picture)
-        self._writer.write(picture)
+                self._write(last_picture)
+        self._write(picture)
         self._last = frame_id, picture
+
+    def _write(self, picture: np.ndarray) -> None:
+        self._writer.write(picture)
+        self._num_frames += 1
 
     def _open(self, picture: np.ndarray) -> None:
         import cv2
 
         try:
-            local = self._file.__enter__()
+            local = self._local = self._file.__enter__()
         except OSError as error:
             raise UserError(f"--record {self._path} cannot be written ({error}). Choose another place.") from None
         height, width = picture.shape[:2]
@@ -152,9 +158,30 @@ class Recorder:
         return self
 
     def __exit__(self, *error) -> None:
-        if self._writer is not None:
-            self._writer.release()
-            self._file.__exit__(*error)
+        if self._writer is None:
+            return
+        self._writer.release()
+        if error[0] is None and (num_frames := _num_readable_frames(self._local)) < self._num_frames:
+            incomplete = UserError(
+                f"--record {self._path} could not be written: of {self._num_frames} frames {num_frames} can be read. "
+                "The disk is full, or does not take more: make room, or choose another place. An earlier file is kept."
+            )
+            self._file.__exit__(UserError, incomplete, None)
+            raise incomplete
+        self._file.__exit__(*error)
+
+
+def _num_readable_frames(path: str) -> int:
+    """How many frames a video file says that it has, if its last one can be read, too; else 0."""
+    import cv2
+
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    try:
+        num_frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture.set(cv2.CAP_PROP_POS_FRAMES, num_frames - 1)
+        return num_frames if num_frames > 0 and capture.read()[0] else 0
+    finally:
+        capture.release()
 
 
 class FrameRate:

@@ -32,6 +32,13 @@ def _unit_px(picture: np.ndarray) -> int:
     return max(9, min(36, round(min(picture.shape[:2]) / 22)))
 
 
+def mirror(picture: np.ndarray) -> np.ndarray:
+    """The picture as in a mirror: left and right exchanged; uint8, shape (height, width, 3)."""
+    import cv2
+
+    return cv2.flip(picture, 1)
+
+
 class SkeletonAnnotator:
     """Draws a person's landmarks and the lines between them; the person's left in one colour, the right in another."""
 

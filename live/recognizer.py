@@ -114,7 +114,6 @@ class Recognizer:
         self._bundle, self._min_probability = bundle, min_probability
         self._history = windows.History(bundle.history_length)
         self._buffer = windows.WindowBuffer(bundle.rule)
-        self._num_rows = 0
         self._num_predictions = 0
         self._sum = np.zeros(len(bundle.labels), np.float64)
         self._last: np.ndarray | None = None
@@ -138,8 +137,7 @@ class Recognizer:
         history, times = self._history.push(coordinates, timestamp_ms)
         features = self._bundle.features(history[None], times[None])[0]
         window = self._buffer.push(features, found.detected)
-        due = self._num_rows % self._bundle.rule.stride == 0
-        self._num_rows += 1
+        due = self._buffer.is_due
         dark = is_too_dark(brightness)
         if window is not None and not dark:
             self._last = self._bundle.probabilities(window[None])[0]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -51,12 +52,12 @@ class FakeCamera:
 
 @contextlib.contextmanager
 def newest(capture, rate_hz=1000.0, timeout_s=2.0):
-    source = camera.NewestFrame(capture, "camera 7", windows.SamplingGrid(rate_hz), timeout_s)
+    source = camera.LiveSource(capture, "camera 7", windows.SamplingGrid(rate_hz), timeout_s)
     with contextlib.closing(source):
         yield source
 
 
-class TestNewestFrame:
+class TestLiveSource:
     def test_a_slow_consumer_never_falls_behind(self):
         """Inference ten times slower than the camera: a frame's age stays what it was, however long it goes on."""
         capture = FakeCamera(rate_hz=100)
@@ -127,7 +128,7 @@ class TestNewestFrame:
 def used(arrivals_ms, rate_hz=15):
     """(frame_id, timestamp_ms) of the frames that are used, of those that arrive at given moments."""
 
-    class Arrivals(camera.NewestFrame):
+    class Arrivals(camera.LiveSource):
         def _take(self):
             if not self.left_ms:
                 raise UserError("no more")
@@ -311,7 +312,7 @@ def test_a_file_gives_every_frame_on_the_grid(tmp_path):
 
 def test_a_file_in_this_process(tmp_path):
     path = videos.write(tmp_path / "a.mp4", 60, 30)
-    with contextlib.closing(camera.Recording(path, windows.SamplingGrid(15), in_own_process=False)) as source:
+    with contextlib.closing(camera.RecordedSource(path, windows.SamplingGrid(15), in_own_process=False)) as source:
         assert [videos.number(frame.image) for frame in source] == list(range(0, 60, 2))
 
 
@@ -393,3 +394,32 @@ def test_a_stream_behind_http_gives_its_newest_frame_until_it_ends():
     # In step with the sender, and not more behind at the end than at the beginning.
     assert max(ages_s[-4:]) < min(ages_s[:4]) + 0.15
     assert max(ages_s[-4:]) < 0.5
+
+
+def test_cameras_that_open_are_listed():
+    class Device:
+        def __init__(self, index):
+            self.index = index
+
+        def isOpened(self):  # noqa: N802
+            return self.index in (1, 3)
+
+        def get(self, code):
+            return {cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FRAME_HEIGHT: 480, cv2.CAP_PROP_FPS: -1}[code]
+
+        def release(self):
+            pass
+
+    assert camera.list_cameras(Device) == [(1, 640, 480, 0.0), (3, 640, 480, 0.0)]
+
+
+def test_a_picture_is_refused_before_it_is_read(tmp_path):
+    (tmp_path / "a.PNG").write_bytes(b"whatever")
+    with pytest.raises(UsageError, match="movement"):
+        camera.open_source(str(tmp_path / "a.PNG"), windows.SamplingGrid(15))
+
+
+def test_a_file_url_is_a_file(tmp_path):
+    path = videos.write(tmp_path / "a.mp4", [videos.frame(number) for number in range(30)], 15)
+    with contextlib.closing(camera.open_source(f"file://{path}", windows.SamplingGrid(15))) as source:
+        assert len(list(source)) == 30

@@ -18,7 +18,7 @@ import servers
 import videos
 from commands import REPOSITORY, run_command, run_python
 
-from beam_jobs.errors import UserError
+from beam_jobs.errors import INTERRUPTED, UserError
 from beam_jobs.video.frames import Frame
 from live import __main__ as live_main
 from live import camera, recognizer
@@ -151,7 +151,7 @@ def test_a_camera_has_no_summary_and_going_away_is_told(athlete_bundle, frames, 
     monkeypatch.setattr(
         camera,
         "_open_camera",
-        lambda index, grid, _: camera.NewestFrame(Camera(frames, 25, 300), f"camera {index}", grid),
+        lambda index, grid, _: camera.LiveSource(Camera(frames, 25, 300), f"camera {index}", grid),
     )
     record = tmp_path / "out.mp4"
     lines, error = run("--bundle", athlete_bundle, "--source", "0", "--record", record)
@@ -236,15 +236,15 @@ def test_a_signal_while_models_load_is_one_too(athlete_bundle, frames, tmp_path,
 
 def test_a_signal_handled_in_the_middle_of_an_exec_is_handled_for_good():
     """Dataclasses are made by exec; a plain KeyboardInterrupt there ends the process by the signal all the same."""
-    handled = "try: exec('main._interrupt()')\nexcept KeyboardInterrupt: print('handled')"
-    assert run_python(f"from live import __main__ as main\n{handled}") == ["handled"]
+    handled = "try: exec('main.interrupt()')\nexcept KeyboardInterrupt: print('handled')"
+    assert run_python(f"from live import signals as main\n{handled}") == ["handled"]
 
 
-@pytest.mark.parametrize(("exit_code", "told"), [(0, ""), (130, "interrupted; nothing half-written was left.\n")])
+@pytest.mark.parametrize(("exit_code", "told"), [(0, ""), (130, f"{INTERRUPTED}\n")])
 def test_a_signal_while_modules_are_imported_ends_at_once(exit_code, told):
     code = (
-        "import os, signal\nfrom live import __main__ as main\n"
-        f"with main._ending_at_once({exit_code}):\n"
+        "import os, signal\nfrom live import signals as main\n"
+        f"with main.signals_exit_immediately({exit_code}):\n"
         "  try: os.kill(os.getpid(), signal.SIGTERM); signal.pause()\n"
         "  except BaseException: print('swallowed')"
     )
@@ -261,18 +261,43 @@ def test_a_signal_is_the_usual_end_of_a_stream(athlete_bundle, frames, tmp_path)
     assert cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) >= 10
 
 
+@pytest.mark.parametrize(("closed", "flags"), [(">&-", ""), ("2>&-", ""), (">&- 2>&-", ""), (">&-", "--json")])
+def test_closed_standard_streams(athlete_bundle, clip, closed, flags):
+    """No traceback; what cannot be said is not said, but for JSON that nobody can get."""
+    command = f"{sys.executable} -m live --bundle {athlete_bundle} --source {clip} --num_frames 3 --no_window {flags}"
+    done = subprocess.run(
+        f"{command} {closed}", shell=True, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (2 if flags else 0)
+    assert "Traceback" not in done.stderr
+    assert ("standard output" in done.stderr) == bool(flags)
+
+
+def test_the_cameras_of_this_machine_are_listed(monkeypatch, capsys):
+    monkeypatch.setattr(camera, "list_cameras", lambda: [(0, 640, 480, 30.0), (2, 1920, 1080, 0.0)])
+    assert live_main.main(["--list_cameras"]) == 0
+    assert [line.split(": ") for line in capsys.readouterr().out.splitlines()] == [
+        ["--source 0", "640 x 480 pixels, 30 frames a second"],
+        ["--source 2", "1920 x 1080 pixels"],
+    ]
+    monkeypatch.setattr(camera, "list_cameras", list)
+    assert live_main.main(["--list_cameras"]) == 1
+    assert "no camera" in capsys.readouterr().err
+
+
 class TestMistakes:
     """No traceback, the right exit code, and before any model is loaded."""
 
     @pytest.fixture(autouse=True)
     def nothing_is_loaded(self, monkeypatch):
-        monkeypatch.setattr(live_main, "_ending_at_once", lambda _: pytest.fail("models were loaded"))
+        monkeypatch.setattr(live_main, "signals_exit_immediately", lambda _: pytest.fail("models were loaded"))
 
     @pytest.mark.parametrize(
         ("flags", "code", "words"),
         [
             (["--source", "0", "--jsn"], 2, "unrecognized arguments: --jsn"),
             (["--source", "nowhere.mp4", "--json"], 2, "nowhere.mp4 does not exist"),
+            (["--source", "file:///nowhere.mp4", "--json"], 2, "nowhere.mp4 does not exist"),
             (["--source", "0", "--record", "out.avi"], 2, "ends in .mp4"),
             (["--source", "0", "--num_frames", "0"], 2, "expected 1 or more"),
             (["--source", "0", "--min_probability", "70"], 2, "--min_probability: 70; expected 0 to 1"),

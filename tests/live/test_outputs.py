@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import subprocess
 
 import cv2
 import numpy as np
@@ -120,6 +121,22 @@ class TestRecorder:
             recorder.write(videos.frame(0), 0)
             raise RuntimeError
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_full_disk_is_an_error_and_keeps_an_earlier_recording(self, tmp_path):
+        """OpenCV itself says nothing: the file that it leaves is looked at."""
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", tmp_path], check=False).returncode:
+            pytest.skip("a small disk cannot be mounted here")
+        try:
+            path = tmp_path / "a.mp4"
+            path.write_bytes(b"earlier")
+            noise = np.random.default_rng(0)
+            with pytest.raises(UserError, match="disk is full"), outputs.Recorder(str(path), 15) as recorder:
+                for frame_id in range(60):
+                    recorder.write(noise.integers(0, 255, (240, 320, 3), np.uint8), frame_id)
+            assert path.read_bytes() == b"earlier"
+            assert list(tmp_path.iterdir()) == [path]
+        finally:
+            subprocess.run(["umount", tmp_path], check=True)
 
     def test_an_earlier_recording_stays_until_the_new_one_is_whole(self, tmp_path):
         path = tmp_path / "a.mp4"

@@ -135,3 +135,8 @@ class TestAnswer:
     def test_fewer_labels_than_bars(self):
         picture = np.full((480, 640, 3), 100, np.uint8)
         overlay.AnswerAnnotator(("squat",), num_bars=5).annotate(picture, recognition(someone(), [1.0]))
+
+
+def test_a_mirror_exchanges_left_and_right():
+    picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    assert (overlay.mirror(picture) == picture[:, ::-1]).all()
