@@ -153,8 +153,8 @@ def augment(rows: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.
         rows = tf.einsum("bij,bnlj->bnli", _rotation(yaw, tilt[:, 0], tilt[:, 1]), rows)
     if config.scale:
         rows = rows * tf.exp(normal(3, config.scale, 1, 1, 3))
-    if config.hidden_probability:
-        rows = _hide(rows, torso, uniform, normal, config.hidden_probability)
+    if config.occlusion_probability:
+        rows = _hide(rows, torso, uniform, normal, config.occlusion_probability)
     if config.offset:
         # The errors of an estimator that stay as long as the body looks the same.
         rows = rows + torso * normal(4, config.offset, 1, names.NUM_LANDMARKS, 3)
@@ -206,7 +206,7 @@ def _mean_of_rows(values: tf.Tensor) -> tf.Tensor:
 
 def stretch(num: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
     """How much quicker each window's movement is played, float32, shape (num,)."""
-    return tf.exp(tf.random.stateless_uniform((num,), seed + 7, -config.max_stretch, config.max_stretch))
+    return tf.exp(tf.random.stateless_uniform((num,), seed + 7, -config.max_tempo_change, config.max_tempo_change))
 
 
 def _kept(uniform, length: int, config: AugmentationConfig) -> tf.Tensor:
@@ -216,7 +216,7 @@ def _kept(uniform, length: int, config: AugmentationConfig) -> tf.Tensor:
     kept = uniform(9, 0, 1, length) >= share
     history = windows.HISTORY_LENGTH - 1
     lead = tf.floor(uniform(10, 0, config.max_lead_rows + 1, 1)) + history
-    leads = uniform(11, 0, 1, 1) < config.lead_probability
+    leads = uniform(11, 0, 1, 1) < config.late_start_probability
     kept &= tf.cast(row, tf.float32) >= tf.where(leads, lead, 0.0)
     return kept | (row == length - 1)
 

@@ -51,7 +51,7 @@ class Batches(keras.utils.PyDataset):
         seed: int,
         augmenter: Callable[[np.ndarray, tuple[int, int]], np.ndarray] | None = None,
         mixup: float = 0.0,
-        further: np.ndarray | None = None,
+        synthetic: np.ndarray | None = None,
         teacher: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         """Draws the first epoch.
@@ -65,10 +65,10 @@ class Batches(keras.utils.PyDataset):
           augmenter: makes windows from the rows that they end in, in place of those of `data`; see
             `augmentation.Augmenter`.
           mixup: see AugmentationConfig.
-          further: which windows are of further tables, bool, shape (N,): of these `settings.further_share` of an epoch
-            is drawn. By default none is.
-          teacher: probabilities of all classes, (B, C), for augmented windows, (B, 34, 189): the truth of windows of
-            further tables, in place of their labels. By default labels are the truth.
+          synthetic: which windows are of synthetic athletes, bool, shape (N,). `settings.synthetic_fraction` of an
+            epoch are of these. By default none is.
+          teacher: probabilities of all classes, (B, C), for augmented windows, (B, 34, 189): the truth of
+            synthetic windows, in place of their labels. By default labels are the truth.
         """
         super().__init__(workers=1, use_multiprocessing=False)
         self._data, self._truth, self._settings = data, truth, settings
@@ -76,7 +76,7 @@ class Batches(keras.utils.PyDataset):
         self._augmenter, self._mixup = augmenter, mixup
         self._seed, self._epoch = seed, 0
         self._random = np.random.default_rng(seed)
-        self._further = np.zeros(len(truth), bool) if further is None else further
+        self._synthetic = np.zeros(len(truth), bool) if synthetic is None else synthetic
         self._teacher = teacher
         # Which batches were augmented last; their windows, and their truth.
         self._augmented: tuple[int, np.ndarray, np.ndarray] | None = None
@@ -87,9 +87,9 @@ class Batches(keras.utils.PyDataset):
         # The same in every epoch, for the tables' own windows: how many of a clip are drawn does not depend on which.
         self._weights = np.ones((2, num_classes), np.float32)
         if settings.class_weights:
-            drawn, of_further = truth[self._order], self._further[self._order]
+            drawn, is_synthetic = truth[self._order], self._synthetic[self._order]
             for part in (0, 1):
-                self._weights[part] = class_weights(np.bincount(drawn[of_further == part], minlength=num_classes))
+                self._weights[part] = class_weights(np.bincount(drawn[is_synthetic == part], minlength=num_classes))
 
     def _draw(self) -> None:
         order = self._random.permutation(len(self._truth))
@@ -105,13 +105,13 @@ class Batches(keras.utils.PyDataset):
         self._order = self._shared(order)
 
     def _shared(self, order: np.ndarray) -> np.ndarray:
-        """As many windows of further tables as are their share, where there are so many."""
-        share, further = self._settings.further_share, self._further[order]
-        num_own = int((~further).sum())
-        if not share or not num_own or num_own == len(order):
+        """As many synthetic windows as are to be in an epoch, where there are so many."""
+        fraction, synthetic = self._settings.synthetic_fraction, self._synthetic[order]
+        num_own = int((~synthetic).sum())
+        if not fraction or not num_own or num_own == len(order):
             return order
-        num = round(num_own * share / (1 - share))
-        return order[~further | (np.cumsum(further) <= num)]
+        num = round(num_own * fraction / (1 - fraction))
+        return order[~synthetic | (np.cumsum(synthetic) <= num)]
 
     def __len__(self) -> int:
         if self._augmenter is not None:
@@ -122,7 +122,7 @@ class Batches(keras.utils.PyDataset):
         size = self.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         truth = self._truth[chosen]
-        weights = self._weights[self._further[chosen].astype(int), truth]
+        weights = self._weights[self._synthetic[chosen].astype(int), truth]
         if self._augmenter is None:
             return self._data.features(chosen), self._one_hot[truth], weights
         features, answers = self._augmented_batch(index)
@@ -140,7 +140,7 @@ class Batches(keras.utils.PyDataset):
             seed = (self._seed % 2**31, self._epoch * len(self) + number)
             features = self._augmenter(self._data.positions[chosen, -1], seed)
             answers = self._one_hot[self._truth[chosen]]
-            taught = self._further[chosen]
+            taught = self._synthetic[chosen]
             if self._teacher is not None and taught.any():
                 answers[taught] = self._teacher(features[taught])
             self._augmented = number, features, answers

@@ -1,4 +1,7 @@
-"""How to make a bundle: frozen dataclasses, read from JSON and saved beside the result."""
+"""How to make a bundle: frozen dataclasses, read from JSON and saved beside the result.
+
+README.md has a table of all keys, made from the docstrings here.
+"""
 
 import dataclasses
 import json
@@ -27,14 +30,14 @@ class NetworkConfig:
     """What a network looks like; a network ignores what it has no use for.
 
     Attributes:
-      name: one of NETWORKS.
+      name: one of conv, conv_transformer, ensemble, graph, tcn.
       filters: channels of each convolution.
       kernel_size: rows that a convolution sees.
       dilations: of the successive blocks.
       dense_units: of the hidden layer before the classes.
-      block_dropout: share of a block's channels dropped in training (whole channels over time).
-      dropout: share of units dropped before and after the hidden layer, in training.
-      stochastic_depth: share of windows for which a convolution block of `conv` is skipped, in training.
+      block_dropout: fraction of a block's channels that are dropped in training (a channel over all rows).
+      dropout: fraction of units that are dropped before and after the hidden layer, in training.
+      stochastic_depth: fraction of windows for which a convolution block is skipped, in training.
     """
 
     name: str = "conv_transformer"
@@ -60,26 +63,25 @@ class NetworkConfig:
 
 @dataclasses.dataclass(frozen=True)
 class AugmentationConfig:
-    """What training does to landmarks, before their features are computed: other bodies, cameras, tempos, and gaps.
+    """How training changes landmarks before their features are computed: other bodies, cameras, tempos and gaps.
 
-    Each window draws its own. A window's last row is never dropped: a window ends in a row with a person.
+    Every window gets changes of its own. Its last row is never dropped: a window ends in a row with a person.
 
     Attributes:
-      mirror_probability: share of windows whose left and right are swapped.
-      max_yaw_degrees: the body turns by up to that about the vertical axis.
-      tilt_degrees: standard deviation of a turn about each of the two other axes, as of a camera held askew.
-      scale: standard deviation of the logarithm of a factor for each axis: other builds, other errors in depth.
-      offset: standard deviation of a shift of each landmark that stays the same in a window, in torso lengths.
-      jitter: a window's landmarks shake by up to that standard deviation, in torso lengths.
-      hidden_probability: share of windows in which an arm, both arms, the lower legs, the legs or the head are where an
-        estimator may guess them that does not see them.
-      max_stretch: the movement is up to e to the power of that quicker or slower.
-      lead_probability: share of windows that lose their leading rows, as a clip that has just begun.
-      max_lead_rows: at most that many of them; what is left must still be a window by the rule.
-      max_drop_share: rows of a window that are dropped here and there; each window draws its share from 0 to this.
-      noise: standard deviation of Gaussian noise on every standardised feature of a row that is there.
-      mixup: two windows are blended, features and truth, by a share from the Beta distribution of this parameter;
-        0 blends none.
+      mirror_probability: fraction of windows whose left and right are exchanged.
+      max_yaw_degrees: the body is turned about the vertical axis by up to this angle.
+      tilt_degrees: standard deviation of a turn about each of the two other axes, as of a tilted camera.
+      scale: standard deviation of the logarithm of a factor on each axis: other builds, errors in depth.
+      offset: standard deviation of a shift of each landmark, the same in all rows of a window, in torso lengths.
+      jitter: landmarks get noise in every row, of a standard deviation up to this, in torso lengths.
+      occlusion_probability: fraction of windows in which an arm, both arms, the lower legs, the legs or the head are at
+        guessed places, as where the camera does not see them.
+      max_tempo_change: the movement is faster or slower by a factor of up to e to the power of this.
+      late_start_probability: fraction of windows that lose their first rows, as where a clip has just begun.
+      max_lead_rows: the largest number of first rows lost; what is left must still make a window.
+      max_drop_share: rows in a window are dropped at random, a fraction from 0 to this of them.
+      noise: standard deviation of noise on every standardised feature of a row with a person.
+      mixup: two windows are blended, features and labels; parameter of the Beta distribution of their shares. 0: not.
     """
 
     mirror_probability: float = 0.5
@@ -88,21 +90,21 @@ class AugmentationConfig:
     scale: float = 0.15
     offset: float = 0.08
     jitter: float = 0.05
-    hidden_probability: float = 0.0
-    max_stretch: float = 0.25
-    lead_probability: float = 0.3
+    occlusion_probability: float = 0.0
+    max_tempo_change: float = 0.25
+    late_start_probability: float = 0.3
     max_lead_rows: int = 24
     max_drop_share: float = 0.3
     noise: float = 0.0
     mixup: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("mirror_probability", "lead_probability", "hidden_probability"):
+        for name in ("mirror_probability", "late_start_probability", "occlusion_probability"):
             _check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a share from 0 to 1")
         _check(0 <= self.max_yaw_degrees <= 180, "max_yaw_degrees", self.max_yaw_degrees, "0 to 180")
         _check(0 <= self.max_drop_share < 1, "max_drop_share", self.max_drop_share, "a share from 0 to below 1")
         _check(self.max_lead_rows >= 0, "max_lead_rows", self.max_lead_rows, "0 or more")
-        _check(0 <= self.max_stretch <= 1, "max_stretch", self.max_stretch, "0 to 1")
+        _check(0 <= self.max_tempo_change <= 1, "max_tempo_change", self.max_tempo_change, "0 to 1")
         for name in ("tilt_degrees", "scale", "offset", "jitter", "noise", "mixup"):
             _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more, and finite")
 
@@ -112,24 +114,25 @@ class TrainingConfig:
     """How a network is trained.
 
     Attributes:
-      epochs: at most.
-      schedule: "cosine": the learning rate falls to a hundredth over the epochs, along a cosine; "constant": it stays.
-      patience: epochs without a better validation loss after which training stops; the best weights are kept.
-      batch_size: windows a step.
+      epochs: the largest number of epochs.
+      schedule: cosine (the learning rate falls to a hundredth along a cosine) or constant.
+      patience: training stops after so many epochs without a lower validation loss; the best weights are kept.
+      batch_size: windows in a step.
       learning_rate: at the start.
-      finetune_epochs, finetune_learning_rate: the same, when all layers of a bundle are fine-tuned.
+      finetune_epochs: as `epochs`, where `finetune` trains all layers.
+      finetune_learning_rate: as `learning_rate`, where `finetune` trains all layers.
       weight_decay: of AdamW.
-      label_smoothing: share of the truth that is spread over all classes. Validation loss is measured without it.
-      class_weights: whether each class weighs the same, however many windows it has.
-      max_windows_per_clip: drawn anew from each clip every epoch (0: all), for neighbouring windows tell little news
-        and a long clip should not outweigh the others.
-      further_share: share of an epoch's windows that are of synthetic athletes (`--synthetic_tables`), drawn anew every
-        epoch from all of them; fewer where there are not so many. 0: as many as the other rules leave.
-      temperature: divides the logits, so that probabilities say how often they are right; 0 takes the one that suits
-        the validation split (every clip counts the same).
-      rests_as_none: whether windows of real clips in which somebody stands still (rests.standing_still) are taught as
-        `none`, where that is a class, and not as the clip's exercise.
-      ema_momentum: the weights that are kept are an exponential average over steps with this momentum; 0: the last.
+      label_smoothing: fraction of a label that is spread over all classes. Validation loss is measured without it.
+      class_weights: whether every class has the same weight, however many windows it has.
+      max_windows_per_clip: how many windows of a clip are drawn for each epoch (0: all). Neighbouring windows are
+        nearly the same, and long clips should not count for more.
+      ema_momentum: the weights that are kept are an exponential average over the steps with this momentum. 0: the last.
+      synthetic_fraction: fraction of an epoch's windows that are of `--synthetic_tables`, drawn anew for each epoch;
+        less where there are too few. 0: all of them.
+      temperature: divides the logits, so that probabilities say how often they are right. 0: the one that fits the
+        validation split best (each clip has the same weight).
+      standing_still_as_none: whether windows of real clips in which the person stands still have the label `none`,
+        where that is a class, and not the clip's.
     """
 
     epochs: int = 30
@@ -144,9 +147,9 @@ class TrainingConfig:
     class_weights: bool = True
     max_windows_per_clip: int = 16
     ema_momentum: float = 0.99
-    further_share: float = 0.65
+    synthetic_fraction: float = 0.65
     temperature: float = 0.0
-    rests_as_none: bool = True
+    standing_still_as_none: bool = True
 
     def __post_init__(self) -> None:
         _check(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
@@ -160,7 +163,9 @@ class TrainingConfig:
             self.finetune_learning_rate,
             f"at most learning_rate, {self.learning_rate}",
         )
-        _check(0 <= self.further_share < 1, "further_share", self.further_share, "a share from 0 to below 1")
+        _check(
+            0 <= self.synthetic_fraction < 1, "synthetic_fraction", self.synthetic_fraction, "a share from 0 to below 1"
+        )
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "a share from 0 to below 1")
         _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
         for name in ("weight_decay", "max_windows_per_clip", "temperature"):
@@ -172,9 +177,11 @@ class Config:
     """Everything that a bundle depends on beside its tables.
 
     Attributes:
-      seed: of weights, order and augmentation; the same seed gives the same figures on the same machine.
-      network, training, augmentation: see there.
-      window: the rule that cuts windows, in training and live alike.
+      seed: of weights, order and augmentation. The same seed gives the same result on the same machine.
+      network: see NetworkConfig.
+      training: see TrainingConfig.
+      augmentation: see AugmentationConfig.
+      window: which rows make a window, in training and in live alike.
     """
 
     seed: int = 1
@@ -197,16 +204,16 @@ class Config:
 
 @dataclasses.dataclass(frozen=True)
 class FinetuneConfig:
-    """How the last layers of a bundle's network are fine-tuned to few clips.
+    """How `finetune` trains the last layers of a bundle's network to few clips; its flags `--steps` and so on.
 
     Attributes:
       steps: batches to learn from.
       learning_rate: at the start; it falls along a cosine.
-      batch_size: windows a step.
-      new_class_share: share of a batch that is of each new class; the known ones share the rest equally.
-      windows_per_clip: augmented windows of each clip of the user.
-      windows_per_rehearsal_clip: likewise of each rehearsal clip.
-      folds: how often people who do a new exercise are left out, to measure whether others are recognised.
+      batch_size: windows in a step.
+      new_class_share: fraction of a batch that is of each new class; the known classes share the rest equally.
+      windows_per_clip: augmented windows of each of the user's clips.
+      windows_per_rehearsal_clip: augmented windows of each rehearsal clip.
+      folds: how often people who do a new exercise are left out, to measure whether other people are recognised.
     """
 
     steps: int = 300
@@ -225,6 +232,14 @@ class FinetuneConfig:
         _check(self.folds >= 2, "folds", self.folds, "2 or more")
 
 
+# Keys that bundles of earlier versions have, and their names today.
+_FORMER_KEYS = {
+    "rests_as_none": "standing_still_as_none",
+    "further_share": "synthetic_fraction",
+    "hidden_probability": "occlusion_probability",
+    "max_stretch": "max_tempo_change",
+    "lead_probability": "late_start_probability",
+}
 _T = TypeVar("_T")
 
 
@@ -236,6 +251,8 @@ def _from_dict(kind: type[_T], values: object, where: str, default: _T, source: 
     for name, value in values.items():
         path = f"{where}.{name}".lstrip(".")
         if name not in fields:
+            if name in _FORMER_KEYS:
+                raise UsageError(f"{source}: '{path}' has another name now; expected '{_FORMER_KEYS[name]}'.")
             raise UsageError(f"{source}: unknown key '{path}'; known here are {', '.join(sorted(fields))}.")
         known = fields[name]
         if dataclasses.is_dataclass(known):
@@ -268,7 +285,7 @@ def from_dict(values: Mapping[str, Any], default: Config | None = None) -> Confi
 
 # What a configuration of 0.1.0 leaves out, it did without.
 _BEFORE = Config(
-    training=TrainingConfig(ema_momentum=0.0, temperature=1.0, further_share=0.0, rests_as_none=False),
+    training=TrainingConfig(ema_momentum=0.0, temperature=1.0, synthetic_fraction=0.0, standing_still_as_none=False),
     augmentation=AugmentationConfig(
         mirror_probability=0.0,
         max_yaw_degrees=0.0,
@@ -276,8 +293,8 @@ _BEFORE = Config(
         scale=0.0,
         offset=0.0,
         jitter=0.0,
-        max_stretch=0.0,
-        hidden_probability=0.0,
+        max_tempo_change=0.0,
+        occlusion_probability=0.0,
     ),
 )
 
@@ -289,9 +306,17 @@ def config_of_bundle(metadata: Mapping[str, Any], bundle_path: str) -> Config:
       UserError: naming the bundle, if this version cannot read it.
     """
     try:
-        return _from_dict(Config, metadata["config"], "", _BEFORE, f"{bundle_path}: the configuration in bundle.json")
+        values = _with_names_of_today(metadata["config"])
+        return _from_dict(Config, values, "", _BEFORE, f"{bundle_path}: the configuration in bundle.json")
     except UsageError as error:
         raise UserError(f"{error} Copy the bundle again, or fine-tune it with the version that wrote it.") from None
+
+
+def _with_names_of_today(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        _FORMER_KEYS.get(key, key): _with_names_of_today(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+    }
 
 
 def load(text: str | None, default: Config | None = None) -> Config:

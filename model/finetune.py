@@ -285,7 +285,7 @@ def _batches(start: Start, data: FinetuneData, known: keras.Model) -> Batches:
     augmenter = fitting.augmenter(start.graph, own.data, landmarks, start.settings.augmentation)
     return Batches(
         *(own.data, own.truth, len(data.labels), start.settings.training, start.settings.seed, augmenter),
-        further=own.synthetic,
+        synthetic=own.synthetic,
         teacher=teacher,
     )
 

@@ -99,7 +99,7 @@ def load(start: Start, inputs: TrainingInputs) -> FinetuneData:
     own, validation = training_data.labelled(data.train, labels), data.validation
     if validation is not None and not (validation.labels(labels) >= 0).any():
         validation = None
-    if start.settings.training.rests_as_none:
+    if start.settings.training.standing_still_as_none:
         own = training_data.standing_still_as_none(own, labels, data.landmarks)
     if inputs.synthetic_tables:
         synthetic = training_data.load_synthetic(inputs, rule)

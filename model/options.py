@@ -108,7 +108,7 @@ def _add_more_tables(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="TABLES",
-        help="tables of synthetic athletes to train on, too: training.further_share of each epoch",
+        help="tables of synthetic athletes to train on, too: training.synthetic_fraction of each epoch",
     )
     command.add_argument(
         "--extra_tables",

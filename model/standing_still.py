@@ -43,7 +43,9 @@ def standing_still(landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, bool)
 
 
-def as_none(truth: np.ndarray, labels: Sequence[str], landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def relabel_standing_still(
+    truth: np.ndarray, labels: Sequence[str], landmarks: np.ndarray, positions: np.ndarray
+) -> np.ndarray:
     """The windows' classes, with `none` where a person stands still; unchanged without that class, or if unknown."""
     if NO_EXERCISE not in labels:
         return truth

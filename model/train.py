@@ -105,7 +105,7 @@ def label_splits(
       UserError: where no class that is learned has a window in the validation split.
     """
     learned = training_data.labelled(data.train, labels, data.synthetic)
-    if training.rests_as_none:
+    if training.standing_still_as_none:
         learned = training_data.standing_still_as_none(learned, labels, data.landmarks)
     if data.validation is None:
         return learned, None

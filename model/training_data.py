@@ -19,7 +19,7 @@ class TrainingInputs:
     Attributes:
       tables: the output of `python -m beam_jobs features`, local or gs://; its splits train and validation are used.
       synthetic_tables: tables of synthetic athletes; all of their clips are trained on, as the synthetic part of each
-        epoch (`training.further_share`).
+        epoch (`training.synthetic_fraction`).
       extra_tables: tables of more real people; all of their clips are trained on, as if they were of the train split.
       rename_labels: labels that are to have other names, old name to new name.
       all_splits: train on every clip of `tables`, whatever its split; then nothing is left to validate on.
@@ -77,7 +77,7 @@ def labelled(data: dataset.Windows, labels: Sequence[str], synthetic: np.ndarray
 
 def standing_still_as_none(split: LabelledSplit, labels: Sequence[str], landmarks: np.ndarray) -> LabelledSplit:
     """Labels windows of real people who stand still as `none`; synthetic athletes keep their labels."""
-    truth = standing_still.as_none(split.truth, labels, landmarks, split.data.positions)
+    truth = standing_still.relabel_standing_still(split.truth, labels, landmarks, split.data.positions)
     return dataclasses.replace(split, truth=np.where(split.synthetic, split.truth, truth))
 
 

@@ -134,11 +134,11 @@ NO_AUGMENTATION: dict[str, Any] = {
     "scale": 0.0,
     "offset": 0.0,
     "jitter": 0.0,
-    "max_stretch": 0.0,
-    "lead_probability": 0.0,
+    "max_tempo_change": 0.0,
+    "late_start_probability": 0.0,
     "max_drop_share": 0.0,
     "noise": 0.0,
-    "hidden_probability": 0.0,
+    "occlusion_probability": 0.0,
 }
 
 
@@ -209,23 +209,23 @@ ABLATION = {
         "rotation by up to 30 degrees about the vertical axis, not 90", max_yaw_degrees=30.0
     ),
     "conv/no_tilt": _augmented("without tilt", tilt_degrees=0.0),
-    "conv/no_tempo": _augmented("without changes of tempo", max_stretch=0.0),
+    "conv/no_tempo": _augmented("without changes of tempo", max_tempo_change=0.0),
     "conv/no_scale": _augmented("without changes of body proportions", scale=0.0),
     "conv/no_noise": _augmented("without offsets and jitter", offset=0.0, jitter=0.0),
-    "conv/no_gaps": _augmented("without missing rows", max_drop_share=0.0, lead_probability=0.0),
+    "conv/no_gaps": _augmented("without missing rows", max_drop_share=0.0, late_start_probability=0.0),
     "conv/no_tilt_tempo_noise_gaps": dataclasses.replace(
         _augmented(
             "without tilt, tempo, noise and gaps",
             tilt_degrees=0.0,
-            max_stretch=0.0,
+            max_tempo_change=0.0,
             offset=0.0,
             jitter=0.0,
             max_drop_share=0.0,
-            lead_probability=0.0,
+            late_start_probability=0.0,
         ),
         test="robustness",
     ),
-    "conv/occlusion": _augmented("with parts of the body hidden in training", hidden_probability=0.2),
+    "conv/occlusion": _augmented("with parts of the body hidden in training", occlusion_probability=0.2),
     "conv/mixup": _augmented("with mixup of 0.2", mixup=0.2),
     "conv/no_label_smoothing": _trained("without label smoothing", label_smoothing=0.0),
     "conv/no_weight_decay": _trained("without weight decay", weight_decay=0.0),
@@ -247,7 +247,7 @@ SYNTHETIC_FIRST: dict[str, Any] = {"training": {"max_windows_per_clip": 1, "epoc
 # The recipe of the bundle that comes with live; a test compares the bundle with it.
 RELEASED: dict[str, Any] = {
     "training": {"max_windows_per_clip": 8, "epochs": 16},
-    "augmentation": {"hidden_probability": 0.2},
+    "augmentation": {"occlusion_probability": 0.2},
 }
 _MIXED = TrainingMix(synthetic="mixed", learns_none_class=True)
 _RELEASED_MIX = dataclasses.replace(_MIXED, extra_real_clips=True)
@@ -274,7 +274,7 @@ SYNTHETIC = {
     ),
     "conv+synthetic/standing_still_as_exercise": Experiment(
         "windows of people who stand still keep their clip's label",
-        _network("conv", {"training": {"rests_as_none": False}}),
+        _network("conv", {"training": {"standing_still_as_none": False}}),
         _MIXED,
         test="robustness",
         compared_with="conv+synthetic",

@@ -96,7 +96,7 @@ def fit_models(
     if isinstance(experiment.model, Baseline):
         return [_fit_baseline(experiment.model, cross_validation.training_data(clips, keep, extra=extra), seed)]
     network = experiment.model
-    if experiment.data.learns_none_class and network.settings(seed).training.rests_as_none:
+    if experiment.data.learns_none_class and network.settings(seed).training.standing_still_as_none:
         clips, *extra = (_with_standing_still_as_none(one) for one in (clips, *extra))
     return [
         _fit_network(network.settings(seed + 1000 * number), experiment, clips, keep, synthetic, extra)
@@ -105,7 +105,9 @@ def fit_models(
 
 
 def _with_standing_still_as_none(labelled: LabelledWindows) -> LabelledWindows:
-    truth = standing_still.as_none(labelled.truth, labelled.labels, labelled.landmarks, labelled.data.positions)
+    truth = standing_still.relabel_standing_still(
+        labelled.truth, labelled.labels, labelled.landmarks, labelled.data.positions
+    )
     return dataclasses.replace(labelled, truth=truth)
 
 

@@ -172,7 +172,7 @@ QUICK = {
         # As it is: a temperature that suits few validation clips, all of them right, makes them infinitely sure.
         "temperature": 1.0,
     },
-    "augmentation": {"mirror_probability": 0.0, "max_yaw_degrees": 5.0, "tilt_degrees": 1.0, "max_stretch": 0.05},
+    "augmentation": {"mirror_probability": 0.0, "max_yaw_degrees": 5.0, "tilt_degrees": 1.0, "max_tempo_change": 0.05},
 }
 
 

@@ -97,7 +97,7 @@ def test_shifts_and_shaking_are_in_torso_lengths():
 
 def test_a_part_that_is_hidden_is_guessed_elsewhere():
     rows = body(num=300, length=12)
-    found = augmented(rows, hidden_probability=1.0)
+    found = augmented(rows, occlusion_probability=1.0)
     moved = np.abs(found - rows).max(axis=(1, 3)) > 1e-3
     # Every window has one part elsewhere: an arm, both, the lower legs, the legs, or the head; never the torso.
     assert moved.any(axis=1).all() and not moved[:, [0, 11, 12, 23, 24]].all(axis=0)[1:].any()
@@ -113,15 +113,15 @@ def test_a_part_that_is_hidden_is_guessed_elsewhere():
     # In others it rests.
     arm = found[:, :, 15][moved[:, 15]]
     assert (np.ptp(arm, axis=1).max(axis=1) < 1e-4).any()
-    np.testing.assert_allclose(augmented(rows, hidden_probability=0.0), rows, atol=1e-6)
-    some = augmented(rows, hidden_probability=0.25)
+    np.testing.assert_allclose(augmented(rows, occlusion_probability=0.0), rows, atol=1e-6)
+    some = augmented(rows, occlusion_probability=0.25)
     assert 0.15 < (np.abs(some - rows).max(axis=(1, 2, 3)) > 1e-3).mean() < 0.35
 
 
 def test_rows_are_dropped_and_the_last_one_never():
     rows = body(num=400, length=41)
     rows[:, 20] = np.nan
-    found = augmented(rows, lead_probability=0.5, max_lead_rows=17, max_drop_share=0.3)
+    found = augmented(rows, late_start_probability=0.5, max_lead_rows=17, max_drop_share=0.3)
     there = np.isfinite(found).all(axis=(2, 3))
     assert there[:, -1].all() and not there[:, 20].any()
     assert (np.isfinite(found).any(axis=(2, 3)) == there).all()

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from commands import REPOSITORY
 
 from beam_jobs.errors import UsageError, UserError
 from model import config
@@ -71,3 +72,23 @@ def test_a_bundles_configuration_is_told_with_the_bundles_name():
     with pytest.raises(UserError, match=r"^my_bundle: the configuration in bundle\.json: unknown key 'sed'") as caught:
         config.config_of_bundle({"config": {"sed": 3}}, "my_bundle")
     assert caught.value.exit_code == 1
+
+
+def test_the_shipped_bundle_and_bundles_with_former_keys_load():
+    metadata = json.loads((REPOSITORY / "live" / "default_bundle" / "bundle.json").read_text())
+    settings = config.config_of_bundle(metadata, "default_bundle")
+    assert settings.augmentation.occlusion_probability == 0.2 and settings.training.standing_still_as_none
+    former = {
+        "training": {"rests_as_none": True, "further_share": 0.4},
+        "augmentation": {"hidden_probability": 0.3, "max_stretch": 0.1, "lead_probability": 0.7},
+    }
+    settings = config.config_of_bundle({"config": former}, "b")
+    assert (settings.training.standing_still_as_none, settings.training.synthetic_fraction) == (True, 0.4)
+    augmentation = settings.augmentation
+    assert augmentation.occlusion_probability == 0.3
+    assert (augmentation.max_tempo_change, augmentation.late_start_probability) == (0.1, 0.7)
+
+
+def test_a_former_key_in_config_is_answered_by_its_name_today():
+    with pytest.raises(UsageError, match=r"max_stretch.*max_tempo_change"):
+        config.load('{"augmentation": {"max_stretch": 0.1}}')

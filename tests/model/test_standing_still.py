@@ -78,8 +78,10 @@ def test_rests_are_none_where_that_is_a_class(found):
     truth = np.where(found.truth < 0, 0, found.truth).astype(np.int32)
     truth[0] = -1
     labels = (*LABELS, "none")
-    taught = standing_still.as_none(truth, labels, found.landmarks, found.data.positions)
+    taught = standing_still.relabel_standing_still(truth, labels, found.landmarks, found.data.positions)
     resting = found.data.clip == 0
     assert taught[0] == -1 and (taught[resting][1:] == 3).all() and taught.dtype == truth.dtype
     np.testing.assert_array_equal(taught[~resting], truth[~resting])
-    np.testing.assert_array_equal(standing_still.as_none(truth, LABELS, found.landmarks, found.data.positions), truth)
+    np.testing.assert_array_equal(
+        standing_still.relabel_standing_still(truth, LABELS, found.landmarks, found.data.positions), truth
+    )

@@ -92,8 +92,8 @@ def test_further_tables_have_their_share_of_an_epoch(made_tables):
     further = np.isin(data.clip, clips[2:])
     own = int(min(8, (data.clip == clips[0]).sum()) + min(8, (data.clip == clips[1]).sum()))
     for share in (0.25, 0.5):
-        settings = config.TrainingConfig(max_windows_per_clip=8, batch_size=4, further_share=share)
-        drawn = batches.Batches(data, truth, 3, settings, 1, further=further)
+        settings = config.TrainingConfig(max_windows_per_clip=8, batch_size=4, synthetic_fraction=share)
+        drawn = batches.Batches(data, truth, 3, settings, 1, synthetic=further)
         of_further = further[drawn._order]
         assert (~of_further).sum() == own and of_further.sum() == round(own * share / (1 - share))
         first = drawn._order[of_further]
@@ -101,10 +101,10 @@ def test_further_tables_have_their_share_of_an_epoch(made_tables):
         assert set(drawn._order[further[drawn._order]]) != set(first)
     # None of further tables, none of one's own, or no share: nothing is left out.
     for parts in (np.zeros(len(truth), bool), np.ones(len(truth), bool)):
-        settings = config.TrainingConfig(max_windows_per_clip=0, further_share=0.5)
-        assert len(batches.Batches(data, truth, 3, settings, 1, further=parts)._order) == len(truth)
-    settings = config.TrainingConfig(max_windows_per_clip=0, further_share=0.0)
-    assert len(batches.Batches(data, truth, 3, settings, 1, further=further)._order) == len(truth)
+        settings = config.TrainingConfig(max_windows_per_clip=0, synthetic_fraction=0.5)
+        assert len(batches.Batches(data, truth, 3, settings, 1, synthetic=parts)._order) == len(truth)
+    settings = config.TrainingConfig(max_windows_per_clip=0, synthetic_fraction=0.0)
+    assert len(batches.Batches(data, truth, 3, settings, 1, synthetic=further)._order) == len(truth)
 
 
 def test_it_learns_what_can_be_learned(made_bundle, made_tables, tmp_path):

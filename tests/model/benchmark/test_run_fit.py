@@ -125,7 +125,7 @@ def test_real_people_who_stand_still_are_taught_as_none(data, trained, as_none):
     data.synthetic = [labelled_set((Body("squat", "a", shown="none"), Body("none", "a")), LABELS)]
     experiment = tiny(TrainingMix(synthetic="mixed", learns_none_class=True))
     if not as_none:
-        overrides = {"training": {**TINY_NETWORK["training"], "rests_as_none": False}}
+        overrides = {"training": {**TINY_NETWORK["training"], "standing_still_as_none": False}}
         experiment = tiny(experiment.data, **overrides)
     run_fit.run_fit(data, experiment, Fit("tiny", "group", 0, 0))
     ((train, _, _),) = trained
