@@ -14,7 +14,7 @@ from model.training_data import LabelledSplit
 
 # Synthetic athletes are some hundred clips: a change of less may be chance; more is forgetting.
 MAX_LOST_POINTS = 3.0
-# Of one class. Some seven clips are held out of each: one of them may tip over.
+# Of one class. About seven clips are held out of each, and one of them may change by chance.
 MAX_LOST_POINTS_OF_A_CLASS = 25.0
 # So many groups say whether a new exercise is recognised on other people; of two, one alone is learned from.
 _ENOUGH_GROUPS = 3

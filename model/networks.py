@@ -56,7 +56,7 @@ class ValidRows(layers.Layer):
 def silu(x):
     """The sigmoid linear unit, x * sigmoid(x) (Elfwing et al., 2017).
 
-    TensorFlow's own has a gradient of its own, which a SavedModel keeps, a tenth of its size, or is warned of.
+    TensorFlow's `swish` has a custom gradient: a SavedModel keeps it (a tenth of its size), or TensorFlow warns.
     """
     return x * keras.ops.sigmoid(x)
 
@@ -92,10 +92,10 @@ def _conv_block(x, valid, filters: int, kernel_size: int, dilation: int, dropout
 
 
 def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
-    """A temporal convolution network of today: residual depth-wise blocks, layer normalisation, pooling over rows.
+    """A modern temporal convolutional network: residual depth-wise blocks, layer normalisation, pooling over rows.
 
-    Rows are taken together by two, for a third less time; blocks see `kernel_size` of these with the first three
-    dilations, all of the window by default. What is pooled are the rows that are there, not the last one.
+    Each two rows are joined, which takes a third less time. With the first three dilations a block sees `kernel_size`
+    of these pairs, by default the whole window. Pooling is over the rows that are there, not the last row alone.
     """
     windows = _input()
     x, valid = _embedded_by_two(windows, config)
@@ -108,8 +108,8 @@ def conv(config: NetworkConfig, num_classes: int) -> keras.Model:
 def conv_transformer(config: NetworkConfig, num_classes: int) -> keras.Model:
     """Convolutions for what is near in time, then attention over the whole window.
 
-    In the way of the first place of Google's Isolated Sign Language Recognition (hoyso48), smaller: two convolution
-    blocks, a Transformer block, twice.
+    Two convolution blocks and a Transformer block, twice: a smaller version of the network that won Google's Isolated
+    Sign Language Recognition (hoyso48).
     """
     windows = _input()
     x, valid = _embedded_by_two(windows, config)
@@ -118,7 +118,7 @@ def conv_transformer(config: NetworkConfig, num_classes: int) -> keras.Model:
         for dilation in config.dilations[:2]:
             x = _conv_block(x, valid, config.filters, config.kernel_size, dilation, config.block_dropout)
         y = layers.LayerNormalization()(x)
-        # An attention mask takes no gradient of what is missing; (B, 1, T) stands for every row that looks.
+        # An attention mask gives missing rows no gradient; its shape (B, 1, T) is for all query rows.
         y = layers.MultiHeadAttention(4, config.filters // 4, dropout=config.block_dropout)(y, y, attention_mask=seen)
         x = x + layers.Dropout(config.block_dropout)(y)
         y = layers.Dense(2 * config.filters, activation=silu)(layers.LayerNormalization()(x))
@@ -130,7 +130,7 @@ def conv_transformer(config: NetworkConfig, num_classes: int) -> keras.Model:
 _MOTION_STARTS = tuple(
     tables.FEATURE_NAMES.index(table.column_names[0]) for table in (tables.VELOCITY, tables.ACCELERATION)
 )
-# The landmarks that a graph network looks at: face, hands and feet have one or two each, for all 33 say little more.
+# The landmarks of the graph network: one or two each for face, hands and feet. All 33 hardly help.
 GRAPH_LANDMARKS = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 31, 32)
 
 
@@ -152,15 +152,15 @@ def skeleton_adjacency() -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="exercise")
 class GraphMixing(layers.Layer):
-    """Lets landmarks look at each other, along the skeleton and along edges that are learnt: (B, T, V, C) -> D."""
+    """A graph convolution over landmarks, along the skeleton and along learned edges: (B, T, V, C) to (B, T, V, D)."""
 
     def __init__(self, filters: int, **kwargs) -> None:
-        """`filters` is D."""
+        """Takes D as `filters`."""
         super().__init__(**kwargs)
         self.filters = filters
 
     def get_config(self) -> dict:
-        """What it is made from."""
+        """The layer's configuration, for Keras."""
         return {**super().get_config(), "filters": self.filters}
 
     def build(self, shape) -> None:
@@ -171,17 +171,17 @@ class GraphMixing(layers.Layer):
         super().build(shape)
 
     def call(self, x):
-        """Mixes."""
+        """Applies the graph convolution."""
         mixed = [keras.ops.matmul(self.adjacency[kind], x) for kind in range(self.adjacency.shape[0])]
         return keras.ops.matmul(keras.ops.concatenate(mixed, axis=-1), self.project)
 
 
 def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
-    """A graph network over the skeleton (ST-GCN with learnt edges), with a stream of all 189 features beside it.
+    """A graph network over the skeleton (ST-GCN with learned edges), with a stream of all 189 features beside it.
 
     A landmark is its three coordinates, its step from the row before, its speed and its acceleration.
 
-    Source: Yan et al., Spatial Temporal Graph Convolutional Networks, 2018; learnt edges as in Shi et al., 2s-AGCN,
+    Source: Yan et al., Spatial Temporal Graph Convolutional Networks, 2018; learned edges as in Shi et al., 2s-AGCN,
       2019.
     """
     windows = _input()
@@ -215,15 +215,14 @@ def graph(config: NetworkConfig, num_classes: int) -> keras.Model:
     return keras.Model(windows, _pooled(x, valid, config, num_classes), name="graph")
 
 
-# Who answers together: the two that did best alone, and differ most in how they look.
+# The members of an ensemble: the two networks that did best alone, and that differ most in how they work.
 ENSEMBLE_MEMBERS = (conv_transformer, graph)
 
 
 def ensemble(config: NetworkConfig, num_classes: int) -> keras.Model:
     """`conv_transformer` and `graph` answer together, by their mean logits.
 
-    In training each learns by itself, from the same windows (see `fitting.compile_for_training`), so that each errs in
-    its own way.
+    Each is trained by itself, on the same windows (see `fitting.compile_for_training`), so that their errors differ.
     """
     windows = _input()
     answers = [member(config, num_classes)(windows) for member in ENSEMBLE_MEMBERS]
@@ -250,14 +249,14 @@ def build(config: NetworkConfig, num_classes: int) -> keras.Model:
 
 
 def with_more_classes(network: keras.Model, config: NetworkConfig, num_classes: int) -> keras.Model:
-    """A copy of the network with more outputs: what it knew is copied, what is new starts afresh."""
+    """A copy of the network with more outputs: the weights of known classes are kept, those of new ones are random."""
     wider = build(config, num_classes)
     _copy_weights(network, wider)
     return wider
 
 
 def _copy_weights(network: keras.Model, wider: keras.Model) -> None:
-    # By position: the names of nameless layers count on from network to network.
+    # By position: Keras numbers layers without a name across networks.
     for layer, old_layer in zip(wider.layers, network.layers, strict=True):
         if isinstance(layer, keras.Model):
             _copy_weights(old_layer, layer)

@@ -16,7 +16,8 @@ SPLITS = ("test", "validation", "all")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m model", description="Feature tables -> a bundle that recognises exercises, and its report."
+        prog="python -m model",
+        description="Feature tables -> a bundle (a folder with everything that live needs), and its report.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
@@ -43,12 +44,16 @@ def _parser() -> argparse.ArgumentParser:
             "--log_dir", help="a local folder for TensorBoard while it trains (default: in the bundle, when it is done)"
         )
 
-    train = add("train", "tables -> a bundle", "train --tables tables --output bundle")
+    train = add(
+        "train",
+        "tables -> a bundle, the folder that `python -m live --bundle` takes",
+        "train --tables tables --output bundle",
+    )
     train.add_argument(
         "--network",
         choices=config.NETWORKS,
         help="which network (default conv_transformer; conv: quicker to train; ensemble: the default bundle's; tcn: "
-        "the seed project's)",
+        "the original notebook's)",
     )
     _add_more_tables(train)
     add_training(train)
@@ -137,7 +142,7 @@ def _add_rename(command: argparse.ArgumentParser, flag: str) -> None:
 def _add_synthesize(commands) -> None:
     command = commands.add_parser(
         "synthesize",
-        help="drawn athletes and their landmarks -> landmarks of thousands of others, never drawn",
+        help="drawn athletes and their landmarks -> landmarks of thousands of other athletes",
         description="Learns the pose model's errors from drawn athletes, moves the skeletons of others, and writes "
         "their landmarks as `python -m beam_jobs extract` would.",
         epilog="Example: python -m model synthesize --athletes athletes --tables athletes_tables --output synthesized",
