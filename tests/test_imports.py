@@ -1,6 +1,7 @@
-"""The one line of imports: live -> model -> beam_jobs, and what must stay out of each."""
+"""The house: imports run live -> model -> beam_jobs and in no circle, what must stay out of each, and sizes."""
 
 import ast
+import graphlib
 import pathlib
 
 import pytest
@@ -36,6 +37,66 @@ def imported_names(path: pathlib.Path) -> set[str]:
 
 
 FILES = module_files()
+
+
+# Modules of more lines than that, and functions of more lines without their docstring, need a reason.
+MAX_LINES, MAX_FUNCTION_LINES = 350, 60
+LONG = {
+    "model.dataset": "tables to windows, one subject",
+    "model.options": "every flag of six commands",
+    "beam_jobs.athletes.exercises.lunge_jumping_jack.lunge": "numbers, not logic",
+    "beam_jobs.athletes.no_exercise.resting.rest": "numbers, not logic",
+    "beam_jobs.athletes.no_exercise.walking.walk": "numbers, not logic",
+    "beam_jobs.athletes.rendering.person._head": "numbers, not logic",
+    "beam_jobs.athletes.rendering.room.render_room": "numbers, not logic",
+    "model.evaluation.evaluate._figures": "one dictionary",
+    "model.evaluation.report._blocks": "a document from top to bottom",
+    "model.options._parser": "flags, one after the other",
+}
+
+
+def graph_of_modules() -> dict[str, set[str]]:
+    """Which modules of ours each one imports. (The packages' __init__.py are empty.)"""
+    modules = {name for name, path in FILES.items() if path.name != "__init__.py"}
+    return {name: imported_names(FILES[name]) & modules - {name} for name in modules}
+
+
+def folder(module: str) -> str:
+    """The folder of a package that a module lies in, or the module itself on top of a package."""
+    parts = module.split(".")
+    return ".".join(parts[:2])
+
+
+def test_modules_import_each_other_in_no_circle():
+    graphlib.TopologicalSorter(graph_of_modules()).prepare()
+
+
+def test_folders_import_each_other_in_no_circle():
+    """They have levels, and no arrow runs back up."""
+    folders: dict[str, set[str]] = {}
+    for module, imported in graph_of_modules().items():
+        folders.setdefault(folder(module), set()).update({folder(name) for name in imported} - {folder(module)})
+    graphlib.TopologicalSorter(folders).prepare()
+
+
+def test_the_packages_own_files_are_empty():
+    assert [name for name, path in FILES.items() if path.name == "__init__.py" and path.read_text()] == []
+
+
+def too_long(module: str) -> list[str]:
+    text = FILES[module].read_text()
+    names = [module] if text.count("\n") > MAX_LINES else []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            docstring = ast.get_docstring(node, clean=False)
+            lines = node.end_lineno - node.lineno + 1 - (docstring.count("\n") + 1 if docstring else 0)
+            names += [f"{module}.{node.name}"] if lines > MAX_FUNCTION_LINES else []
+    return names
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_modules_and_functions_are_short(module):
+    assert set(too_long(module)) <= set(LONG)
 
 
 @pytest.mark.parametrize("module", sorted(FILES))
