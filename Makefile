@@ -25,7 +25,7 @@ demo: .venv/installed
 	$(RUN) -m model train --tables $(DEMO)/tables --output $(DEMO)/bundle
 	$(RUN) -m model evaluate --bundle $(DEMO)/bundle --tables $(DEMO)/tables --output $(DEMO)/report
 	$(RUN) -m beam_jobs athletes --output $(DEMO)/unseen --num_clips 3 --seed 1 --exercises lunge
-	$(RUN) -m live --bundle $(DEMO)/bundle --source $(DEMO)/unseen/lunge/lunge_0000.mp4 --json --no_window \
+	$(RUN) -m live --bundle $(DEMO)/bundle --source $(DEMO)/unseen/lunge/lunge_0000.mp4 --json --no_window --min_probability 0 \
 	  --record $(DEMO)/unseen/answer.mp4 > $(DEMO)/unseen/answer.jsonl
 	tail -n 3 $(DEMO)/unseen/answer.jsonl
 	@$(RUN) tests/manual/check_demo.py $(DEMO) lunge
