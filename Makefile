@@ -6,7 +6,7 @@ NUM_CLIPS = 120
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment demo picture test test-all lint bench bench-finetune rehearsal-clips bench-model bench-landmarks lock format clean
+.PHONY: environment demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -62,9 +62,13 @@ LEARN =
 bench-finetune: .venv/installed
 	PYTHONPATH=. $(RUN) tests/manual/bench_finetune.py --tables $(TABLES) --learn $(LEARN)
 
+# The table of configuration keys in model/README.md, from the docstrings of model/config.py.
+config-table: .venv/installed
+	PYTHONPATH=. $(RUN) tests/manual/config_table.py
+
 # The default bundle's rehearsal clips: synthetic athletes whom it was not trained on.
 rehearsal-clips: .venv/installed
-	$(RUN) -m beam_jobs athletes --output $(BENCH)/rehearsal/videos --num_clips 140 --seed 21 --exercises $(EXERCISES) --variety wide
+	$(RUN) -m beam_jobs athletes --output $(BENCH)/rehearsal/videos --num_clips 140 --seed 21 --exercises $(EXERCISES) --variety varied
 	$(RUN) -m beam_jobs extract --videos $(BENCH)/rehearsal/videos --labels $(BENCH)/rehearsal/videos/labels.csv --output $(BENCH)/rehearsal
 	$(RUN) -m model synthesize --athletes $(BENCH)/rehearsal/videos --tables $(BENCH)/rehearsal --output $(BENCH)/synthesized_2 \
 	  --num_clips 700 --seed 2000
