@@ -3,9 +3,10 @@
 import dataclasses
 import json
 import pathlib
+import statistics
 
 import pytest
-from commands import run_command
+from commands import REPOSITORY, run_command
 
 from live.__main__ import DEFAULT_BUNDLE
 from model import bundle as bundles
@@ -42,17 +43,50 @@ def test_it_was_made_by_the_recipe_that_the_benchmark_measured():
     assert ours == dataclasses.replace(recipe, training=training)
 
 
-def test_its_card_says_what_it_must():
-    card = (FOLDER / "MODEL_CARD.md").read_text()
-    metadata = bundles.read_metadata(str(FOLDER))
-    assert f"`--network {metadata['network']}`" in card
-    assert f"{round(metadata['num_parameters'], -3) // 1000} thousand parameters" in card
-    assert f'"temperature": {metadata["temperature"]}' in card
+def card_rows() -> dict[str, list[str]]:
+    """The other cells of each row of the card's tables, by the first cell."""
+    lines = (FOLDER / "MODEL_CARD.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return {first: rest for first, *rest in cells}
+
+
+def test_its_card_describes_the_files_in_the_folder():
+    rows, metadata = card_rows(), bundles.read_metadata(str(FOLDER))
     size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".md")
-    assert f"{size / 1e6:.1f} MB" in card
-    assert all(f"{name}" in card for name in EXERCISES)
-    for heading in ("Trained on", "Measured", "Where it fails", "Not for"):
-        assert f"## {heading}" in card
+    assert set(rows["exercises"][0].split(", ")) == EXERCISES
+    assert rows["network"][0].startswith(f"`{metadata['network']}`")
+    assert rows["parameters"] == [f"{metadata['num_parameters']:,}"]
+    assert rows["temperature"] == [str(metadata["temperature"])]
+    assert rows["size"] == [f"{size / 1e6:.1f} MB"]
+    assert "Apache-2.0" in rows["licence of the weights"][0]
+
+
+def test_its_card_has_the_figures_of_the_results():
+    rows = card_rows()
+    results = json.loads((REPOSITORY / "results" / "clips" / "results.json").read_text())
+    measured = results["grouped_split"]["released_recipe"]
+
+    def shown(name: str, digits: int, factor: float = 1, unit: str = "") -> str:
+        mean, deviation = (factor * measured[part][name] for part in ("mean", "standard_deviation"))
+        return f"{mean:.{digits}f} ± {deviation:.{digits}f}{unit}"
+
+    accuracies = [shown(f"{what}_accuracy", 1, 100, " %") for what in ("window", "clip")]
+    assert rows["accuracy"] == accuracies
+    assert rows["macro F1"] == ["", shown("clip_macro_f1", 3)]
+    assert rows["negative log likelihood"] == [shown("window_nll", 2), ""]
+    assert rows["calibration error"] == [shown("window_ece", 3), shown("clip_ece", 3)]
+    seeds = [seed["robustness"]["corruptions"] for seed in measured["seeds"]]
+    for part, words in (("arms", "both arms are hidden"), ("legs", "both legs are hidden")):
+        right = [
+            statistics.mean(seed[f"hidden_{part}/{guess}"]["clip_accuracy"] for seed in seeds)
+            for guess in ("hang", "freeze")
+        ]
+        assert rows[words][0] == f"{right[0]:.1%} to {right[1]:.1%} of clips right".replace("%", " %")
+
+
+def test_its_card_names_uses_limits_and_data():
+    headings = [line[3:] for line in (FOLDER / "MODEL_CARD.md").read_text().splitlines() if line.startswith("## ")]
+    assert headings == ["Intended use", "Not for", "Where it fails", "Measured", "Trained on"]
 
 
 @pytest.fixture(scope="module")
