@@ -217,9 +217,9 @@ class FinetuneConfig:
     """
 
     steps: int = 300
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     batch_size: int = 256
-    new_class_share: float = 0.1
+    new_class_share: float = 0.075
     windows_per_clip: int = 200
     windows_per_rehearsal_clip: int = 20
     folds: int = 5

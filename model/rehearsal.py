@@ -16,7 +16,7 @@ from beam_jobs.windows import WindowRule
 from model import dataset
 
 FILE = "rehearsal.npz"
-CLIPS_PER_CLASS = 30
+CLIPS_PER_CLASS = 40
 # Four seconds at 15 Hz; the features of one window come from 41 rows.
 ROWS_PER_CLIP = 60
 # Coordinates are kept as whole numbers of this share of a torso: two millimetres.
