@@ -107,7 +107,7 @@ def finetune(
             settings=settings,
             temperature=result.temperature,
             tables_path=inputs.tables,
-            metrics={**({"validation": result.figures} if result.figures else {}), "finetune": report.to_dict()},
+            metrics={**({"validation": result.metrics} if result.metrics else {}), "finetune": report.to_dict()},
             phase={**phase, "finetune": dataclasses.asdict(tuning)},
             trained=data.own.data,
             validated=data.validation,

@@ -31,11 +31,11 @@ class Calibration:
 
     Attributes:
       temperature: divides the logits.
-      figures: of the validation split; none where every clip was trained on.
+      metrics: of the validation split; none where every clip was trained on.
     """
 
     temperature: float
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
 
 
 def train(inputs: TrainingInputs, output: str, settings: config.Config, log_dir: str | None = None) -> dict[str, Any]:
@@ -86,14 +86,14 @@ def train(inputs: TrainingInputs, output: str, settings: config.Config, log_dir:
             settings=settings,
             temperature=result.temperature,
             tables_path=inputs.tables,
-            metrics={"validation": result.figures} if result.figures else {},
+            metrics={"validation": result.metrics} if result.metrics else {},
             phase=phase("train", learned, history, started),
             trained=learned.data,
             validated=validation.data if validation else None,
             logs=None if log_dir else logs,
             rehearsal_clips=rehearsal.choose_clips(data.train.select(data.synthetic), data.landmarks),
         )
-    return result.figures
+    return result.metrics
 
 
 def label_splits(
@@ -232,7 +232,7 @@ def best_temperature(logits: np.ndarray, validation: LabelledSplit) -> float:
 def score(logits: np.ndarray, temperature: float, data: dataset.Windows, labels: tuple[str, ...]) -> dict[str, Any]:
     """The figures of windows and clips, from logits of all windows of `data`, shape (N, C)."""
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits / temperature))
-    return predictions.predictions_of(data, probabilities, labels).figures()
+    return predictions.predictions_of(data, probabilities, labels).compute_metrics()
 
 
 def phase(name: str, learned: LabelledSplit, history: fitting.FitHistory, started: float) -> dict[str, Any]:

@@ -90,8 +90,8 @@ def clip_metrics(labelled: LabelledWindows, probabilities: np.ndarray) -> dict[s
     truth = dataset.clip_labels(labelled.data.clips, labelled.labels)
     clips, means = clip_probabilities(labelled, probabilities)
     return {
-        "windows": metrics.window_figures(probabilities[tested], labelled.truth[tested]),
-        "clips": metrics.clip_figures(means, truth[clips]),
+        "windows": metrics.window_metrics(probabilities[tested], labelled.truth[tested]),
+        "clips": metrics.clip_metrics(means, truth[clips]),
         "smoothed_accuracy": {str(num): smoothed_accuracy(labelled, probabilities, num) for num in SMOOTHING_WINDOWS},
     }
 

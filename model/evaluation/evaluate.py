@@ -12,7 +12,7 @@ from beam_jobs import progress, storage
 from beam_jobs.errors import UserError
 from model import bundle, dataset, transform_graph
 from model.evaluation import metrics
-from model.evaluation.predictions import Predictions, group_hash, predictions, predictions_of
+from model.evaluation.predictions import Predictions, group_hash, predictions_of, to_table
 
 METRICS_FILE = "metrics.json"
 PREDICTIONS = "predictions.parquet"
@@ -53,94 +53,119 @@ def evaluate(bundle_path: str, tables_path: str, output: str, split: str = "test
     loaded = bundle.load(bundle_path)
     loaded.check_fingerprint(dataset.fingerprint(tables_path), tables_path)
     data = dataset.load(tables_path, None if split == "all" else [split], loaded.rule)
-    judged = predictions_of(data, predict(loaded, data), loaded.labels)
-    if not judged.judged.any():
+    predictions = predictions_of(data, predict(loaded, data), loaded.labels)
+    if not predictions.known.any():
         raise UserError(
             f"{tables_path}: the split '{split}' has no window with a label that the bundle knows ({len(data.clips)} "
             f"clips); expected some of {', '.join(loaded.labels)}. Try --split all where the tables are new to it."
         )
-    figures = _figures(metadata, judged, split)
-    for warning in figures["warnings"]:
+    result = evaluate_predictions(metadata, predictions, split)
+    for warning in result["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
     with storage.atomic_folder(output, marker=METRICS_FILE) as folder:
-        pq.write_table(predictions(judged), os.path.join(folder, PREDICTIONS), compression="zstd")
-        report.write(folder, figures, judged, metadata)
+        pq.write_table(to_table(predictions), os.path.join(folder, PREDICTIONS), compression="zstd")
+        report.write(folder, result, predictions, metadata)
         with open(os.path.join(folder, METRICS_FILE), "w", encoding="utf-8") as file:
-            json.dump(figures, file, indent=2, allow_nan=False)
+            json.dump(result, file, indent=2, allow_nan=False)
             file.write("\n")
-    return figures
+    return result
 
 
-def _figures(metadata: dict[str, Any], judged: Predictions, split: str) -> dict[str, Any]:
-    labels, clips = judged.labels, judged.data.clips
-    answers = metrics.clip_answers(judged.clip_probabilities)
-    window_truth = judged.truth[judged.judged]
-    window_answers = judged.probabilities[judged.judged].argmax(axis=1)
-    groups = {clips[index].group for index in judged.clips}
-    hashes = {group_hash(group): group for group in groups}
-    trained, stopped = (hashes.keys() & set(metadata[name]) for name in ("trained_groups", "validation_groups"))
-    unknown = sorted({clip.label for clip in clips if clip.label is not None and clip.label not in labels})
-    num_unknown = sum(clip.label in unknown for clip in clips)
-    num_unlabelled = sum(clip.label is None for clip in clips)
-    unanswered = [clips[index].name for index in judged.clips[answers == metrics.NO_ANSWER]]
-    warnings = []
-    if trained:
-        warnings.append(
-            f"{len(trained)} of {len(groups)} groups have names that the bundle was trained on: unless these are other "
-            "people and footage, the figures flatter."
-        )
-    if stopped:
-        warnings.append(
-            f"{len(stopped)} of {len(groups)} groups have names by which training was stopped: the figures may flatter "
-            "a little."
-        )
-    if unknown:
-        warnings.append(
-            f"{num_unknown} clips are of classes that the bundle does not know, left out: {', '.join(unknown)}."
-        )
-    if num_unlabelled:
-        warnings.append(f"{num_unlabelled} clips have no label: predicted, not judged.")
-    if unanswered:
-        warnings.append(
-            f"{len(unanswered)} clips have no window (it needs a person in {metadata['window']['min_detected']} of "
-            f"{metadata['window']['length']} rows): no answer, counted as wrong."
-        )
-    absent = sorted(set(range(len(labels))) - set(judged.clip_truth.tolist()))
-    if absent:
-        warnings.append(
-            f"no clip here is of {', '.join(labels[index] for index in absent)}: macro F1 leaves these out."
-        )
+def evaluate_predictions(metadata: dict[str, Any], predictions: Predictions, split: str) -> dict[str, Any]:
+    """What metrics.json says.
+
+    Args:
+      metadata: the bundle's bundle.json.
+      predictions: of the tables' windows.
+      split: which split they are of, or "all".
+    """
+    labels, known = predictions.labels, predictions.known
+    answers = metrics.clip_answers(predictions.clip_probabilities)
+    window_truth = predictions.truth[known]
+    window_answers = predictions.probabilities[known].argmax(axis=1)
+    groups = {predictions.data.clips[index].group for index in predictions.clips}
+    hashes = {group_hash(group) for group in groups}
+    num_trained, num_validation = (
+        len(hashes & set(metadata[name])) for name in ("trained_groups", "validation_groups")
+    )
+    unanswered = predictions.clips[answers == metrics.NO_ANSWER]
     return {
         "split": split,
         "network": metadata["network"],
         "labels": list(labels),
-        "never_trained_on": not trained and not stopped,
+        "never_trained_on": not num_trained and not num_validation,
         "num_groups": len(groups),
-        "num_trained_groups": len(trained),
-        "num_validation_groups": len(stopped),
-        "warnings": warnings,
-        **judged.figures(),
-        "classes": judged.classes(),
+        "num_trained_groups": num_trained,
+        "num_validation_groups": num_validation,
+        "warnings": [
+            *_warnings_of_groups(len(groups), num_trained, num_validation),
+            *_warnings_of_clips(metadata, predictions, len(unanswered)),
+        ],
+        **predictions.compute_metrics(),
+        "classes": predictions.class_metrics(),
         "confusion": {
             "windows": metrics.confusion(window_answers, window_truth, len(labels)).tolist(),
-            "clips": metrics.confusion(answers, judged.clip_truth, len(labels)).tolist(),
+            "clips": metrics.confusion(answers, predictions.clip_truth, len(labels)).tolist(),
         },
         "reliability": {
-            "windows": metrics.reliability(judged.probabilities[judged.judged], window_truth),
+            "windows": metrics.reliability(predictions.probabilities[known], window_truth),
         },
-        "unanswered_clips": unanswered,
-        "wrong_clips": [
+        "unanswered_clips": [predictions.data.clips[index].name for index in unanswered],
+        "wrong_clips": _wrong_clips(predictions, answers),
+    }
+
+
+def _warnings_of_groups(num_groups: int, num_trained: int, num_validation: int) -> list[str]:
+    warnings = []
+    if num_trained:
+        warnings.append(
+            f"{num_trained} of {num_groups} groups have names that the bundle was trained on: unless these are other "
+            "people and footage, the results are too good."
+        )
+    if num_validation:
+        warnings.append(
+            f"{num_validation} of {num_groups} groups have names that the bundle was validated on: the results may be "
+            "a little too good."
+        )
+    return warnings
+
+
+def _warnings_of_clips(metadata: dict[str, Any], predictions: Predictions, num_unanswered: int) -> list[str]:
+    labels, clips = predictions.labels, predictions.data.clips
+    unknown = [clip.label for clip in clips if clip.label is not None and clip.label not in labels]
+    num_unlabelled = sum(clip.label is None for clip in clips)
+    absent = [label for index, label in enumerate(labels) if index not in predictions.clip_truth]
+    warnings = []
+    if unknown:
+        names = ", ".join(sorted(set(unknown)))
+        warnings.append(f"{len(unknown)} clips are of classes that the bundle does not know, left out: {names}.")
+    if num_unlabelled:
+        warnings.append(f"{num_unlabelled} clips have no label: they are in {PREDICTIONS} and not in the metrics.")
+    if num_unanswered:
+        warnings.append(
+            f"{num_unanswered} clips have no window (it needs a person in {metadata['window']['min_detected']} of "
+            f"{metadata['window']['length']} rows): no answer, counted as wrong."
+        )
+    if absent:
+        warnings.append(f"no clip here is of {', '.join(absent)}: macro F1 is of the other classes.")
+    return warnings
+
+
+def _wrong_clips(predictions: Predictions, answers: np.ndarray) -> list[dict[str, Any]]:
+    labels, wrong = predictions.labels, []
+    rows = zip(predictions.clips, predictions.clip_truth, answers, predictions.clip_probabilities, strict=True)
+    for index, truth, answer, probabilities in rows:
+        if answer in (truth, metrics.NO_ANSWER):
+            continue
+        clip = predictions.data.clips[index]
+        wrong.append(
             {
-                "video_id": clips[index].video_id,
-                "person_id": clips[index].person_id,
-                "clip": clips[index].name,
+                "video_id": clip.video_id,
+                "person_id": clip.person_id,
+                "clip": clip.name,
                 "label": labels[truth],
                 "answer": labels[answer],
-                "probability": float(row[answer]),
+                "probability": float(probabilities[answer]),
             }
-            for index, truth, answer, row in zip(
-                judged.clips, judged.clip_truth, answers, judged.clip_probabilities, strict=True
-            )
-            if answer not in (truth, metrics.NO_ANSWER)
-        ],
-    }
+        )
+    return wrong

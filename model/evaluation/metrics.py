@@ -81,7 +81,7 @@ def wilson_interval(num_right: int, count: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def window_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+def window_metrics(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Accuracy, macro F1, negative log likelihood and calibration error of windows."""
     answers = probabilities.argmax(axis=1)
     return {
@@ -107,8 +107,8 @@ def clip_answers(probabilities: np.ndarray) -> np.ndarray:
     return np.where(answered, np.nan_to_num(probabilities).argmax(axis=1), NO_ANSWER)
 
 
-def clip_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """As `window_figures`, of clips, with the 95 % interval of accuracy. No answer counts as wrong in accuracy and F1.
+def clip_metrics(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """As `window_metrics`, of clips, with the 95 % interval of accuracy. No answer counts as wrong in accuracy and F1.
 
     Negative log likelihood and calibration error are of the answered clips alone; None where there is none, and the
     latter below MIN_CLIPS_FOR_CALIBRATION of them.

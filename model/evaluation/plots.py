@@ -16,13 +16,13 @@ from model.evaluation.predictions import Predictions
 _DPI = 110
 
 
-def write(folder: str, figures: dict[str, Any], judged: Predictions, metadata: dict[str, Any]) -> dict[str, str]:
+def write(folder: str, result: dict[str, Any], predictions: Predictions, metadata: dict[str, Any]) -> dict[str, str]:
     """Writes the pictures as <name>.png.
 
     Args:
       folder: is made.
-      figures: what metrics.json says.
-      judged: the answers behind them.
+      result: what metrics.json says.
+      predictions: the answers behind them.
       metadata: the bundle's bundle.json.
 
     Returns:
@@ -34,13 +34,13 @@ def write(folder: str, figures: dict[str, Any], judged: Predictions, metadata: d
     with plt.rc_context({"text.parse_math": False}):
         pictures = {
             "learning_curves": (_learning_curves(metadata["phases"]), "Learning curves"),
-            "confusion": (_confusion(figures), "Confusion matrix"),
-            "classes": (_classes(figures), "Precision and recall"),
-            "reliability": (_reliability(figures), "Reliability: accuracy by confidence"),
-            "timeline": (_timeline(judged, _longest(judged), stride), "Timeline of one clip"),
+            "confusion": (_confusion(result), "Confusion matrix"),
+            "classes": (_classes(result), "Precision and recall"),
+            "reliability": (_reliability(result), "Reliability: accuracy by confidence"),
+            "timeline": (_timeline(predictions, _longest(predictions), stride), "Timeline of one clip"),
         }
-        if (wrong := _most_wrong(judged)) is not None:
-            pictures["timeline_wrong"] = (_timeline(judged, wrong, stride), "Timeline of a clip that went wrong")
+        if (wrong := _most_wrong(predictions)) is not None:
+            pictures["timeline_wrong"] = (_timeline(predictions, wrong, stride), "Timeline of a clip that went wrong")
         for name, (figure, _) in pictures.items():
             figure.savefig(os.path.join(folder, f"{name}.png"), dpi=_DPI, bbox_inches="tight")
             plt.close(figure)
@@ -73,12 +73,12 @@ def _learning_curves(phases: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _confusion(figures: dict[str, Any]) -> Figure:
-    labels = figures["labels"]
+def _confusion(result: dict[str, Any]) -> Figure:
+    labels = result["labels"]
     size = 2.4 + 0.42 * len(labels)
     figure, axes = plt.subplots(1, 2, figsize=(2 * size, size), layout="constrained")
     for axis, what in zip(axes, ("windows", "clips"), strict=True):
-        counts = np.array(figures["confusion"][what])
+        counts = np.array(result["confusion"][what])
         columns = [*labels, "no answer"]
         if not counts[:, -1].any():
             counts, columns = counts[:, :-1], labels
@@ -104,11 +104,11 @@ def _confusion(figures: dict[str, Any]) -> Figure:
     return figure
 
 
-def _classes(figures: dict[str, Any]) -> Figure:
-    labels = figures["labels"]
+def _classes(result: dict[str, Any]) -> Figure:
+    labels = result["labels"]
     figure, axes = plt.subplots(1, 2, figsize=(9, 1.2 + 0.32 * len(labels)), layout="constrained", sharey=True)
     for axis, what in zip(axes, ("windows", "clips"), strict=True):
-        entries = [figures["classes"][what][label] for label in labels]
+        entries = [result["classes"][what][label] for label in labels]
         for offset, name, missing in ((-0.2, "precision", "never answered"), (0.2, "recall", f"no {what}")):
             values = np.array([entry[name] for entry in entries], float)
             rows = np.arange(len(labels)) + offset
@@ -117,7 +117,7 @@ def _classes(figures: dict[str, Any]) -> Figure:
                 axis.text(0.01, row, missing, va="center", fontsize=6, color="gray")
         axis.set_xlim(0, 1)
         axis.set_title(what, fontsize=10)
-    supports = [figures["classes"]["clips"][label]["support"] for label in labels]
+    supports = [result["classes"]["clips"][label]["support"] for label in labels]
     named = [f"{label} ({count} clips)" for label, count in zip(labels, supports, strict=True)]
     axes[0].set_yticks(range(len(labels)), named)
     axes[0].invert_yaxis()
@@ -125,8 +125,8 @@ def _classes(figures: dict[str, Any]) -> Figure:
     return figure
 
 
-def _reliability(figures: dict[str, Any]) -> Figure:
-    bins = figures["reliability"]["windows"]
+def _reliability(result: dict[str, Any]) -> Figure:
+    bins = result["reliability"]["windows"]
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(4.6, 5.4), layout="constrained", sharex=True, height_ratios=(3, 1)
     )
@@ -136,40 +136,40 @@ def _reliability(figures: dict[str, Any]) -> Figure:
     above.plot([0, 1], [0, 1], color="gray", linestyle="--")
     above.plot([entry["confidence"] for entry in bins], [entry["accuracy"] for entry in bins], "o", color="black", ms=3)
     above.set_ylabel("share right")
-    above.set_title(f"windows, calibration error {figures['windows']['ece']:.3f}", fontsize=10)
+    above.set_title(f"windows, calibration error {result['windows']['ece']:.3f}", fontsize=10)
     below.bar(lows, [entry["count"] for entry in bins], width, align="edge", edgecolor="white", color="gray")
     below.set_xlabel("probability of the answer")
     below.set_ylabel("windows")
     return figure
 
 
-def _longest(judged: Predictions) -> int:
-    """The clip with the most windows, of those that are judged."""
-    return int(np.bincount(judged.data.clip[judged.judged], minlength=len(judged.data.clips)).argmax())
+def _longest(predictions: Predictions) -> int:
+    """The clip with the most windows, of those that count."""
+    return int(np.bincount(predictions.data.clip[predictions.known], minlength=len(predictions.data.clips)).argmax())
 
 
-def _most_wrong(judged: Predictions) -> int | None:
+def _most_wrong(predictions: Predictions) -> int | None:
     """The clip that was answered wrong with the highest probability; None where none was."""
-    answers = metrics.clip_answers(judged.clip_probabilities)
-    wrong = np.flatnonzero((answers != judged.clip_truth) & (answers != metrics.NO_ANSWER))
+    answers = metrics.clip_answers(predictions.clip_probabilities)
+    wrong = np.flatnonzero((answers != predictions.clip_truth) & (answers != metrics.NO_ANSWER))
     if not len(wrong):
         return None
-    return int(judged.clips[wrong[judged.clip_probabilities[wrong].max(axis=1).argmax()]])
+    return int(predictions.clips[wrong[predictions.clip_probabilities[wrong].max(axis=1).argmax()]])
 
 
-def _timeline(judged: Predictions, chosen: int, stride: int) -> Figure:
+def _timeline(predictions: Predictions, chosen: int, stride: int) -> Figure:
     """The probabilities of a clip's windows over time; the lines break where there is none."""
-    data = judged.data
+    data = predictions.data
     clip = data.clips[chosen]
     windows = data.clip == chosen
     last = data.positions[windows, -1]
     breaks = np.flatnonzero(np.diff(last) > stride) + 1
     times = np.insert(data.timestamp_ms[last] / 1000, breaks, np.nan)
-    probabilities = np.insert(judged.probabilities[windows], breaks, np.nan, axis=0)
-    wrong = np.insert(judged.probabilities[windows].argmax(axis=1) != judged.truth[windows], breaks, False)
+    probabilities = np.insert(predictions.probabilities[windows], breaks, np.nan, axis=0)
+    wrong = np.insert(predictions.probabilities[windows].argmax(axis=1) != predictions.truth[windows], breaks, False)
     figure, axis = plt.subplots(figsize=(9, 3.2), layout="constrained")
     colors = plt.get_cmap("tab20")
-    for index, label in enumerate(judged.labels):
+    for index, label in enumerate(predictions.labels):
         true = label == clip.label
         # The truth, and whatever was ever likely: more would hide these.
         if true or np.nanmax(probabilities[:, index]) > 0.2:

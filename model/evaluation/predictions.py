@@ -39,38 +39,38 @@ class Predictions:
     clip_probabilities: np.ndarray
 
     @property
-    def judged(self) -> np.ndarray:
-        """Which windows count: those with a label that is a class."""
+    def known(self) -> np.ndarray:
+        """Which windows count: those whose label is one of the classes; bool, shape (N,)."""
         return self.truth >= 0
 
-    def figures(self) -> dict[str, Any]:
-        """Figures of windows and clips, with how many groups stand behind each."""
-        judged = self.judged
+    def compute_metrics(self) -> dict[str, Any]:
+        """Metrics of windows and of clips, with the number of groups of each."""
+        known = self.known
         return {
             "windows": {
-                **metrics.window_figures(self.probabilities[judged], self.truth[judged]),
-                "num_clips": len(np.unique(self.data.clip[judged])),
-                "num_groups": len(self.data.groups(judged)),
+                **metrics.window_metrics(self.probabilities[known], self.truth[known]),
+                "num_clips": len(np.unique(self.data.clip[known])),
+                "num_groups": len(self.data.groups(known)),
             },
             "clips": {
-                **metrics.clip_figures(self.clip_probabilities, self.clip_truth),
+                **metrics.clip_metrics(self.clip_probabilities, self.clip_truth),
                 "num_groups": len({self.data.clips[index].group for index in self.clips}),
             },
         }
 
-    def classes(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Figures of each class, of windows and of clips, with how many groups stand behind each."""
-        judged = self.judged
+    def class_metrics(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Metrics of each class, of windows and of clips, with the number of groups of each."""
+        known = self.known
         window_answers, clip_answers = self.probabilities.argmax(axis=1), metrics.clip_answers(self.clip_probabilities)
-        found = {
-            "windows": metrics.class_table(window_answers[judged], self.truth[judged], self.labels),
+        classes = {
+            "windows": metrics.class_table(window_answers[known], self.truth[known], self.labels),
             "clips": metrics.class_table(clip_answers, self.clip_truth, self.labels),
         }
         for index, label in enumerate(self.labels):
-            found["windows"][label]["num_groups"] = len(self.data.groups(self.truth == index))
+            classes["windows"][label]["num_groups"] = len(self.data.groups(self.truth == index))
             of_clips = {self.data.clips[clip].group for clip in self.clips[self.clip_truth == index]}
-            found["clips"][label]["num_groups"] = len(of_clips)
-        return found
+            classes["clips"][label]["num_groups"] = len(of_clips)
+        return classes
 
 
 def predictions_of(data: dataset.Windows, probabilities: np.ndarray, labels: Sequence[str]) -> Predictions:
@@ -88,9 +88,9 @@ def predictions_of(data: dataset.Windows, probabilities: np.ndarray, labels: Seq
     )
 
 
-def predictions(judged: Predictions) -> pa.Table:
+def to_table(predictions: Predictions) -> pa.Table:
     """One row a window, named by its last row: keys, label, split and the probability of each class."""
-    data = judged.data
+    data = predictions.data
     last = data.positions[:, -1]
     clips = [data.clips[index] for index in data.clip]
     columns = {
@@ -102,6 +102,6 @@ def predictions(judged: Predictions) -> pa.Table:
         "group": pa.array([clip.group for clip in clips], pa.string()),
         "split": pa.array([clip.split for clip in clips], pa.string()),
     }
-    for index, label in enumerate(judged.labels):
-        columns[f"probability_{label}"] = pa.array(judged.probabilities[:, index], pa.float32())
+    for index, label in enumerate(predictions.labels):
+        columns[f"probability_{label}"] = pa.array(predictions.probabilities[:, index], pa.float32())
     return pa.table(columns)

@@ -1,4 +1,5 @@
 import base64
+import html
 import json
 import re
 from pathlib import Path
@@ -23,7 +24,7 @@ def test_metrics_json_says_what_stands_behind_each_figure(report):
     figures = json.loads((report / "metrics.json").read_text())
     assert figures["split"] == "test" and figures["never_trained_on"]
     assert figures["labels"] == ["lunge", "push_up", "squat"]
-    # lunge 2, push_up 2, squat 2 + gaps + nearly_empty; the clip without a label is not judged.
+    # lunge 2, push_up 2, squat 2 + gaps + nearly_empty; the clip without a label is not by_hand.
     assert figures["clips"]["num_clips"] == 8 and figures["clips"]["num_groups"] == 8
     assert figures["clips"]["num_unanswered"] == 1
     # 60 rows: windows end in rows 9, 12, ..., 57: 17 in each of six whole clips. The clip with gaps has rows 5 to 29
@@ -82,7 +83,7 @@ def test_the_report_has_its_figures_and_pictures(report):
     for text in (markdown, page):
         assert f"{100 * figures['clips']['accuracy']:.1f} %" in text
         assert f"{figures['windows']['nll']:.3f}" in text and f"{figures['windows']['ece']:.3f}" in text
-        assert "None of these groups was trained on." in text
+        assert "trained and validated on other groups" in text
         assert "test/nearly_empty" in text
         low, high = figures["clips"]["accuracy_interval_95"]
         assert f"({100 * low:.1f} to {100 * high:.1f})" in text
@@ -101,7 +102,7 @@ def test_all_splits_are_said_to_include_trained_groups(made_bundle, made_tables,
     # 4 of each class were trained on, 2 of each in validation, 8 in test with a label.
     assert (figures["num_groups"], figures["num_trained_groups"], figures["num_validation_groups"]) == (26, 12, 6)
     assert "12 of 26 groups have names that the bundle was trained on" in capsys.readouterr().err
-    assert "12 of these 26 groups" in (tmp_path / "report" / "report.md").read_text()
+    assert "these 26 groups, 12 have names" in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_all_splits_of_new_tables_are_not_warned_of(made, made_bundle, tmp_path):
@@ -118,7 +119,7 @@ def test_all_splits_of_new_tables_are_not_warned_of(made, made_bundle, tmp_path)
         evaluate.evaluate(made_bundle, folder, str(tmp_path / "report"), "test")
 
 
-def judged_by_hand(folder: str, wrong: tuple[str, ...]) -> predictions.Predictions:
+def predictions_by_hand(folder: str, wrong: tuple[str, ...]) -> predictions.Predictions:
     """Answers of 0.9 for the truth, or for another class where the clip is one of `wrong`."""
     data = dataset.load(folder, None, config.Config().window)
     labels = ("lunge", "squat", "$x^$")
@@ -137,29 +138,29 @@ def test_a_timeline_breaks_where_nobody_is_in_view(made, tmp_path):
     from model.evaluation import plots
 
     clips = [made.Clip("gap", "squat", undetected=tuple(range(30, 41))), made.Clip("$2 and $3", "lunge", num_rows=30)]
-    judged = judged_by_hand(made.tables(tmp_path, clips), wrong=("$2 and $3",))
-    assert judged.data.clips[plots._longest(judged)].video_id == "gap"
-    line = drawn_lines(plots._timeline(judged, plots._longest(judged), 3))["squat (truth)"]
+    by_hand = predictions_by_hand(made.tables(tmp_path, clips), wrong=("$2 and $3",))
+    assert by_hand.data.clips[plots._longest(by_hand)].video_id == "gap"
+    line = drawn_lines(plots._timeline(by_hand, plots._longest(by_hand), 3))["squat (truth)"]
     # Windows end in rows 9, 12, ..., 27, then 42, ..., 57.
     assert np.isnan(line[:, 7]).all() and np.isfinite(np.delete(line, 7, axis=1)).all() and line.shape[1] == 7 + 1 + 6
-    assert judged.data.clips[plots._most_wrong(judged)].video_id == "$2 and $3"
-    assert plots._most_wrong(judged_by_hand(str(tmp_path), wrong=())) is None
+    assert by_hand.data.clips[plots._most_wrong(by_hand)].video_id == "$2 and $3"
+    assert plots._most_wrong(predictions_by_hand(str(tmp_path), wrong=())) is None
 
 
 def test_a_report_of_awkward_names_a_wrong_clip_and_curves_that_are_no_numbers(made, made_bundle, tmp_path):
     from model.evaluation import report as evaluation_report
 
     clips = [made.Clip("$2^ and $3_", "squat"), made.Clip("b", "lunge"), made.Clip("b", "lunge", person_id=2)]
-    judged = judged_by_hand(made.tables(tmp_path / "tables", clips), wrong=("$2^ and $3_",))
+    by_hand = predictions_by_hand(made.tables(tmp_path / "tables", clips), wrong=("$2^ and $3_",))
     metadata = bundle.read_metadata(made_bundle)
     phase = metadata["phases"][0]
     phase["curves"]["nll"][-1] = phase["curves"]["val_nll"][-1] = None
     metadata["phases"] = [phase, {**phase, "best_epoch": 0}]
-    figures = evaluate._figures(metadata, judged, "all")
+    figures = evaluate.evaluate_predictions(metadata, by_hand, "all")
     (tmp_path / "report").mkdir()
-    evaluation_report.write(str(tmp_path / "report"), figures, judged, metadata)
+    evaluation_report.write(str(tmp_path / "report"), figures, by_hand, metadata)
     markdown = (tmp_path / "report" / "report.md").read_text()
-    assert "| \\$2^ and \\$3_ | squat | \\$x^\\$ | 90.0 % |" in markdown
+    assert "| &#36;2^ and &#36;3\\_ | squat | &#36;x^&#36; | 90.0 % |" in markdown
     assert (tmp_path / "report" / "pictures" / "timeline_wrong.png").exists() and "timeline_wrong.png" in markdown
     # A class without a clip, and one that was never answered, are no 0 %.
     assert figures["classes"]["clips"]["$x^$"]["recall"] is None
@@ -169,14 +170,36 @@ def test_a_report_of_awkward_names_a_wrong_clip_and_curves_that_are_no_numbers(m
     assert figures["clips"]["num_clips"] == 3 and figures["clips"]["num_groups"] == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "$2^ and $3_",
+        "a|b",
+        "_draft_/*x*.mp4",
+        "[clip](new)",
+        "<b>&amp;",
+        "back\\slash`s",
+        "front_lateral_raise",
+        "1. x # y",
+    ],
+)
+def test_names_come_through_the_report_as_they_are(name):
+    from model.evaluation import report as evaluation_report
+
+    section = evaluation_report.Section("Title", (f"The clip {name} is wrong.",), (("clip",), (name,)))
+    page = evaluation_report.to_html(evaluation_report.to_markdown([section], {}), "Title", "")
+    cells = re.findall(r"<td>(.*?)</td>|<p>The clip (.*?) is wrong.</p>", page)
+    assert [html.unescape("".join(found)) for found in cells] == [name, name]
+
+
 def test_group_hashes_are_not_names():
     # The first 16 hex digits of SHA-256 of "abc" (FIPS 180-2's example).
     assert predictions.group_hash("abc") == "ba7816bf8f01cfea"
 
 
-def test_judge_keeps_clips_without_windows(made_tables):
+def test_predictions_keep_clips_without_windows(made_tables):
     data = dataset.load(made_tables, ["test"], config.Config().window)
     uniform = np.full((len(data), 3), 1 / 3, np.float32)
-    judged = predictions.predictions_of(data, uniform, ("lunge", "push_up", "squat"))
-    assert len(judged.clips) == 8 and np.isnan(judged.clip_probabilities).any(axis=1).sum() == 1
-    assert judged.figures()["windows"]["nll"] == pytest.approx(np.log(3), rel=1e-6)
+    by_hand = predictions.predictions_of(data, uniform, ("lunge", "push_up", "squat"))
+    assert len(by_hand.clips) == 8 and np.isnan(by_hand.clip_probabilities).any(axis=1).sum() == 1
+    assert by_hand.compute_metrics()["windows"]["nll"] == pytest.approx(np.log(3), rel=1e-6)

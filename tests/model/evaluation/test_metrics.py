@@ -41,9 +41,9 @@ def test_macro_f1_weighs_classes_alike_and_counts_no_answer_as_a_miss():
     assert metrics.macro_f1(answers, truth) == pytest.approx((2 / 3 + 0) / 2)
 
 
-def test_window_figures():
+def test_window_metrics():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]])
-    figures = metrics.window_figures(probabilities, np.array([0, 1, 1, 0]))
+    figures = metrics.window_metrics(probabilities, np.array([0, 1, 1, 0]))
     assert figures["num_windows"] == 4
     assert figures["accuracy"] == 0.75
     # Class 0: precision 2/3, recall 1 -> 0.8. Class 1: precision 1, recall 1/2 -> 2/3.
@@ -57,7 +57,7 @@ def test_a_clip_is_the_mean_of_its_windows_and_wrong_without_one():
     np.testing.assert_allclose(clips[[0, 2]], [[0.6, 0.4], [0.2, 0.8]], atol=1e-6)
     assert np.isnan(clips[1]).all()
     assert metrics.clip_answers(clips).tolist() == [0, metrics.NO_ANSWER, 1]
-    figures = metrics.clip_figures(clips, np.array([0, 0, 0]))
+    figures = metrics.clip_metrics(clips, np.array([0, 0, 0]))
     assert (figures["num_clips"], figures["num_unanswered"]) == (3, 1)
     assert figures["accuracy"] == pytest.approx(1 / 3)
     assert figures["nll"] == pytest.approx(-(math.log(0.6) + math.log(0.2)) / 2, rel=1e-5)
@@ -74,15 +74,15 @@ def test_wilson_interval():
 def test_calibration_of_clips_needs_a_hundred_of_them():
     clips = np.tile([[0.8, 0.2]], (100, 1))
     truth = np.repeat([0, 1], [70, 30])
-    figures = metrics.clip_figures(clips, truth)
+    figures = metrics.clip_metrics(clips, truth)
     assert figures["num_answered"] == 100 and figures["ece"] == pytest.approx(0.1)
     clips[0] = np.nan
-    figures = metrics.clip_figures(clips, truth)
+    figures = metrics.clip_metrics(clips, truth)
     assert (figures["num_answered"], figures["num_unanswered"], figures["ece"]) == (99, 1, None)
 
 
 def test_no_clip_answered_has_no_likelihood():
-    figures = metrics.clip_figures(np.full((2, 2), np.nan), np.array([0, 1]))
+    figures = metrics.clip_metrics(np.full((2, 2), np.nan), np.array([0, 1]))
     assert figures["accuracy"] == 0 and figures["nll"] is None and figures["ece"] is None
 
 
