@@ -169,7 +169,7 @@ def cross_validate(
     answers: list[ClipAnswer] = []
     folds = finetune_report.choose_folds(data.own, data.validation, new, tuning.folds)
     for number, groups in enumerate(folds):
-        print(f"measuring, {number + 1} of {len(folds)}: {len(groups)} people left out", file=sys.stderr, flush=True)
+        print(f"measuring {number + 1} of {len(folds)}; people left out: {len(groups)}", file=sys.stderr, flush=True)
         left_out = np.array([own.clips[clip].group in groups for clip in own.clip])
         network, _ = fit_last_layers(start, data, material, tuning, without=left_out)
         answers += finetune_report.answer_clips(network, own.select(left_out), data.labels, start.temperature)

@@ -112,7 +112,7 @@ def _tell_of_other_files(source: VideoSource) -> None:
         endings = collections.Counter(os.path.splitext(name)[1].lower() or name for name in source.passed_over)
         shown = ", ".join(f"{number} {ending}" for ending, number in endings.most_common(6))
         more = ", …" if len(endings) > 6 else ""
-        print(f"{len(source.passed_over)} files were passed over, which are no videos by their names ({shown}{more}).")
+        print(f"Files passed over, which are no videos by their names: {len(source.passed_over)} ({shown}{more}).")
 
 
 def _stage(pose_model_path: str, output: str) -> str:
