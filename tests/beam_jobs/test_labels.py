@@ -35,12 +35,12 @@ def test_the_hash_split_is_pinned_and_about_80_10_10():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,label\na,b\n", "has the columns name, label; expected"),
-        ("video,group\na,b\n", "expected a header line with video,label"),
-        ("", "has the columns none"),
-        ("video,label\n,squat\n", "line 2: the video is empty"),
-        ("video,label,split\na.mp4,squat,training\n", "split is 'training'; expected train, validation, test"),
-        ("video,label,group,split\na.mp4,squat,ann,train\nb.mp4,squat,ann,test\n", "line 3: group 'ann' is in 'train'"),
+        ("name,label\na,b\n", "name, label"),
+        ("video,group\na,b\n", "header .*video,label"),
+        ("", "none"),
+        ("video,label\n,squat\n", "line 2.* empty"),
+        ("video,label,split\na.mp4,squat,training\n", "'training'.* train, validation, test"),
+        ("video,label,group,split\na.mp4,squat,ann,train\nb.mp4,squat,ann,test\n", "line 3.* 'ann' .*'train'"),
         ("video,label\na.mp4,squat\na.mp4,lunge\n", "stands there twice"),
         ("video;label\na.mp4;squat\n", "separated by semicolons"),
         ("video\tlabel\na.mp4\tsquat\n", "separated by tabs"),

@@ -243,7 +243,7 @@ class TestOpening:
         with pytest.raises(UserError, match="camera 63 cannot be opened"):
             camera.open_source("63", windows.SamplingGrid())
 
-    def test_a_busy_camera(self, monkeypatch):
+    def test_a_camera_that_another_program_uses_is_told_so(self, monkeypatch):
         monkeypatch.setattr(camera.os.path, "exists", lambda _: True)
         monkeypatch.setattr(camera.os, "access", lambda *_: True)
         busy = FakeCamera(opens=False)
@@ -267,7 +267,7 @@ class TestOpening:
         assert asked == [3]
 
     def test_a_folder(self, tmp_path):
-        with pytest.raises(VideoError, match="is a folder; expected a video file"):
+        with pytest.raises(VideoError, match="is a folder"):
             camera.open_source(str(tmp_path), windows.SamplingGrid())
 
     def test_a_missing_file_is_wrong_usage(self, tmp_path):
@@ -280,7 +280,7 @@ class TestOpening:
             camera.open_source(str(tmp_path / "a.mp4"), windows.SamplingGrid())
 
     @pytest.mark.parametrize("scheme", ["rtsp", "http"])
-    def test_nobody_answers(self, scheme):
+    def test_an_address_that_does_not_answer_is_an_error(self, scheme):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             port = unused.getsockname()[1]

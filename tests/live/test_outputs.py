@@ -212,7 +212,7 @@ class TestWindow:
         assert screen.now_s < 100.1
 
     @pytest.mark.parametrize("key", [ord("q"), 27])
-    def test_keys_that_end(self, monkeypatch, key):
+    def test_q_and_escape_end(self, monkeypatch, key):
         FakeScreen(monkeypatch, keys=[-1, ord("x"), key])
         with outputs.Window(paced=False) as window:
             assert [window.show(self.picture, 0) for _ in range(3)] == [True, True, False]
@@ -223,7 +223,7 @@ class TestWindow:
             assert not window.show(self.picture, 0)
 
 
-def test_frame_rate(monkeypatch):
+def test_frames_a_second_are_counted_from_the_second_frame_on(monkeypatch):
     now_s = iter([0.0, 0.1, 0.2, 0.3])
     monkeypatch.setattr(outputs.time, "monotonic", lambda: next(now_s))
     rate = outputs.FrameRate()
@@ -245,22 +245,22 @@ class TestSlowWarning:
 
     def test_a_slow_camera_is_told_once_with_both_values(self, capsys):
         warning = self.watch(capsys, np.arange(300) * 125)
-        assert warning.startswith("warning: 8.0 frames a second are used, and the bundle expects 15: ")
+        assert warning.startswith("warning: 8.0 frames a second") and " 15" in warning
         # 34 rows at 8 and at 15 a second.
-        assert "span 4.2 s, not 2.3 s" in warning
-        assert "camera that gives 15 frames a second" in warning
+        assert "4.2 s" in warning and "2.3 s" in warning
+        assert "camera" in warning
         assert warning.count("warning") == 1
 
     def test_a_slow_file_has_another_remedy(self, capsys):
-        assert "Record at 15 frames" in self.watch(capsys, np.arange(100) * 100, is_live=False)
+        assert "Record" in self.watch(capsys, np.arange(100) * 100, is_live=False)
 
     @pytest.mark.parametrize("rate_hz", [15, 12.5])
-    def test_enough(self, capsys, rate_hz):
+    def test_12_5_frames_a_second_are_not_warned_of(self, capsys, rate_hz):
         assert self.watch(capsys, np.arange(300) * 1000 / rate_hz) == ""
 
     def test_a_pause_is_not_a_rate(self, capsys):
         times_ms = np.arange(150) * 1000 / 15
         assert self.watch(capsys, [*times_ms, *(times_ms + 13_000), *(times_ms + 26_000)]) == ""
 
-    def test_not_at_once(self, capsys):
+    def test_the_first_five_seconds_are_not_warned_of(self, capsys):
         assert self.watch(capsys, np.arange(0, 4900, 125)) == ""

@@ -51,7 +51,7 @@ def test_bodies_stay_where_their_hips_are():
     np.testing.assert_allclose(moved, turned + (3.0, 1.0, -2.0), atol=1e-5)
 
 
-def test_mirrored():
+def test_a_mirrored_body_has_its_sides_exchanged():
     rows = body()
     found = augmented(rows, mirror_probability=1.0)
     np.testing.assert_allclose(found[..., names.LEFT_WRIST, :], rows[..., names.RIGHT_WRIST, :] * (-1, 1, 1))
@@ -77,7 +77,7 @@ def test_tilting_keeps_lengths():
     assert np.abs(found[..., 1] - rows[..., 1]).max() > 0.02
 
 
-def test_scaled_by_axis():
+def test_each_axis_is_scaled_by_its_own_factor():
     rows = body()
     factor = augmented(rows, scale=0.2)[..., 0, :] / rows[..., 0, :]
     np.testing.assert_allclose(factor, factor[:, :1].repeat(5, axis=1), rtol=1e-4)

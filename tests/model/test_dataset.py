@@ -72,7 +72,7 @@ def test_no_group_crosses_splits(made, made_tables, tmp_path):
     groups = [dataset.load(made_tables, [split], RULE).groups() for split in tables.SPLITS]
     assert all(groups) and not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
     crossing = [made.Clip("one", group="anna"), made.Clip("two", group="anna", split="test")]
-    with pytest.raises(UserError, match=r"1 group\(s\) are .*'anna' in test and train"):
+    with pytest.raises(UserError, match=r"1 group\(s\) .*'anna' in test and train"):
         dataset.load(made.tables(tmp_path, crossing), ["train"], RULE)
 
 
@@ -81,7 +81,7 @@ def test_rows_out_of_order_are_an_error(made, tmp_path):
     file = tmp_path / "final_features" / "part-00000-of-00001.parquet"
     table = pq.read_table(file)
     pq.write_table(table.take([1, 0, *range(2, table.num_rows)]), file)
-    with pytest.raises(UserError, match=r"rows of 'one' .* do not follow one another in time"):
+    with pytest.raises(UserError, match=r"'one' .* do not follow"):
         dataset.load(folder, ["train"], RULE)
     half = table.num_rows // 2
     pq.write_table(table.take([*range(5), *range(half, half + 5), *range(5, 10)]), file)
@@ -123,7 +123,7 @@ def test_two_people_in_a_video_are_two_clips(made, tmp_path):
 def test_two_labels_in_a_clip_are_an_error(made, tmp_path):
     folder = made.tables(tmp_path, [made.Clip("one", num_rows=4)])
     set_column(tmp_path, "label", pa.array(["squat", "squat", "lunge", None]))
-    with pytest.raises(UserError, match="'one' has more than one label"):
+    with pytest.raises(UserError, match=r"'one' .*label"):
         dataset.load(folder, ["train"], RULE)
 
 
@@ -134,14 +134,14 @@ def test_infinite_features_are_an_error(made, tmp_path):
         dataset.load(folder, ["train"], RULE)
 
 
-def test_missing_tables(tmp_path):
+def test_a_folder_without_tables_is_refused(tmp_path):
     with pytest.raises(UsageError, match="does not exist"):
         dataset.check_folder(str(tmp_path / "nothing"))
     with pytest.raises(UsageError, match="no final_features"):
         dataset.check_folder(str(tmp_path))
 
 
-def test_many_rows(made, tmp_path):
+def test_every_third_row_ends_a_window_in_long_clips_too(made, tmp_path):
     """35,000 rows of ten clips."""
     folder = made.tables(tmp_path, [made.Clip(f"clip{number:02}", num_rows=3500) for number in range(10)])
     data = dataset.load(folder, ["train"], RULE)

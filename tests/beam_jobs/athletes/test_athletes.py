@@ -100,7 +100,7 @@ class TestPlan:
             splits.setdefault(clip.group, set()).add(clip.split)
         assert all(len(found) == 1 for found in splits.values())
 
-    def test_shares(self):
+    def test_validation_and_test_have_15_percent_of_the_clips_each(self):
         counts = {split: sum(clip.split == split for clip in self.clips) for split in tables.SPLITS}
         assert counts == {"train": 64, "validation": 16, "test": 16}
         per_exercise = [sum(clip.exercise == name for clip in self.clips) for name in DEFAULT_EXERCISES]
@@ -153,13 +153,13 @@ class TestPlan:
 
 
 class TestTwoBones:
-    def test_known_triangle(self):
+    def test_a_3_4_5_triangle(self):
         """A 3-4-5 triangle: bones of 3 and 4 reach 5, the joint 2.4 off the line."""
         joint, end = skeleton.two_bone_ik(np.zeros(3), np.array((5.0, 0, 0)), 3, 4, np.array((0.0, 0, 1)))
         np.testing.assert_allclose(end, (5, 0, 0), atol=1e-9)
         np.testing.assert_allclose(joint, (1.8, 0, 2.4), atol=1e-9)
 
-    def test_out_of_reach(self):
+    def test_bones_keep_their_lengths_where_the_target_is_out_of_reach(self):
         joint, end = skeleton.two_bone_ik(np.zeros(3), np.array((9.0, 0, 0)), 3, 4, np.array((0.0, 0, 1)))
         assert 6.9 < np.linalg.norm(end) <= 7
         np.testing.assert_allclose([np.linalg.norm(joint), np.linalg.norm(end - joint)], (3, 4), atol=1e-6)
@@ -201,7 +201,7 @@ class TestBodies:
 
 @pytest.mark.parametrize("exercise", ["squat", "deadlift", "bicep_curl", "shoulder_press", "front_lateral_raise"])
 @pytest.mark.parametrize("person", PEOPLE)
-def test_balance(exercise, person):
+def test_the_centre_of_mass_is_over_the_feet(exercise, person):
     """The centre of mass is over the feet. Shares of mass: Winter, Biomechanics and Motor Control of Human Movement."""
     points = points_of(exercise, person)
     middle = {
@@ -275,7 +275,7 @@ class TestRun:
         assert command.run(arguments(folder), []) == 0
         return folder
 
-    def test_labels(self, folder):
+    def test_labels_csv_has_a_row_for_each_clip(self, folder):
         with open(folder / "labels.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         assert list(rows[0]) == ["video", "label", "group", "split"]
@@ -284,7 +284,7 @@ class TestRun:
         assert len({row["group"] for row in rows}) == 3
         assert all((folder / row["video"]).is_file() for row in rows)
 
-    def test_videos_play(self, folder):
+    def test_videos_have_all_their_frames(self, folder):
         for path in folder.glob("squat/*.mp4"):
             video = cv2.VideoCapture(str(path))
             rate, num = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -359,7 +360,7 @@ def test_from_and_to_cloud_storage(fitted, gcs_bucket, monkeypatch, capsys):
             for index in range(num_shards)
         }
         # Of each clip of 40 rows, three are without a person.
-        assert "8 videos, 320 rows, 24 without a person" in capsys.readouterr().out
+        assert re.search("8 videos.* 320 rows.* 24 ", capsys.readouterr().out)
     fs, name = storage.filesystem(f"{gcs_bucket}/features")
     fs.invalidate_cache()
     assert len(fs.find(name)) == len(files), "no staging left"
@@ -372,7 +373,7 @@ def test_from_and_to_cloud_storage(fitted, gcs_bucket, monkeypatch, capsys):
     np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
 
 
-def test_no_landmarks(tmp_path):
+def test_a_folder_without_landmarks_is_refused(tmp_path):
     with pytest.raises(UserError, match="quality"):
         run(tmp_path, tmp_path / "output")
     write_landmarks(tmp_path, {"a.mp4": (np.empty((0, 33, 3), np.float32), np.empty(0), "train")})
@@ -384,14 +385,14 @@ def test_no_landmarks(tmp_path):
 def test_landmarks_file_that_is_gone(tmp_path):
     folder = write_landmarks(tmp_path, default_clips())
     (tmp_path / "landmarks" / "c.mp4.parquet").unlink()
-    with pytest.raises(UserError, match=r"video 'c.mp4' are not there"):
+    with pytest.raises(UserError, match=r"'c\.mp4'"):
         run(folder, tmp_path / "output")
 
 
 def test_nobody_in_the_train_split(tmp_path):
     clip, frames = make_clip(1)
     clips = {"a.mp4": (clip, frames, "test"), "b.mp4": (np.full_like(clip, np.nan), frames, "train")}
-    with pytest.raises(UserError, match=r"train split \(1 of 2 videos"):
+    with pytest.raises(UserError, match=r"train split \(1 of 2"):
         run(write_landmarks(tmp_path, clips), tmp_path / "output")
 
 
@@ -402,7 +403,7 @@ def test_two_ways_of_extraction_are_not_mixed(tmp_path):
     of_g = file.read_bytes()
     write_landmarks(tmp_path, clips)
     file.write_bytes(of_g)
-    with pytest.raises(UserError, match=r"'a.mp4' were made by .*15.0.* 'g.mp4' by .*10.0"):
+    with pytest.raises(UserError, match=r"'a.mp4' .*15\.0.* 'g.mp4' .*10\.0"):
         run(tmp_path, tmp_path / "output")
 
 
@@ -415,7 +416,7 @@ def test_a_graph_for_other_landmarks_is_refused(fitted, landmarks_folder, tmp_pa
         str(fitted), FINGERPRINT
     )
     for never in ({"coordinates": "image"}, {"frame_rate_hz": 10.0}):
-        with pytest.raises(UserError, match="fitted to landmarks with fingerprint"):
+        with pytest.raises(UserError, match="fingerprint"):
             transform_graph.find(str(fitted), {**other, **never}, allow_other_pose_model=True)
     with pytest.raises(UserError, match="holds no transform graph"):
         run(landmarks_folder, tmp_path / "output", landmarks_folder)
@@ -431,7 +432,7 @@ def test_the_graph_of_a_bundle_is_found(fitted, tmp_path):
     for folder in (graph, graph.parent):
         assert transform_graph.find(str(folder), FINGERPRINT) == str(graph)
     (tmp_path / "bundle" / "bundle.json").write_text(json.dumps({**description, "schema_version": 0}))
-    with pytest.raises(UserError, match=r"schema_version 0; .* have 1"):
+    with pytest.raises(UserError, match=r"schema_version 0.* 1"):
         transform_graph.find(str(graph.parent), FINGERPRINT)
 
 

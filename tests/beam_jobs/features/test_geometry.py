@@ -67,7 +67,7 @@ def still(points: np.ndarray) -> np.ndarray:
     return np.repeat(points[None], 8, axis=0)
 
 
-def test_t_pose():
+def test_angles_and_distances_of_a_t_pose():
     found = tables_of(still(t_pose()))
     # Straight elbows and knees; the arm is square to the shoulders, the torso's side leans: hips are narrower.
     side = math.degrees(math.atan2(0.5, 2))

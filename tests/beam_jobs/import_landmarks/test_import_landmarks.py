@@ -147,12 +147,12 @@ def test_an_import_that_breaks_off_looks_like_none(tmp_path):
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (lambda table: table.drop_columns(["y_7", "z_9"]), "lacks the column y_7 and 1 more"),
+        (lambda table: table.drop_columns(["y_7", "z_9"]), "y_7"),
         (lambda table: table.slice(0, 0), "has no row"),
-        (lambda table: table.take([0, 1, 3, 2]), "frame_id of video 'a' is 2"),
+        (lambda table: table.take([0, 1, 3, 2]), "frame_id .*'a'"),
         (
             lambda table: table.append_column("timestamp_ms", [[0] * len(table)]),
-            "timestamp_ms of video 'a'",
+            "timestamp_ms .*'a'",
         ),
         (lambda table: table.append_column("person_id", [[0] * 20 + [1] * 10]), "person_ids 0, 1"),
     ],
@@ -164,7 +164,7 @@ def test_wrong_tables_are_told(tmp_path, broken, message):
 
 def test_wrong_files_are_told(tmp_path):
     source = source_table({"a": clip_of(1)})
-    with pytest.raises(UserError, match="is not a Parquet file"):
+    with pytest.raises(UserError, match="Parquet"):
         run(tmp_path, source, landmarks=str(tmp_path / "labels.csv"))
     with pytest.raises(UserError, match="does not exist"):
         run(tmp_path, source, landmarks=str(tmp_path / "nothing.parquet"))
@@ -226,5 +226,5 @@ def test_axes_scaled_to_0_1_in_each_frame_become_world_landmarks(tmp_path, capsy
 
 
 def test_a_table_of_two_scales_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"video 'b' are not all scaled to 0-1 .*--keep_proportions"):
+    with pytest.raises(UserError, match=r"'b' .*0-1 .*--keep_proportions"):
         run(tmp_path, source_table({"a": unit_cubes(1), "b": clip_of(2)}))

@@ -77,7 +77,7 @@ def test_a_model_of_one_s_own_changes_the_fingerprint(tmp_path, pose_model_path)
 def test_what_is_no_task_file_is_refused(tmp_path, content):
     path = tmp_path / "wrong.task"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"is not a PoseLandmarker \.task file"):
+    with pytest.raises(UserError, match=r"PoseLandmarker \.task"):
         model_file.locate(str(path))
     with pytest.raises(UserError, match="does not exist"):
         model_file.locate(str(tmp_path / "nowhere.task"))
@@ -95,5 +95,5 @@ def test_an_empty_picture_has_nobody_and_time_must_move_on(pose_model_path):
 
 def test_a_pose_of_the_wrong_shape_is_refused():
     empty = pose_estimator.nobody()
-    with pytest.raises(ValueError, match=r"Pose.world is float32 \(32, 3\); expected float32 \(33, 3\)"):
+    with pytest.raises(ValueError, match=r"Pose.world .*\(32, 3\).*\(33, 3\)"):
         pose_estimator.Pose(empty.world[:32], empty.image, empty.visibility, empty.presence)

@@ -40,8 +40,8 @@ def test_metrics_json_says_what_stands_behind_each_figure(report):
     assert figures["clips"]["ece"] is None and figures["windows"]["ece"] is not None
     assert figures["unanswered_clips"] == ["test/nearly_empty"]
     assert figures["classes"]["clips"]["squat"]["support"] == 4
-    assert any("no answer, counted as wrong" in warning for warning in figures["warnings"])
-    assert any("1 clips have no label" in warning for warning in figures["warnings"])
+    assert any("no answer" in warning for warning in figures["warnings"])
+    assert any("no label" in warning for warning in figures["warnings"])
     assert sum(map(sum, figures["confusion"]["clips"])) == 8
 
 
@@ -101,8 +101,8 @@ def test_all_splits_are_said_to_include_trained_groups(made_bundle, made_tables,
     assert not figures["never_trained_on"]
     # 4 of each class were trained on, 2 of each in validation, 8 in test with a label.
     assert (figures["num_groups"], figures["num_trained_groups"], figures["num_validation_groups"]) == (26, 12, 6)
-    assert "12 of 26 groups have names that the bundle was trained on" in capsys.readouterr().err
-    assert "these 26 groups, 12 have names" in (tmp_path / "report" / "report.md").read_text()
+    assert "12 of 26 groups" in capsys.readouterr().err
+    assert "26 groups, 12 " in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_all_splits_of_new_tables_are_not_warned_of(made, made_bundle, tmp_path):
@@ -112,10 +112,8 @@ def test_all_splits_of_new_tables_are_not_warned_of(made, made_bundle, tmp_path)
     assert figures["never_trained_on"]
     # A class that the bundle does not know is left out, and said so.
     assert figures["clips"]["num_clips"] == 1
-    assert any(
-        "1 clips are of classes that the bundle does not know, left out: burpee" in w for w in figures["warnings"]
-    )
-    with pytest.raises(UserError, match="the split 'test' has no window with a label that the bundle knows"):
+    assert any("burpee" in w for w in figures["warnings"])
+    with pytest.raises(UserError, match="'test' has no window"):
         evaluate.evaluate(made_bundle, folder, str(tmp_path / "report"), "test")
 
 

@@ -41,7 +41,7 @@ def test_macro_f1_weighs_classes_alike_and_counts_no_answer_as_a_miss():
     assert metrics.macro_f1(answers, truth) == pytest.approx((2 / 3 + 0) / 2)
 
 
-def test_window_metrics():
+def test_windows_are_scored_by_accuracy_macro_f1_and_nll():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]])
     figures = metrics.window_metrics(probabilities, np.array([0, 1, 1, 0]))
     assert figures["num_windows"] == 4
