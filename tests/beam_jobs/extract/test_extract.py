@@ -304,7 +304,7 @@ def test_the_metadata_says_what_a_file_was_made_of(extracted, mixed):
     assert [letter["reason"] for letter in json.loads(metadata["dead_letters"])] == ["truncated"]
 
 
-def process(output, video, labels_path=None, timeout_s=5.0, on_frame=lambda dofn, number: None, monkeypatch=None):
+def process(output, video, labels_path=None, timeout_s=60.0, on_frame=lambda dofn, number: None, monkeypatch=None):
     """Runs the DoFn on one video as a worker does; returns its quality rows and its dead letters."""
     dofn = pipeline.ExtractVideo(pipeline.ExtractSettings(str(output), labels_path, decode_timeout_s=timeout_s))
     dofn.setup()
@@ -324,10 +324,15 @@ def process(output, video, labels_path=None, timeout_s=5.0, on_frame=lambda dofn
 
 
 @pytest.mark.parametrize(
-    ("signal_sent", "reason"), [(signal.SIGSEGV, "decoder_crashed"), (signal.SIGSTOP, "decoder_hung")]
+    ("signal_sent", "reason", "timeout_s"),
+    [
+        (signal.SIGSEGV, "decoder_crashed", 60.0),
+        # Long enough for the decoder to start on a busy machine.
+        pytest.param(signal.SIGSTOP, "decoder_hung", 20.0, marks=pytest.mark.slow),
+    ],
 )
 def test_a_decoder_that_dies_or_hangs_costs_the_rest_of_one_video_and_is_tried_again(
-    tmp_path, monkeypatch, signal_sent, reason, pose_model_path
+    tmp_path, monkeypatch, signal_sent, reason, timeout_s, pose_model_path
 ):
     video = Video("v.mp4", videos.write(tmp_path / "v.mp4", frames=300, size_px=(640, 480)))
 
@@ -335,7 +340,7 @@ def test_a_decoder_that_dies_or_hangs_costs_the_rest_of_one_video_and_is_tried_a
         if number == 5:
             os.kill(dofn._decoder._process.pid, signal_sent)
 
-    quality, letters = process(tmp_path / "out", video, on_frame=attack, monkeypatch=monkeypatch)
+    quality, letters = process(tmp_path / "out", video, timeout_s=timeout_s, on_frame=attack, monkeypatch=monkeypatch)
     assert [letter["reason"] for letter in letters] == [reason]
     assert 5 < quality[0]["num_frames_sampled"] == letters[0]["num_frames_kept"] < 150
     monkeypatch.undo()
