@@ -1,6 +1,6 @@
 # The image of a Dataflow worker (or of any Beam runner's SDK container): the lock, the pose model, the package.
 #   docker build -t REGION-docker.pkg.dev/PROJECT/REPOSITORY/exercise-recognition .
-# Then submit with --sdk_container_image=… --sdk_location=container (see README.md).
+# Then submit with --sdk_container_image=… --sdk_location=container (see beam_jobs/README.md).
 FROM apache/beam_python3.11_sdk:2.77.0
 
 # What the OpenCV wheel links against and a slim image lacks.
