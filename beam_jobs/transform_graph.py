@@ -77,7 +77,7 @@ def load(folder: str) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]
       folder: the SavedModel, local or gs://.
 
     Returns:
-      From a batch as of `landmark_rows.Rows.graph_input` to arrays by the tables' names.
+      From a batch as of `shards.FeatureInputs.graph_input` to arrays by the tables' names.
     """
     import tensorflow as tf
 

@@ -26,7 +26,7 @@ class Recognition:
       exercise: the last answer while a person is in view; None where there is none (`status` says why).
       probability: of that exercise; None where there is none.
       probabilities: of each of the bundle's labels, float32, shape (C,); None where there is no answer.
-      due: on this row a window may end (every `stride` rows): the answer, or its lack, is news.
+      due: a window may end on this row (every `stride` rows), so the answer is new.
       pose: the frame's landmarks.
       features: the row's standardised features, float32, shape (189,).
       brightness: the picture's `mean_brightness`, 0 to 255; None where only its pose was given.

@@ -1,7 +1,7 @@
 """Drawn athletes: people who exercise, as .mp4 files with labels.csv, so that everything else has data to run on.
 
-Everything about a clip follows from the seed and the clip's number: `plan` says who does what, `scenes.Scene` how one
-clip looks, `run` draws them all.
+Everything about a clip follows from the seed and the clip's number: `clip_plan.assign_clips` plans the clips,
+`scene.Scene` says how one clip looks, `run` draws all of them.
 """
 
 import concurrent.futures

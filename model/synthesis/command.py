@@ -25,7 +25,7 @@ from model.synthesis import pose_error_model
 
 # In the files' metadata: these landmarks are of no picture.
 _MARK = "synthesized"
-# Who is not learnt from stays unseen by everything.
+# People who are not learned from are never seen by anything.
 _LEARNT_FROM = ("train", "validation")
 
 

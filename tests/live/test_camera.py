@@ -23,7 +23,7 @@ from live import camera
 
 
 class FakeCamera:
-    """Gives a numbered frame every 1/rate s, as a driver does: who comes late finds the queued ones."""
+    """Gives a numbered frame every 1/rate s, as a driver does: a late reader gets the queued ones."""
 
     def __init__(self, rate_hz=100.0, num_frames=None, opens=True, fails=()):
         self._period_s, self._num_frames, self._opens, self._fails = 1 / rate_hz, num_frames, opens, set(fails)

@@ -113,7 +113,7 @@ def test_two_people_in_a_video_are_two_clips(made, tmp_path):
         ("pair", "squat", 20),
         ("pair (person 1)", "lunge", 14),
     ]
-    # Windows end in rows 9, 12, 15, 18 of the first and 9, 12 of the second, who has a row 0 of their own.
+    # Windows end in rows 9, 12, 15, 18 of the first person, and 9, 12 of the second, whose rows begin at 0 again.
     assert data.frame_id[data.positions[:, -1]].tolist() == [9, 12, 15, 18, 9, 12]
     assert data.clip.tolist() == [0, 0, 0, 0, 1, 1]
     # Both begin with the 24 rows that are missing: nobody else's rows are in front of theirs.

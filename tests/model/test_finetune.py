@@ -213,7 +213,7 @@ def test_finetuning_lowers_the_loss_and_keeps_the_labels(made, rehearsed_bundle,
         for number in range(3)
     ]
     folder = made.tables(tmp_path / "tables", clips, transform_fn=f"{rehearsed_bundle}/transform_fn")
-    # With smoothing, who is right already is taught to be less sure of it.
+    # With smoothing, a network that is right already is taught to be less sure of it.
     changes = {"augmentation": {"noise": 0.0}, "training": {"label_smoothing": 0.0}}
     settings = config.from_dict(changes, quick_config)
     tuned = str(tmp_path / "tuned")

@@ -1,4 +1,4 @@
-"""Rests: who stands still is told from who exercises, lies, hangs or is not there."""
+"""People who stand still are distinguished from those who exercise, lie, hang or are not there."""
 
 import numpy as np
 import pytest

@@ -326,7 +326,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def test_the_temperature_suits_the_validation_split(made, tmp_path, quick_config):
-    """A third of the validation clips do what another label says: who is sure of them is too sure."""
+    """A third of the validation clips do what another label says: a network that is sure of them is too sure."""
     clips = [
         made.Clip(f"{split}/{label}_{number}", label, split=split, num_rows=60 + 30 * number)
         for label in ("lunge", "squat")

@@ -1,4 +1,4 @@
-"""Drawn athletes: who does what, bodies that hold together, files that are whole, and MediaPipe's opinion."""
+"""Drawn athletes: the plan of the clips, bodies that hold together, files that are whole, and MediaPipe's opinion."""
 
 import csv
 import dataclasses
