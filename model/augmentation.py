@@ -61,7 +61,7 @@ class Augmenter:
 
         Args:
           data: windows of clips.
-          landmarks: of each of its rows, float32, shape (R, 33, 3), from `dataset.load_landmarks`.
+          landmarks: of each of its rows, float32, shape (R, 33, 3), from `clip_rows.load_landmarks`.
           featurize: from (rows, timestamps) as `end_to_end.window_features` takes them to what it returns; called while
             this class's graph is built.
           config: how much of what.

@@ -9,7 +9,7 @@ import numpy as np
 from beam_jobs import tables
 from beam_jobs.errors import UserError
 from beam_jobs.windows import WindowRule
-from model import dataset, standing_still, transform_graph
+from model import clip_rows, dataset, standing_still, transform_graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,7 @@ def load_training_data(inputs: TrainingInputs, rule: WindowRule, needs_validatio
             check_labelled(inputs.tables, "validation split", validation, rule)
         else:
             validation = None
-    parts, landmarks = [train], [dataset.load_landmarks(inputs.tables, train)]
+    parts, landmarks = [train], [clip_rows.load_landmarks(inputs.tables, train)]
     for other, theirs in load_other_tables(inputs, rule, validation.groups() if validation else set()):
         parts.append(other)
         landmarks.append(theirs)
@@ -168,7 +168,7 @@ def load_other_tables(
                 f"{flag} {path} has {len(shared)} groups of the validation split of {inputs.tables} (such as "
                 f"'{shared[0]}'); expected other people: the same people would be trained on and validated on."
             )
-        yield other, dataset.load_landmarks(path, other)
+        yield other, clip_rows.load_landmarks(path, other)
 
 
 def warn_of_unused_videos(tables_path: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from beam_jobs import landmarks, storage, tables, windows
-from model import config, dataset
+from model import clip_rows, config
 from model.benchmark import cross_validation, robustness
 
 # How much of the direction in which a body faces is the newest row's.
@@ -29,7 +29,7 @@ def convert_coordinates(
         return in_metres(labelled)
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {"flat": flat, "facing": facing}
     if kind == "image":
-        pixels = dataset.load_landmarks(tables_path, labelled.data, "image") * _sizes(tables_path, labelled)[:, None]
+        pixels = clip_rows.load_landmarks(tables_path, labelled.data, "image") * _sizes(tables_path, labelled)[:, None]
         labelled = dataclasses.replace(labelled, landmarks=pixels)
     change = changes.get(kind, lambda rows: rows)
     other = robustness.with_corruption(labelled, lambda rows, times, _: (change(rows), times), config.Config().window)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.special
 
 from beam_jobs import tables, windows
-from model import config, dataset
+from model import clip_rows, config, dataset
 
 SPLITS = ("group", "random")
 # Which of the 189 features are lengths, or lengths over time.
@@ -68,8 +68,8 @@ def load(
         labels = sorted({label for label in known if label is not None and known.count(label) >= min_clips})
     return LabelledWindows(
         data,
-        dataset.load_physical(tables_path, data),
-        dataset.load_landmarks(tables_path, data),
+        clip_rows.load_unscaled(tables_path, data),
+        clip_rows.load_landmarks(tables_path, data),
         tuple(labels),
         data.labels(labels),
     )

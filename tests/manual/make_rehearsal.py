@@ -2,7 +2,7 @@
 
 import argparse
 
-from model import bundle, config, dataset, rehearsal
+from model import bundle, clip_rows, config, dataset, rehearsal
 
 
 def main() -> None:
@@ -12,7 +12,7 @@ def main() -> None:
     args = parser.parse_args()
     rule = config.config_of_bundle(bundle.read_metadata(args.bundle), args.bundle).window
     data = dataset.load(args.synthetic_tables, None, rule)
-    clips = rehearsal.choose_clips(data, dataset.load_landmarks(args.synthetic_tables, data))
+    clips = rehearsal.choose_clips(data, clip_rows.load_landmarks(args.synthetic_tables, data))
     rehearsal.save(args.bundle, clips)
     print(f"{len(clips)} clips -> {args.bundle}/{rehearsal.FILE}")
 

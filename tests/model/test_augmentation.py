@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from beam_jobs import landmarks as names
-from model import augmentation, config, dataset, fitting, transform_graph
+from model import augmentation, clip_rows, config, dataset, fitting, transform_graph
 
 NONE = config.AugmentationConfig(
     **{field.name: 0 for field in dataclasses.fields(config.AugmentationConfig)},
@@ -35,7 +35,7 @@ def data(made_tables):
 def test_without_augmentation_windows_are_those_of_the_tables(made_tables, data):
     """The same graph on the same landmarks: clips that begin in a window, gaps and all."""
     augmenter = fitting.augmenter(
-        transform_graph.find_beside_tables(made_tables), data, dataset.load_landmarks(made_tables, data), NONE
+        transform_graph.find_beside_tables(made_tables), data, clip_rows.load_landmarks(made_tables, data), NONE
     )
     found = augmenter(data.positions[:, -1], (1, 2))
     assert {clip.name for clip in data.clips} >= {"test/gaps"}
@@ -168,7 +168,7 @@ def test_cut_at_another_tempo(last, stretch, times, times_ms):
 
 
 def test_landmarks_are_the_rows_of_the_windows(made_tables, data, tmp_path):
-    found = dataset.load_landmarks(made_tables, data)
+    found = clip_rows.load_landmarks(made_tables, data)
     assert found.shape == (len(data.rows), 33, 3)
     # The made graph's first 99 features are the landmarks themselves.
     np.testing.assert_allclose(np.nan_to_num(found.reshape(-1, 99)), data.rows[:, :99], atol=1e-6)

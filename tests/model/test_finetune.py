@@ -5,7 +5,7 @@ import pytest
 
 from beam_jobs import storage
 from beam_jobs.errors import UserError
-from model import bundle, config, dataset, finetune, finetune_report, networks, rehearsal, train
+from model import bundle, clip_rows, config, dataset, finetune, finetune_report, networks, rehearsal, train
 from model.__main__ import main
 from model.config import FinetuneConfig
 from model.evaluation import evaluate
@@ -190,7 +190,7 @@ def test_windows_of_rehearsal_clips_are_those_of_tables(made, made_tables, synth
 
     rule = config.Config().window
     data = dataset.load(synthetic_tables, None, rule)
-    chosen = rehearsal.choose_clips(data, dataset.load_landmarks(synthetic_tables, data), rows_per_clip=1000)
+    chosen = rehearsal.choose_clips(data, clip_rows.load_landmarks(synthetic_tables, data), rows_per_clip=1000)
     assert 0 < sum(clip.held_out for clip in chosen) < len(chosen) == 12
     graph = tf.saved_model.load(f"{made_tables}/transform_fn/transform_fn")
     again, _ = rehearsal.to_windows(chosen, lambda inputs: graph.transform_fn(inputs), 15.0, rule)

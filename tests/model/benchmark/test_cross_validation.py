@@ -8,7 +8,7 @@ import pytest
 from moving_bodies import LABELS, Body, labelled_set
 
 from beam_jobs import tables, windows
-from model import config, dataset
+from model import clip_rows, config, dataset
 from model.benchmark import cross_validation
 
 NAN = float("nan")
@@ -85,8 +85,8 @@ def test_standardizer_equals_the_features_job(real_tables):
     rule = config.Config().window
     train, everything = (dataset.load(real_tables, splits, rule) for splits in (["train"], None))
     assert 0 < len(train.rows) < len(everything.rows)
-    standard = cross_validation.Standardizer.of(dataset.load_physical(real_tables, train))
-    physical = dataset.load_physical(real_tables, everything)
+    standard = cross_validation.Standardizer.of(clip_rows.load_unscaled(real_tables, train))
+    physical = clip_rows.load_unscaled(real_tables, everything)
     assert np.isnan(physical).any() and np.abs(everything.rows).max() > 1
     np.testing.assert_allclose(standard.apply(physical), everything.rows, atol=1e-4, rtol=1e-5)
 
