@@ -25,6 +25,7 @@ class MadeClip:
     undetected: tuple[int, ...] = ()
     person_id: int = 0
     movement: str | None = None
+    still: bool = False
 
 
 def landmarks_of(clip: MadeClip, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -36,6 +37,8 @@ def landmarks_of(clip: MadeClip, seed: int) -> tuple[np.ndarray, np.ndarray, np.
     moving = (kind + np.arange(6)) % 33
     phase = random.uniform(0, 2 * np.pi)
     rows[:, moving, 1] += 2 * np.sin(np.arange(clip.num_rows) * (0.3 + kind % 5 / 10) + phase)[:, None]
+    if clip.still:
+        rows[:] = rows[0]
     detected = np.ones(clip.num_rows, bool)
     detected[list(clip.undetected)] = False
     rows[~detected] = np.nan

@@ -152,6 +152,15 @@ def test_synthetic_tables_stand_in_for_rehearsal_clips(
 
 
 @pytest.mark.slow
+def test_a_new_exercise_without_movement_is_a_hold(made, rehearsed_bundle, tables_of, tmp_path):
+    """Otherwise the bundle would take still windows for no exercise."""
+    clips = [made.Clip(f"own/{n}", "new_hold", group=f"person_{n}", movement="burpee", still=True) for n in range(3)]
+    command = ["finetune", "--bundle", rehearsed_bundle, "--tables", tables_of(clips), "--all_splits", "--steps", "200"]
+    assert main([*command, "--output", str(tmp_path / "tuned")]) == 0
+    assert bundle.read_metadata(str(tmp_path / "tuned"))["holds"] == ["new_hold"]
+
+
+@pytest.mark.slow
 def test_clips_of_one_person_are_warned_of(made, rehearsed_bundle, tables_of, tmp_path, capsys):
     clips = [made.Clip(f"own/burpee_{n}", "burpee", group="me") for n in range(3)]
     command = ["finetune", "--bundle", rehearsed_bundle, "--tables", tables_of(clips), "--all_splits", "--steps", "200"]
