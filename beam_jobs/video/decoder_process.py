@@ -135,6 +135,11 @@ class Decoder:
         self._process: subprocess.Popen | None = None
         self._connection: multiprocessing.connection.Connection | None = None
 
+    @property
+    def process_id(self) -> int | None:
+        """The child process that decodes, once there is one."""
+        return self._process.pid if self._process is not None else None
+
     def read(self, source: str, frame_rate_hz: float) -> DecodedVideo:
         """The frames on a sampling grid of a local video or of one behind an http address; read one at a time."""
         return DecodedVideo(self, source, frame_rate_hz)

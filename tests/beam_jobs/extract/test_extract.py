@@ -338,7 +338,7 @@ def test_a_decoder_that_dies_or_hangs_costs_the_rest_of_one_video_and_is_tried_a
 
     def attack(dofn, number):
         if number == 5:
-            os.kill(dofn._decoder._process.pid, signal_sent)
+            os.kill(dofn._decoder.process_id, signal_sent)
 
     quality, letters = process(tmp_path / "out", video, timeout_s=timeout_s, on_frame=attack, monkeypatch=monkeypatch)
     assert [letter["reason"] for letter in letters] == [reason]
