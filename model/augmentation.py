@@ -98,7 +98,7 @@ def resample_windows(
 
     Returns:
       Landmarks, float32, shape (B, N, 33, 3), interpolated between two rows where need be: NaN where one of them has
-      nobody, and before the clip's start; and timestamps in ms, int64, shape (B, N), -1 before the clip's start.
+      no person, and before the clip's start; and timestamps in ms, int64, shape (B, N), -1 before the clip's start.
     """
     last = last + 1  # behind the row for what is missing
     back = tf.range(num_rows - 1, -1, -1, dtype=tf.float32) * stretch[:, None]

@@ -165,10 +165,10 @@ def load(path: str) -> Bundle:
             loaded = _loaded(metadata, transform, classifier)
             _warm_up(loaded)
         except (tf.errors.OpError, OSError, LookupError, AttributeError, TypeError, ValueError) as error:
-            told = _load_error(path, metadata, error)
-            if told is None:
+            load_error = _load_error(path, metadata, error)
+            if load_error is None:
                 raise
-            raise told from error
+            raise load_error from error
     return loaded
 
 
@@ -210,9 +210,9 @@ def _warm_up(bundle: Bundle) -> None:
     history = np.zeros((1, bundle.history_length, landmarks.NUM_LANDMARKS, 3), np.float32)
     for _ in range(2):
         features = bundle.features(history, np.zeros((1, bundle.history_length), np.int64))
-        found = bundle.probabilities(np.zeros((1, bundle.rule.length, features.shape[1]), np.float32))
-    if found.shape != (1, len(bundle.labels)):
-        raise ValueError(f"{found.shape[1]} probabilities for {len(bundle.labels)} labels")
+        probabilities = bundle.probabilities(np.zeros((1, bundle.rule.length, features.shape[1]), np.float32))
+    if probabilities.shape != (1, len(bundle.labels)):
+        raise ValueError(f"{probabilities.shape[1]} probabilities for {len(bundle.labels)} labels")
 
 
 def read_metadata(path: str) -> dict[str, Any]:
@@ -328,6 +328,6 @@ def _save_classifier(network: Any, num_classes: int, rule: WindowRule, temperatu
     # The variables alone, not the Keras objects: what is written needs no Keras to be read.
     module.weights = [variable.value for variable in network.variables]
     module.serve = serve
-    # No gradients, which nobody takes of it: with them the graph would be larger by a tenth.
+    # Without gradients, which are not needed: with them the graph would be larger by a tenth.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, folder, signatures={"serving_default": serve}, options=options)

@@ -6,7 +6,7 @@ from beam_jobs import progress
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows how many epochs are done, with the figures of the last one."""
+    """Shows how many epochs are done, with the loss and accuracy of the last one."""
 
     def __init__(self, epochs: int) -> None:
         """Shows nothing before training begins."""
@@ -14,7 +14,7 @@ class Progress(keras.callbacks.Callback):
         self._bar = progress.bar(epochs, "epochs")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Shows the epoch's figures."""
+        """Shows the epoch's loss and accuracy."""
         self._bar.update(1, _shown(logs or {}))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:

@@ -58,7 +58,7 @@ def window_features(rows, timestamps_ms, transform: Callable):
       transform: a transform graph's `transform_fn`.
 
     Returns:
-      float32, shape (B, 34, 189); zeros where nobody is.
+      float32, shape (B, 34, 189); zeros where there is no person.
     """
     import tensorflow as tf
 
@@ -86,7 +86,7 @@ def inputs(rows: np.ndarray, timestamps_ms: np.ndarray, last: int, rule: WindowR
     """What the graph is fed for the window that ends in row `last` of a clip.
 
     Args:
-      rows: the clip's landmarks, float32, shape (T, 33, 3); NaN where nobody was detected.
+      rows: the clip's landmarks, float32, shape (T, 33, 3); NaN where no person was detected.
       timestamps_ms: since the clip's first frame, int64, shape (T,).
       last: a row's index.
       rule: which rows make a window.

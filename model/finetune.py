@@ -149,13 +149,13 @@ def _new_holds(start: Start, data: FinetuneData) -> list[str]:
     """The new classes in whose clips people often do not move: live takes still people for no exercise otherwise."""
     with storage.local_folder_copy(start.graph) as folder:
         scale = holds.feature_scale(saved_model.load(folder).transform_fn, start.metadata["history_length"])
-    found = []
+    new_holds = []
     for index, label in list(enumerate(data.labels))[len(start.labels) :]:
         own = data.own.data.features(data.own.truth == index)
         if (holds.movement_torso_lengths(own, scale).numpy() < holds.STILL_TORSO_LENGTHS).mean() > _HOLD_FRACTION:
             print(f"{label} is a hold: in its clips, people often do not move.", file=sys.stderr)
-            found.append(label)
-    return found
+            new_holds.append(label)
+    return new_holds
 
 
 def cross_validate(

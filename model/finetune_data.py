@@ -94,8 +94,8 @@ def load(start: Start, inputs: TrainingInputs) -> FinetuneData:
     rule = start.settings.window
     people = dataclasses.replace(inputs, synthetic_tables=())
     data = training_data.load_training_data(people, rule, needs_validation=False)
-    found = training_data.classes(data.train)
-    labels = start.labels + tuple(label for label in found if label not in start.labels)
+    own_labels = training_data.classes(data.train)
+    labels = start.labels + tuple(label for label in own_labels if label not in start.labels)
     own, validation = training_data.labelled(data.train, labels), data.validation
     if validation is not None and not (validation.labels(labels) >= 0).any():
         validation = None
@@ -107,7 +107,7 @@ def load(start: Start, inputs: TrainingInputs) -> FinetuneData:
     else:
         clips = rehearsal.load(start.path)
     clips = [clip for clip in clips if clip.label in start.labels]
-    _check_rehearsal(start, found, {clip.label for clip in clips})
+    _check_rehearsal(start, own_labels, {clip.label for clip in clips})
     learned, held_out = (_rehearsal_windows(start, labels, clips, part) for part in (False, True))
     return FinetuneData(
         labels=labels,
@@ -121,8 +121,8 @@ def load(start: Start, inputs: TrainingInputs) -> FinetuneData:
     )
 
 
-def _check_rehearsal(start: Start, found: tuple[str, ...], rehearsed: set[str]) -> None:
-    missing = sorted(set(start.labels) - set(found) - rehearsed)
+def _check_rehearsal(start: Start, own_labels: tuple[str, ...], rehearsed: set[str]) -> None:
+    missing = sorted(set(start.labels) - set(own_labels) - rehearsed)
     if missing and not rehearsed:
         raise UserError(
             f"{start.path} keeps no rehearsal clips, and the tables have no clip of {', '.join(missing)}: fine-tuning "

@@ -182,14 +182,14 @@ def answer_clips(
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(fitting.logits(network, data) / temperature))
     of_clips = metrics.clip_probabilities(probabilities, data.clip, len(data.clips))
     answers = probabilities.argmax(axis=1)
-    found = []
+    clips = []
     for index in np.unique(data.clip):
         clip = data.clips[index]
         if clip.label in labels:
             right = answers[data.clip == index] == labels.index(clip.label)
             answer = labels[int(of_clips[index].argmax())]
-            found.append(ClipAnswer(clip.video_id, clip.label, clip.group, answer, len(right), int(right.sum())))
-    return found
+            clips.append(ClipAnswer(clip.video_id, clip.label, clip.group, answer, len(right), int(right.sum())))
+    return clips
 
 
 def measure(
@@ -277,7 +277,7 @@ def refuse_if_useless(report: FinetuneReport) -> None:
 
 def lines(report: FinetuneReport) -> list[str]:
     """The report as a person reads it; warnings last."""
-    found = []
+    text = []
     for new in report.new:
         measured = "not measured"
         if new.left_out:
@@ -285,30 +285,30 @@ def lines(report: FinetuneReport) -> list[str]:
                 f"{new.num_recognised} of {len(new.left_out)} clips recognised ({new.window_recall:.0%} of windows) "
                 "when these people were left out"
             )
-        found.append(f"new: {new.label}, {new.num_clips} clips of {new.num_groups} people: {measured}")
+        text.append(f"new: {new.label}, {new.num_clips} clips of {new.num_groups} people: {measured}")
     if report.known:
-        found.append(f"known classes, {report.num_athletes} synthetic athletes, windows right before -> after:")
-        found += [f"  {known.label:20} {known.before:6.1%} -> {known.after:6.1%}" for known in report.known]
-        found.append(f"  {'mean':20} {report.before:6.1%} -> {report.after:6.1%}")
+        text.append(f"known classes, {report.num_athletes} synthetic athletes, windows right before -> after:")
+        text += [f"  {known.label:20} {known.before:6.1%} -> {known.after:6.1%}" for known in report.known]
+        text.append(f"  {'mean':20} {report.before:6.1%} -> {report.after:6.1%}")
         if report.new:
-            found.append(f"  {report.called_new:.1%} of these windows were given a new exercise's name")
-    return found + warnings(report)
+            text.append(f"  {report.called_new:.1%} of these windows were given a new exercise's name")
+    return text + warnings(report)
 
 
 def warnings(report: FinetuneReport) -> list[str]:
     """What a person should know before using the bundle."""
-    found = []
+    messages = []
     for new in report.new:
         if not new.left_out:
-            found.append(
+            messages.append(
                 f"warning: all clips of '{new.label}' are of one person: whether others are recognised is not known. "
                 "Give clips of two or more people (the `group` column of labels.csv)."
             )
         elif new.num_recognised < _FEW_RECOGNISED * len(new.left_out):
-            found.append(
+            messages.append(
                 f"warning: '{new.label}' is often missed on people whom it has not seen: give more clips, of more "
                 "people."
             )
     if not report.known:
-        found.append("warning: without synthetic athletes, what was forgotten of the known classes is not measured.")
-    return found
+        messages.append("warning: without synthetic athletes, what was forgotten of the known classes is not measured.")
+    return messages

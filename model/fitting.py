@@ -35,7 +35,7 @@ class FitHistory:
     """How a fit went.
 
     Attributes:
-      curves: a list of figures an epoch, None where one was not a number.
+      curves: each metric's value after each epoch; None where it was not a number.
       best_epoch: whose weights the network has, counted from 1; 0 where the weights at the start were better.
       num_steps: how many batches it learned from.
     """
@@ -57,7 +57,7 @@ def compile_for_training(
     """A model of the network's layers, to be fitted in `num_steps` steps from a learning rate, by `training.schedule`.
 
     Not the network itself, whose saved weights would hold the optimizer's, too. Members of an ensemble are fitted each
-    by itself, on the same windows; figures are of their mean.
+    by itself, on the same windows; metrics are of their mean.
     """
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, num_steps, alpha=0.01)
     # No more of the start in the average than of an average over a tenth of the steps.

@@ -62,7 +62,7 @@ def movement_torso_lengths(feature_windows, scale):
     """How far the limb that moves most moves in each window.
 
     Args:
-      feature_windows: standardised features, float32, shape (B, T, 189); a row of zeros where nobody was detected.
+      feature_windows: standardised features, float32, shape (B, T, 189); a row of zeros where no person was detected.
       scale: as `feature_scale` returns it.
 
     Returns:

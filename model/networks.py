@@ -20,7 +20,7 @@ def _input() -> keras.KerasTensor:
     return keras.Input((WINDOW_LENGTH, tables.NUM_FEATURES), name="windows")
 
 
-def seed_tcn(config: NetworkConfig, num_classes: int) -> keras.Model:
+def notebook_tcn(config: NetworkConfig, num_classes: int) -> keras.Model:
     """The notebook project's network: a TCN over the window, its last step, a hidden layer, the classes.
 
     With the default configuration 298,688, 8,320 and, for 8 classes, 1,032 parameters. Rows that are missing are zeros
@@ -142,12 +142,12 @@ def skeleton_adjacency() -> np.ndarray:
     edges = {frozenset(edge) for edge in landmarks.CONNECTIONS} | {frozenset((0, 11)), frozenset((0, 12))}
     sides = {frozenset(pair) for pair in landmarks.LEFT_RIGHT_PAIRS}
     num = len(GRAPH_LANDMARKS)
-    found = np.stack([np.eye(num), np.zeros((num, num)), np.zeros((num, num))]).astype(np.float32)
+    adjacency = np.stack([np.eye(num), np.zeros((num, num)), np.zeros((num, num))]).astype(np.float32)
     for i, first in enumerate(GRAPH_LANDMARKS):
         for j, second in enumerate(GRAPH_LANDMARKS):
-            found[1, i, j] = frozenset((first, second)) in edges
-            found[2, i, j] = first != second and frozenset((first, second)) in sides
-    return found / np.maximum(found.sum(axis=2, keepdims=True), 1)
+            adjacency[1, i, j] = frozenset((first, second)) in edges
+            adjacency[2, i, j] = first != second and frozenset((first, second)) in sides
+    return adjacency / np.maximum(adjacency.sum(axis=2, keepdims=True), 1)
 
 
 @keras.saving.register_keras_serializable(package="exercise")
@@ -235,7 +235,7 @@ def members(network: keras.Model) -> list[keras.Model]:
 
 
 NETWORKS: dict[str, Callable[[NetworkConfig, int], keras.Model]] = {
-    "tcn": seed_tcn,
+    "tcn": notebook_tcn,
     "conv": conv,
     "conv_transformer": conv_transformer,
     "graph": graph,

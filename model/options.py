@@ -202,7 +202,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         if args.command == "evaluate":
             return args
         default = config.config_of_bundle(metadata, args.bundle)
-        # A temperature is of the weights that it was found for: the validation split gives the tuned ones theirs.
+        # A temperature belongs to its weights: other weights take theirs from the validation split.
         default = config.from_dict({"training": {"temperature": 0.0}}, default)
         try:
             args.tuning = config.FinetuneConfig(steps=args.steps, learning_rate=args.learning_rate)

@@ -32,7 +32,7 @@ class RehearsalClip:
       label: what the athlete does.
       group: the same athlete.
       held_out: whether it is for measuring what was forgotten, and not learned from.
-      landmarks: as the tables that it is from have them, float32, shape (T, 33, 3); NaN where nobody was detected.
+      landmarks: as the tables that it is from have them, float32, shape (T, 33, 3); NaN where no person was detected.
     """
 
     label: str

@@ -31,7 +31,7 @@ def standing_still(landmarks: np.ndarray, positions: np.ndarray) -> np.ndarray:
     A person who lies, kneels, hangs or holds a position may be exercising: a plank looks like that, too.
 
     Args:
-      landmarks: of rows, float32, shape (R, 33, 3), y down; NaN where no person was found.
+      landmarks: of rows, float32, shape (R, 33, 3), y down; NaN where there is none.
       positions: the rows of each window, int32, shape (N, 34); dataset.MISSING where a row is.
 
     Returns:
@@ -77,12 +77,12 @@ def _percentiles(values: np.ndarray, shares: Sequence[float]) -> list[np.ndarray
     """
     ordered = np.sort(values, axis=1)  # NaN last
     last = np.isfinite(values).sum(axis=1, keepdims=True) - 1
-    found = []
+    percentiles = []
     for share in shares:
         below = np.floor(share * last).astype(int)
         low, high = (np.take_along_axis(ordered, np.minimum(place, last), axis=1) for place in (below, below + 1))
-        found.append((low + (share * last - below) * (high - low))[:, 0])
-    return found
+        percentiles.append((low + (share * last - below) * (high - low))[:, 0])
+    return percentiles
 
 
 def _tilt_degrees(down: np.ndarray) -> np.ndarray:

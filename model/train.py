@@ -48,7 +48,7 @@ def train(inputs: TrainingInputs, output: str, settings: config.Config, log_dir:
       log_dir: where TensorBoard's logs go while it trains; by default they are in the bundle when it is done.
 
     Returns:
-      The figures of the validation split; none with `all_splits`.
+      The metrics of the validation split; none with `all_splits`.
 
     Raises:
       UserError: if a split is empty, or there is one class alone.
@@ -230,7 +230,7 @@ def best_temperature(logits: np.ndarray, validation: LabelledSplit) -> float:
 
 
 def score(logits: np.ndarray, temperature: float, data: dataset.Windows, labels: tuple[str, ...]) -> dict[str, Any]:
-    """The figures of windows and clips, from logits of all windows of `data`, shape (N, C)."""
+    """The metrics of windows and clips, from logits of all windows of `data`, shape (N, C)."""
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits / temperature))
     return predictions.predictions_of(data, probabilities, labels).compute_metrics()
 

@@ -219,7 +219,7 @@ def temperature(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray | Non
     """The T that makes softmax(logits / T) most likely.
 
     It is above 1 where the network is overconfident, below 1 where it is underconfident. It changes no answer, only the
-    probabilities. It must be found on other clips than those that it is evaluated on.
+    probabilities. Take it from other clips than those that it is evaluated on.
 
     Args:
       logits: shape (N, C), finite; logarithms of probabilities will do, for softmax gives the probabilities back.

@@ -209,8 +209,8 @@ img{max-width:100%}"""
 def to_html(text: str, title: str, folder: str) -> str:
     """A page of Markdown, with the pictures that lie in a folder inside it."""
 
-    def inlined(found: re.Match[str]) -> str:
-        with open(os.path.join(folder, found.group(1)), "rb") as file:
+    def inlined(source: re.Match[str]) -> str:
+        with open(os.path.join(folder, source.group(1)), "rb") as file:
             return f'src="data:image/png;base64,{base64.b64encode(file.read()).decode()}"'
 
     body = re.sub(rf'src="({PICTURES}/\w+\.png)"', inlined, markdown.markdown(text, extensions=["tables"]))

@@ -91,7 +91,7 @@ def _true(clip: Clip, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
 
 @contextlib.contextmanager
 def _pool(num_workers: int | None) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
-    """Processes that nobody who stops waits for."""
+    """Processes that are not waited for after an error or Ctrl-C."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
         num_workers, mp_context=context, initializer=child_processes.start_worker
@@ -104,17 +104,17 @@ def _pool(num_workers: int | None) -> Iterator[concurrent.futures.ProcessPoolExe
 
 
 def run(args: argparse.Namespace) -> dict:
-    """Learns the estimator, moves the athletes, and writes landmarks and quality, quality last.
+    """Learns the pose model's errors, moves the athletes, and writes landmarks and quality, quality last.
 
     Args:
-      args: athletes, tables, output: folders; num_clips, seed: of the athletes who are moved; num_workers.
+      args: athletes, tables, output: folders; num_clips, seed: of the synthetic athletes; num_workers.
 
     Returns:
-      What became of it: clips, rows, and the estimator's errors.
+      The number of clips and rows, and the errors of the pose model.
 
     Raises:
-      UserError: as `read_pairs`; if the seed is that of the drawn ones, who would be trained on and learnt from; if an
-        exercise was drawn too seldom to learn from.
+      UserError: as `read_pairs`; if the seed is that of the drawn athletes, so that both would be the same people;
+        if there are too few drawn clips of an exercise.
     """
     for file in storage.table_files(args.output, tables.LANDMARKS)[:1]:
         if _MARK not in storage.read_metadata(file):
@@ -177,11 +177,11 @@ def _write(
     return landmark_table.summary(Video(video_id, ""), known, counts, gaps, float(times[-1]), rate_hz)
 
 
-def report(made: dict) -> Sequence[str]:
-    """Lines that tell of a run."""
-    errors = made["errors"]
+def report(result: dict) -> Sequence[str]:
+    """What `run` did, in lines for the user."""
+    errors = result["errors"]
     return (
-        f"{made['num_clips']} clips, {made['num_rows']} rows",
-        f"pose model: {errors['before']:.3f} torso lengths from the truth, {errors['after']:.3f} from what was learnt "
-        "of it, on drawn clips kept aside",
+        f"{result['num_clips']} clips, {result['num_rows']} rows",
+        f"pose model: {errors['before']:.3f} torso lengths from the truth, {errors['after']:.3f} from what is "
+        "simulated here, on drawn clips that were kept aside",
     )

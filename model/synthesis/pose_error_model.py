@@ -31,7 +31,7 @@ class PosePair:
     Attributes:
       label: the exercise.
       true: world landmarks from the skeleton, float32, shape (T, 33, 3).
-      seen: the estimator's, of the same moments; NaN where it detected nobody.
+      seen: the estimator's, of the same moments; NaN where it detected no person.
     """
 
     label: str
@@ -86,7 +86,7 @@ class PoseErrorModel:
             "after": _mean([np.abs(errors[index] - _predict(trial, inputs[index])).mean() for index in held_out]),
         }
         self._model = fit(range(len(pairs)))
-        # The remaining error, row by row, NaN where nobody was detected: it lasts as long as in the real estimate.
+        # The remaining error, row by row, NaN where no person was detected: it lasts as long as in the real estimate.
         self._residuals: dict[str, list[np.ndarray]] = {}
         for pair, there, given, error in zip(pairs, known, inputs, errors, strict=True):
             if there.sum() >= _LEAST_ROWS:
@@ -108,7 +108,7 @@ class PoseErrorModel:
           rng: chooses the estimate whose remaining errors it gets.
 
         Returns:
-          float32, shape (T, 33, 3); NaN in rows in which it would detect nobody.
+          float32, shape (T, 33, 3); NaN in rows in which it would detect no person.
         """
         scale = _torso(true)
         seen = true + scale * _predict(self._model, true / scale)

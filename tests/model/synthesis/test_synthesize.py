@@ -83,7 +83,7 @@ def made_pairs(num: int = 8, num_rows: int = 40) -> list[pose_error_model.PosePa
     return pairs
 
 
-def test_an_estimator_is_learnt():
+def test_the_errors_of_a_pose_model_are_learned():
     pairs = made_pairs()
     error_model = pose_error_model.PoseErrorModel(pairs)
     assert error_model.labels == ("plank", "squat")
