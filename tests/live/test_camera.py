@@ -391,9 +391,10 @@ def test_a_stream_behind_http_gives_its_newest_frame_until_it_ends():
                 time.sleep(0.2)
     assert len(numbers) >= 8
     assert numbers == sorted(set(numbers))
-    # In step with the sender, and not more behind at the end than at the beginning.
-    assert max(ages_s[-4:]) < min(ages_s[:4]) + 0.15
-    assert max(ages_s[-4:]) < 0.5
+    # In step with the sender: five frames a second of four seconds, with eight sent between two. A reader that takes
+    # frames in turn would have come to the 40th at most, two and a half seconds late.
+    assert numbers[-1] > 80
+    assert ages_s[-1] < (160 - len(numbers)) / 40 / 2
 
 
 def test_cameras_that_open_are_listed():
