@@ -47,10 +47,15 @@ class LabelRow:
 
 @dataclasses.dataclass(frozen=True)
 class Video:
-    """A video to read: its name in every table, and where it is."""
+    """A video to read: its name in every table, and where it is.
+
+    Attributes:
+      generation: which version of an object in a store; None: the one that is there.
+    """
 
     video_id: str
     uri: str
+    generation: str | None = None
 
 
 def same_form(name: str) -> str:
