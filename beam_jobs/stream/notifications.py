@@ -13,7 +13,7 @@ from beam_jobs.extract.video_list import VideoSource
 from beam_jobs.labels import Video
 from beam_jobs.stream.messages import Message
 
-# The event of a new object, an overwritten one among them. Others (deleted, archived, metadata changed) say nothing new.
+# A new or overwritten object. Other events (deleted, archived, metadata changed) say of nothing new.
 NEW_OBJECT = "OBJECT_FINALIZE"
 NOT_A_NOTIFICATION = "not_a_notification"
 
@@ -45,8 +45,8 @@ class Notification:
         return f"{self.uri}#{self.generation}"
 
 
-class NotANotification(Exception):
-    """A message that is something else. It names what was expected."""
+class NotificationError(Exception):
+    """A message is no notification; the text says what was expected."""
 
     reason = NOT_A_NOTIFICATION
 
@@ -55,7 +55,7 @@ def decode(message: Message) -> Notification:
     """A message as a notification: from its attributes, or where it has none (as in Kafka) from its body.
 
     Raises:
-      NotANotification: if it is something else.
+      NotificationError: if it is something else.
     """
     attributes = message.attributes
     if "objectId" in attributes or "eventType" in attributes:
@@ -73,7 +73,7 @@ def decode(message: Message) -> Notification:
         event = NEW_OBJECT
     missing = [name for name, value in fields.items() if not isinstance(value, str) or not value]
     if missing:
-        raise NotANotification(
+        raise NotificationError(
             f"message {message.message_id} has no {', '.join(missing)}; expected a notification of a bucket with the "
             "attributes eventType, bucketId, objectId, objectGeneration and eventTime. Publish nothing else there."
         )
@@ -89,7 +89,7 @@ def _body(message: Message) -> dict[str, Any]:
         body = None
     if not isinstance(body, dict):
         start = message.data[:40].decode(errors="backslashreplace")
-        raise NotANotification(
+        raise NotificationError(
             f"message {message.message_id} is '{start}'; expected a notification of a bucket (JSON_API_V1)."
         )
     return body
@@ -99,7 +99,7 @@ def _seconds(time: str) -> float:
     try:
         moment = datetime.datetime.fromisoformat(time)
     except ValueError:
-        raise NotANotification(f"'{time}' is no time; expected one such as 2026-11-27T12:00:00Z.") from None
+        raise NotificationError(f"'{time}' is no time; expected one such as 2026-11-27T12:00:00Z.") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     return moment.timestamp()
