@@ -1,4 +1,4 @@
-"""A user's mistakes and a machine's limits, told in one line: what was wrong, what was expected, what to do."""
+"""A user's mistakes and a machine's limits, as one line: what was wrong, what was expected, what to do."""
 
 import contextlib
 import errno
@@ -54,7 +54,7 @@ def report_user_errors(main: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return main(*args, **kwargs) or 0
         except UserError as error:
-            return _tell(str(error), error.exit_code, verbose)
+            return _report(str(error), error.exit_code, verbose)
         except KeyboardInterrupt:
             print(INTERRUPTED, file=sys.stderr)
             return 130
@@ -64,12 +64,12 @@ def report_user_errors(main: Callable[..., int | None]) -> Callable[..., int]:
                 return 0
             if not is_of_the_machine(error):
                 raise
-            return _tell(describe(error), UserError.exit_code, verbose)
+            return _report(describe(error), UserError.exit_code, verbose)
 
     return wrapped
 
 
-def _tell(message: str, exit_code: int, verbose: bool) -> int:
+def _report(message: str, exit_code: int, verbose: bool) -> int:
     if verbose:
         traceback.print_exc()
     print(f"error: {message}", file=sys.stderr)

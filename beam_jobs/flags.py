@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from beam_jobs import storage
 from beam_jobs.errors import VERBOSE, UsageError
@@ -85,19 +85,38 @@ def check_writable(flag: str, path: str, folder: str | None = None) -> None:
         )
 
 
-def unknown_flag(given: str, known: Iterable[str], renamed: Mapping[str, str], help_command: str) -> UsageError:
-    """The error about a flag that a command does not know, with its present name or the most similar one.
+def refuse_former_flags(argv: Sequence[str], renamed: Mapping[str, Mapping[str, str]], program: str) -> None:
+    """Refuses the flags of earlier versions, before argparse misses the flags that have their place.
+
+    Args:
+      argv: a command line; its first word is the command.
+      renamed: for each command its former flags, each with what to use in its place.
+      program: what stands before the command, like `python -m model`.
+
+    Raises:
+      UsageError: with the present name.
+    """
+    command = argv[0] if argv else ""
+    for flag in (argument.partition("=")[0] for argument in argv):
+        if flag in renamed.get(command, {}):
+            raise UsageError(
+                f"unknown flag {flag}. It is {renamed[command][flag]} now; see {program} {command} --help."
+            )
+
+
+def unknown_flag(given: str, known: Iterable[str], help_command: str) -> UsageError:
+    """The error about a flag that a command does not know, with the most similar one.
 
     Args:
       given: as it was given, perhaps with "=value".
       known: the command's flags.
-      renamed: former flags, each with what to use in its place.
       help_command: shows the flags.
     """
-    flag = given.partition("=")[0]
-    close = difflib.get_close_matches(flag, list(known), n=1, cutoff=0.7)
-    if flag in renamed:
-        hint = f"It is {renamed[flag]} now."
-    else:
-        hint = f"Did you mean {close[0]}?" if close else f"See {help_command}."
-    return UsageError(f"unknown flag {given}. {hint}")
+    close = difflib.get_close_matches(given.partition("=")[0], list(known), n=1, cutoff=0.7)
+    hint = f"Did you mean {close[0]}?" if close else f"See {help_command}."
+    return UsageError(f"unknown {'flag' if given.startswith('-') else 'argument'} {given}. {hint}")
+
+
+def flags_of(parser: argparse.ArgumentParser) -> list[str]:
+    """Every flag that a parser knows."""
+    return [name for action in parser._actions for name in action.option_strings]

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import sys
 from typing import ClassVar
 
 from beam_jobs import storage, windows
@@ -12,8 +13,10 @@ from beam_jobs.flags import (
     check_exists,
     check_folder,
     check_writable,
+    flags_of,
     positive_float,
     positive_int,
+    refuse_former_flags,
     share,
     unknown_flag,
     whole_number,
@@ -76,9 +79,7 @@ Args = AthletesArgs | ExtractArgs | ImportArgs | FeaturesArgs
 _ARGS: dict[str, type[Args]] = {one.command: one for one in (AthletesArgs, ExtractArgs, ImportArgs, FeaturesArgs)}
 
 # Flags of earlier versions, and what to use in their place.
-_RENAMED: dict[str, dict[str, str]] = {
-    "athletes": {},
-    "extract": {},
+_RENAMED = {
     "import": {
         "--frame_rate_hz": "--source_rate_hz",
         "--proportions": "--keep_proportions (in place of --proportions as_they_are)",
@@ -238,6 +239,7 @@ def parse(argv: list[str] | None = None) -> tuple[Args, list[str]]:
       SystemExit: 2, after argparse's own message, for a flag of ours that is wrong.
       UsageError: for a flag that neither we nor Beam know, or an input that is not there.
     """
+    refuse_former_flags(sys.argv[1:] if argv is None else argv, _RENAMED, "python -m beam_jobs")
     parser, by_name = _parser()
     found, beam_args = parser.parse_known_args(argv)
     kind = _ARGS[found.command]
@@ -253,14 +255,12 @@ def _check_beam_args(beam_args: list[str], args: Args, parser: argparse.Argument
         raise UsageError(
             f"unknown argument {beam_args[0]}. Put a pattern in quotes, or the shell replaces it by names."
         )
-    ours = [name for action in parser._actions for name in action.option_strings]
-    renamed, shown_by = _RENAMED[args.command], f"python -m beam_jobs {args.command} --help"
-    former = next((arg for arg in beam_args if arg.partition("=")[0] in renamed), None)
-    if former or isinstance(args, AthletesArgs):  # athletes is no Beam pipeline
-        raise unknown_flag(former or beam_args[0], ours, renamed, shown_by)
+    ours, shown_by = flags_of(parser), f"python -m beam_jobs {args.command} --help"
+    if isinstance(args, AthletesArgs):  # athletes is no Beam pipeline
+        raise unknown_flag(beam_args[0], ours, shown_by)
     unknown = check_beam_options(beam_args)
     if unknown is not None:
-        raise unknown_flag(unknown, ours, renamed, f"{shown_by}; Beam's own options can be given, too")
+        raise unknown_flag(unknown, ours, f"{shown_by}; Beam's own options can be given, too")
 
 
 def _check_paths(args: Args) -> None:

@@ -46,10 +46,10 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
         result = pipeline.run()
         state = result.wait_until_finish() or result.state
     except RuntimeError as error:  # Beam hands on what was raised in a worker as a text
-        told = error_in_text(str(error))
-        if told is None:
+        user_error = error_in_text(str(error))
+        if user_error is None:
             raise
-        raise told from error
+        raise user_error from error
     except KeyboardInterrupt:
         stopping.set()
         if not died or died[0].endswith(_INTERRUPTED):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from beam_jobs import windows
 from beam_jobs.errors import UsageError, UserError, report_user_errors
+from beam_jobs.flags import flags_of, unknown_flag
 from live.signals import (
     SIGNALS,
     deferred_signals,
@@ -83,7 +84,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--num_frames", type=int, metavar="N", help="stop after N sampled frames")
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow, MediaPipe and FFmpeg log")
-    args = parser.parse_args(argv)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        raise unknown_flag(unknown[0], flags_of(parser), "python -m live --help")
     if args.num_frames is not None and args.num_frames < 1:
         parser.error(f"argument --num_frames: {args.num_frames}; expected 1 or more")
     if not 0 <= args.min_probability <= 1:
@@ -219,7 +222,7 @@ def _recognize(
             if number == args.num_frames:
                 break
     except UserError as error:
-        # A file that ends early or a camera that goes away: what there was is kept, then it is told.
+        # A file that ends early or a camera that goes away: what there was is kept, then the error is reported.
         failure = error
     if not source.is_live and number:
         lines.summarize(recognizing.summary())

@@ -306,7 +306,7 @@ def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable |
     silence_decoder_logs()
     capture = (open_camera or cv2.VideoCapture)(index)
     if capture.isOpened():
-        # Drivers queue frames too, where they let themselves be told.
+        # Drivers queue frames, too; some accept another length of the queue.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return LiveSource(capture, f"camera {index}", grid)
     capture.release()

@@ -100,10 +100,10 @@ class TextLines:
             answer = "no answer: nobody was in view for long enough, or it was too dark"
         elif summary.status == "exercise":
             answer = (
-                f"the whole:  {summary.exercise}  {summary.probability:.0%}  ({summary.num_predictions} predictions)"
+                f"whole video:  {summary.exercise}  {summary.probability:.0%}  ({summary.num_predictions} predictions)"
             )
         else:
-            answer = f"the whole:  {STATUS_WORDS[summary.status]}  ({summary.num_predictions} predictions)"
+            answer = f"whole video:  {STATUS_WORDS[summary.status]}  ({summary.num_predictions} predictions)"
         print(answer, file=self._out, flush=True)
 
 
@@ -205,19 +205,19 @@ class SlowWarning:
         self._rule, self._frame_rate_hz, self._is_live = rule, frame_rate_hz, is_live
         self._rate = FrameRate()
         self._slow_since_ms: int | None = None
-        self._told = False
+        self._warned = False
 
     def watch(self, timestamp_ms: int) -> None:
         """Counts a used frame by its own time; warns on standard error where they have long been too few."""
         rate_hz = self._rate.tick(timestamp_ms / 1000)
-        if self._told or rate_hz is None:
+        if self._warned or rate_hz is None:
             return
         if rate_hz >= _SLOW_SHARE * self._frame_rate_hz:
             self._slow_since_ms = None
         elif self._slow_since_ms is None:
             self._slow_since_ms = timestamp_ms
         elif timestamp_ms - self._slow_since_ms >= _SLOW_FOR_S * 1000:
-            self._told = True
+            self._warned = True
             print(f"warning: {self._message(rate_hz)}", file=sys.stderr, flush=True)
 
     def _message(self, rate_hz: float) -> str:
@@ -286,9 +286,9 @@ def check_display() -> None:
     Tried in a process of its own, because the window library ends the process that finds no display.
     """
     if sys.platform != "linux" or os.environ.get("DISPLAY"):
-        probe = [sys.executable, "-c", "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"]
+        try_window = [sys.executable, "-c", "import cv2; cv2.namedWindow('test'); cv2.waitKey(1)"]
         try:
-            if subprocess.run(probe, capture_output=True, timeout=30, check=False).returncode == 0:
+            if subprocess.run(try_window, capture_output=True, timeout=30, check=False).returncode == 0:
                 return
         except subprocess.TimeoutExpired:
             pass

@@ -2,10 +2,11 @@
 
 import argparse
 import os
+import sys
 
 from beam_jobs import storage
 from beam_jobs.errors import UsageError
-from beam_jobs.flags import add_verbose, check_writable
+from beam_jobs.flags import add_verbose, check_writable, flags_of, refuse_former_flags, unknown_flag
 from model import bundle, config, dataset
 from model.benchmark.flags import add_benchmark, check_benchmark
 from model.evaluation import evaluate
@@ -13,8 +14,32 @@ from model.flags import add_rename_labels
 
 SPLITS = ("test", "validation", "all")
 
+# Flags of earlier versions, and what to use in their place.
+_RENAMED_IN_TRAINING = {
+    "--also": "--synthetic_tables",
+    "--people": "--extra_tables",
+    "--rename": "--rename_labels",
+    "--everything": "--all_splits",
+}
+_RENAMED = {
+    "train": _RENAMED_IN_TRAINING,
+    "finetune": _RENAMED_IN_TRAINING,
+    "synthesize": {"--drawn": "--athletes"},
+    "benchmark": {
+        "--rows": "--experiments",
+        "--work": "--fits_dir",
+        "--processes": "--num_workers",
+        "--replace": "--if_settings_differ replace",
+        "--join": "--if_settings_differ keep",
+        "--native": "--tables_30hz",
+        "--filmed": "--variant",
+        "--people": "--extra_tables",
+        "--rename": "--rename_labels",
+    },
+}
 
-def _parser() -> argparse.ArgumentParser:
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
         prog="python -m model",
         description="Feature tables -> a bundle (a folder with everything that live needs), and its report.",
@@ -28,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_synthesize(commands)
     for command in commands.choices.values():
         add_verbose(command)
-    return parser
+    return parser, commands.choices
 
 
 def _add_command(commands, name: str, what: str, example: str) -> argparse.ArgumentParser:
@@ -181,9 +206,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
     Raises:
       SystemExit: 2, after argparse's own message, for a flag that is wrong.
-      UsageError: for a folder that is not there or a configuration that is wrong.
+      UsageError: for an unknown flag, a folder that is not there, or a configuration that is wrong.
     """
-    args = _parser().parse_args(argv)
+    refuse_former_flags(sys.argv[1:] if argv is None else argv, _RENAMED, "python -m model")
+    parser, by_name = _parser()
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        raise unknown_flag(unknown[0], flags_of(by_name[args.command]), f"python -m model {args.command} --help")
     checks = {"benchmark": check_benchmark, "synthesize": _check_synthesize}
     if args.command in checks:
         checks[args.command](args)

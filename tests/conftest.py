@@ -80,9 +80,9 @@ def athlete_bundle(athlete_tables, tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def gcs_bucket() -> Iterator[str]:
     """gs:// address of an empty bucket in a real emulator on loopback, for this process and those it starts."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
     command = [pathlib.Path(sys.executable).with_name("gcp-storage-emulator"), "start", "--host=localhost"]
     emulator = subprocess.Popen(
         [*command, f"--port={port}", "--in-memory", "--default-bucket=bucket"],

@@ -156,7 +156,7 @@ def test_the_front_page_starts_somebody():
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("python -m live --source 0 --mirror_mirror", "exit code 2"),
+        ("python -m live --source 0 --mirror_mirror", "mirror_mirror"),
         ("python -m model train --table tables --output bundle", "exit code 2"),
         ("python -m beam_jobs extract --videos videos --output tables --no_such_flag", "no_such_flag"),
         ("python -m beam_jobs athletes --output videos --variety huge", "exit code 2"),

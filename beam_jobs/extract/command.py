@@ -64,7 +64,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
     lookup = LabelLookup.read(labels_path)
-    _tell_of_other_files(source)
+    _report_other_files(source)
     for warning in check_labels(videos, lookup):
         print(f"warning: {warning}", file=sys.stderr)
     if args.dry_run:
@@ -106,7 +106,7 @@ def _dry_run(args: ExtractArgs, videos: list[Video], lookup: LabelLookup) -> int
     return 0
 
 
-def _tell_of_other_files(source: VideoSource) -> None:
+def _report_other_files(source: VideoSource) -> None:
     """Says which files of a folder are not tried as videos: a silent omission could be a mistake."""
     if source.passed_over:
         endings = collections.Counter(os.path.splitext(name)[1].lower() or name for name in source.passed_over)

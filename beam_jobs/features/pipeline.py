@@ -200,7 +200,7 @@ class DeriveFeatures(beam.PTransform):
       num_shards: how many shards there are.
       fingerprint: what the landmarks were made by.
       fitted: a PCollection that exists when the transform graph is written; None where the graph exists already.
-      progress_address: where progress is told, if anywhere.
+      progress_address: where progress is reported; None: nowhere.
     """
 
     staging: str

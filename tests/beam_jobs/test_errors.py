@@ -1,4 +1,4 @@
-"""What a user is told of a mistake, of a full disk, and of a fault of the program."""
+"""The messages for a user's mistake, a full disk, and a fault of the program."""
 
 import errno
 import os
@@ -24,8 +24,8 @@ def test_a_mistake_is_one_line_and_verbose_shows_where(capsys):
     assert raising(UserError("no such thing"))([]) == 1
     assert capsys.readouterr().err == "error: no such thing\n"
     assert raising(UserError("no such thing"))(["--verbose"]) == 1
-    told = capsys.readouterr().err
-    assert "Traceback" in told and told.endswith("error: no such thing\n")
+    messages = capsys.readouterr().err
+    assert "Traceback" in messages and messages.endswith("error: no such thing\n")
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ def test_a_mistake_is_one_line_and_verbose_shows_where(capsys):
 )
 def test_what_the_system_refuses_is_one_line(capsys, number, words):
     assert raising(OSError(number, os.strerror(number), "bundle"))([]) == 1
-    told = capsys.readouterr().err
-    assert all(word in told for word in words)
-    assert told.count("\n") == 1 and "Traceback" not in told
+    messages = capsys.readouterr().err
+    assert all(word in messages for word in words)
+    assert messages.count("\n") == 1 and "Traceback" not in messages
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_reader_that_has_read_enough_is_success():
         ),
     ],
 )
-def test_what_beam_hands_on_as_text_is_told_as_what_it_was(text, kind, message):
+def test_an_error_that_beam_hands_on_as_text_is_reported_as_before(text, kind, message):
     error = error_in_text(text)
     assert isinstance(error, kind) and message in str(error)
     assert "while running" not in str(error)

@@ -59,7 +59,7 @@ def test_a_header_is_read_without_case_and_blanks(tmp_path, header):
     )
 
 
-def test_classes_whose_names_differ_in_spelling_are_told():
+def test_classes_whose_names_differ_in_spelling_are_reported():
     names = [
         "Squat",
         "squat",

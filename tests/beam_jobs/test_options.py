@@ -1,4 +1,4 @@
-"""The command line: what is refused, and how it is told. No pipeline is built here."""
+"""The command line: what is refused, and with which message. No pipeline is built here."""
 
 import sys
 
@@ -10,7 +10,7 @@ from beam_jobs.__main__ import main
 from beam_jobs.errors import UsageError
 
 
-def test_our_flags_and_beam_s_are_told_apart(tmp_path):
+def test_our_flags_and_beams_are_separated(tmp_path):
     args, beam_args = options.parse(
         [
             "extract",
@@ -33,6 +33,7 @@ def test_our_flags_and_beam_s_are_told_apart(tmp_path):
     [
         (["--max_failed_shares", "0.1"], "unknown flag --max_failed_shares"),
         (["--runer=FnApiRunner"], "unknown flag --runer=FnApiRunner"),
+        (["extra"], "unknown argument extra"),
         (["--pose_model", "nowhere.task"], "--pose_model nowhere.task"),
         (["--labels", "nowhere.csv"], "--labels nowhere.csv"),
     ],
@@ -145,8 +146,8 @@ def test_exit_codes_without_a_traceback(tmp_path, capsys):
             returned = main(list(map(str, args)))
         except SystemExit as exit_of_argparse:
             returned = exit_of_argparse.code
-        told = capsys.readouterr().err
-        assert (returned, message in told, "Traceback" in told) == (code, True, False), (args, told)
+        messages = capsys.readouterr().err
+        assert (returned, message in messages, "Traceback" in messages) == (code, True, False), (args, messages)
     assert not (tmp_path / "out").exists()
 
 

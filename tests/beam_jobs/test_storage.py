@@ -62,7 +62,7 @@ def test_a_table_goes_out_and_comes_back_in_the_order_of_its_files(folder):
     assert found["video_id"].to_pylist() == ["a", "b", "c", "d"]
 
 
-def test_a_missing_table_is_told_with_what_to_do(folder):
+def test_a_missing_table_is_reported_with_what_to_do(folder):
     for table, job in ((tables.QUALITY, "extract"), (tables.FINAL_FEATURES, "features")):
         with pytest.raises(UserError, match=rf"has no \.parquet file.*beam_jobs {job}"):
             storage.read_table(folder, table)

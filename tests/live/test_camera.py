@@ -243,7 +243,7 @@ class TestOpening:
         with pytest.raises(UserError, match="camera 63 cannot be opened"):
             camera.open_source("63", windows.SamplingGrid())
 
-    def test_a_camera_that_another_program_uses_is_told_so(self, monkeypatch):
+    def test_the_message_says_that_another_program_uses_the_camera(self, monkeypatch):
         monkeypatch.setattr(camera.os.path, "exists", lambda _: True)
         monkeypatch.setattr(camera.os, "access", lambda *_: True)
         busy = FakeCamera(opens=False)
@@ -346,7 +346,7 @@ def test_a_recording_behind_http_gives_every_frame(content):
         assert [videos.number(frame.image) for frame in source] == list(range(0, 60, 2))
 
 
-def test_a_connection_that_breaks_is_told_after_what_came(content):
+def test_a_connection_that_breaks_is_reported_after_what_came(content):
     numbers = []
     with servers.serving(servers.file_handler(content, len(content) * 6 // 10)) as address:
         # The password is for the server, not for a log.

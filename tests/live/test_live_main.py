@@ -108,7 +108,7 @@ def test_whoever_leaves_has_no_answer_any_more(athlete_bundle, frames, tmp_path)
     assert not any(exercise for ms, exercise in exercises.items() if ms > 5000)
 
 
-def test_a_file_that_ends_early_is_answered_and_told(athlete_bundle, frames, tmp_path):
+def test_a_file_that_ends_early_is_answered_and_reported(athlete_bundle, frames, tmp_path):
     whole = videos.write(tmp_path / "a.mkv", frames[:120], 25)
     content = pathlib.Path(whole).read_bytes()
     (tmp_path / "b.mkv").write_bytes(content[: int(len(content) * 0.8)])
@@ -146,7 +146,7 @@ class Camera:
         pass
 
 
-def test_a_camera_has_no_summary_and_going_away_is_told(athlete_bundle, frames, tmp_path, monkeypatch):
+def test_a_camera_has_no_summary_and_going_away_is_reported(athlete_bundle, frames, tmp_path, monkeypatch):
     # The thread reads while the models load: enough frames for that, and for some seconds afterwards.
     monkeypatch.setattr(
         camera,
@@ -160,7 +160,7 @@ def test_a_camera_has_no_summary_and_going_away_is_told(athlete_bundle, frames, 
     assert cv2.VideoCapture(str(record)).get(cv2.CAP_PROP_FRAME_COUNT) > 10
 
 
-def test_a_camera_that_is_too_slow_is_told_beside_the_answers(athlete_bundle, frames, monkeypatch, capsys):
+def test_a_camera_that_is_too_slow_is_reported_beside_the_answers(athlete_bundle, frames, monkeypatch, capsys):
     """A camera of eight frames a second: a warning on standard error, none of it in the JSON."""
     clock_ms = itertools.count(0, 125)
     slow = [Frame(ms * 15 // 1000, ms, frame) for ms, frame in zip(clock_ms, frames[:70], strict=False)]
@@ -197,7 +197,7 @@ def starting(bundle, source, record):
 
 
 def interrupt(bundle, source, record, number):
-    """Starts a run, sends it a signal after some lines; its exit code, the other lines, what it told."""
+    """Starts a run, sends it a signal after some lines; its exit code, the other lines, its messages."""
     with starting(bundle, source, record) as process:
         for _ in range(5):
             json.loads(process.stdout.readline())
@@ -217,7 +217,7 @@ def test_ctrl_c_interrupts_a_file_and_leaves_a_whole_recording(athlete_bundle, f
     assert {file.name for file in tmp_path.iterdir()} == {"long.mp4", "out.mp4"}
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="what a process has loaded is told in /proc")
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="what a process has loaded is read from /proc")
 @pytest.mark.parametrize("library", ["tensorflow", "mediapipe"])
 def test_a_signal_while_models_load_is_one_too(athlete_bundle, frames, tmp_path, library):
     with (
@@ -240,8 +240,8 @@ def test_a_signal_handled_in_the_middle_of_an_exec_is_handled_for_good():
     assert run_python(f"from live import signals as main\n{handled}") == ["handled"]
 
 
-@pytest.mark.parametrize(("exit_code", "told"), [(0, ""), (130, f"{INTERRUPTED}\n")])
-def test_a_signal_while_modules_are_imported_ends_at_once(exit_code, told):
+@pytest.mark.parametrize(("exit_code", "message"), [(0, ""), (130, f"{INTERRUPTED}\n")])
+def test_a_signal_while_modules_are_imported_ends_at_once(exit_code, message):
     code = (
         "import os, signal\nfrom live import signals as main\n"
         f"with main.signals_exit_immediately({exit_code}):\n"
@@ -249,7 +249,7 @@ def test_a_signal_while_modules_are_imported_ends_at_once(exit_code, told):
         "  except BaseException: print('swallowed')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (exit_code, "", told)
+    assert (done.returncode, done.stdout, done.stderr) == (exit_code, "", message)
 
 
 def test_a_signal_is_the_usual_end_of_a_stream(athlete_bundle, frames, tmp_path):
@@ -295,7 +295,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("flags", "code", "words"),
         [
-            (["--source", "0", "--jsn"], 2, "unrecognized arguments: --jsn"),
+            (["--source", "0", "--jsn"], 2, "Did you mean --json"),
             (["--source", "nowhere.mp4", "--json"], 2, "nowhere.mp4 does not exist"),
             (["--source", "file:///nowhere.mp4", "--json"], 2, "nowhere.mp4 does not exist"),
             (["--source", "0", "--record", "out.avi"], 2, "ends in .mp4"),

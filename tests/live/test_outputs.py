@@ -64,7 +64,7 @@ def test_json_without_any_answer():
     }
 
 
-def test_text_lines_tell_changes_alone():
+def test_text_lines_show_only_changes():
     out = io.StringIO()
     lines = outputs.TextLines(out)
     for ms, exercise in ((0, None), (200, None), (400, "squat"), (600, "squat"), (800, "lunge")):
@@ -74,7 +74,7 @@ def test_text_lines_tell_changes_alone():
         ["0.0", "s", "nobody", "in", "view"],
         ["0.4", "s", "squat", "90%"],
         ["0.8", "s", "lunge", "90%"],
-        ["the", "whole:", "squat", "80%", "(2", "predictions)"],
+        ["whole", "video:", "squat", "80%", "(2", "predictions)"],
     ]
 
 
@@ -89,7 +89,7 @@ def test_text_says_not_sure_while_no_answer_is_probable_enough():
         ["s", "nobody in view"],
         ["s", "not sure"],
         ["s", "nobody in view"],
-        ["whole:", "not sure  (2 predictions)"],
+        ["video:", "not sure  (2 predictions)"],
     ]
 
 
@@ -169,7 +169,7 @@ class TestRecorder:
 
 @pytest.mark.skipif("sys.platform != 'linux'", reason="displays are named by DISPLAY on Linux alone")
 @pytest.mark.parametrize("display", [None, ":47"])
-def test_no_display_is_told_and_not_a_crash(monkeypatch, display):
+def test_no_display_is_reported_and_not_a_crash(monkeypatch, display):
     """Neither without a display nor with one that nobody serves: there the window library ends the process."""
     monkeypatch.delenv("DISPLAY", raising=False)
     if display:
@@ -243,7 +243,7 @@ class TestSlowWarning:
         assert printed.out == ""
         return printed.err
 
-    def test_a_slow_camera_is_told_once_with_both_values(self, capsys):
+    def test_a_slow_camera_is_reported_once_with_both_values(self, capsys):
         warning = self.watch(capsys, np.arange(300) * 125)
         assert warning.startswith("warning: 8.0 frames a second") and " 15" in warning
         # 34 rows at 8 and at 15 a second.

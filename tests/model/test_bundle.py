@@ -132,7 +132,7 @@ def test_a_bundle_stands_alone(made, tmp_path, quick_config):
     assert done.stdout.splitlines() == ["(3, 189) [1.0, 1.0] [1.0, 1.0]", "[]"]
 
 
-def test_another_fingerprint_is_told_with_both_values(loaded, made):
+def test_another_fingerprint_is_reported_with_both_values(loaded, made):
     loaded.check_fingerprint(made.fingerprint)
     loaded.check_fingerprint({**made.fingerprint, "something_new": 1})
     with pytest.raises(UserError, match=r"mediapipe: .*'0'.* the camera .*'1\.2\.2'"):
@@ -223,7 +223,7 @@ def test_a_bundle_json_that_is_none(tmp_path, content, said):
         ("transform_fn/saved_model.pb", b""),
     ],
 )
-def test_a_damaged_bundle_is_told_of(made_bundle, tmp_path, file, damage):
+def test_a_damaged_bundle_is_reported(made_bundle, tmp_path, file, damage):
     copy = tmp_path / "copy"
     shutil.copytree(made_bundle, copy)
     (copy / file).unlink()

@@ -67,7 +67,7 @@ def test_a_folder_or_what_is_no_text_is_no_configuration(tmp_path):
         config.load(str(tmp_path / "picture.png"))
 
 
-def test_a_bundles_configuration_is_told_with_the_bundles_name():
+def test_a_bundles_configuration_is_reported_with_the_bundles_name():
     assert config.config_of_bundle({"config": config.to_dict(config.Config(seed=3))}, "b").seed == 3
     with pytest.raises(UserError, match=r"^my_bundle: .*bundle\.json: .*'sed'") as caught:
         config.config_of_bundle({"config": {"sed": 3}}, "my_bundle")

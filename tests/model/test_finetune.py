@@ -91,8 +91,8 @@ def test_clips_that_have_nothing_in_common_are_refused(made, rehearsed_bundle, t
     folder, tuned = tables_of(clips), tmp_path / "tuned"
     command = ["finetune", "--bundle", rehearsed_bundle, "--tables", folder, "--all_splits", "--output", str(tuned)]
     assert main([*command, "--steps", "100"]) == 1
-    told = capsys.readouterr().err
-    assert "No bundle was written" in told and not tuned.exists()
+    messages = capsys.readouterr().err
+    assert "No bundle was written" in messages and not tuned.exists()
 
 
 @pytest.mark.parametrize(

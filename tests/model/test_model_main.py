@@ -64,7 +64,7 @@ def test_options_import_nothing_heavy():
         (["evaluate", "--bundle", "{bundle}", "--tables", "{tables}", "--output", "{full}"], 2, "has no metrics.json"),
     ],
 )
-def test_mistakes_are_told_with_their_exit_codes(arguments, code, said, made_tables, made_bundle, tmp_path, capsys):
+def test_mistakes_are_reported_with_their_exit_codes(arguments, code, said, made_tables, made_bundle, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("precious")
@@ -74,8 +74,8 @@ def test_mistakes_are_told_with_their_exit_codes(arguments, code, said, made_tab
         for a in arguments
     ]
     assert main(filled) == code
-    told = capsys.readouterr().err
-    assert told.startswith("error: ") and said in told and "Traceback" not in told
+    messages = capsys.readouterr().err
+    assert messages.startswith("error: ") and said in messages and "Traceback" not in messages
     assert (tmp_path / "full" / "thesis.txt").read_text() == "precious"
     assert not (tmp_path / "out").exists()
 
@@ -83,7 +83,6 @@ def test_mistakes_are_told_with_their_exit_codes(arguments, code, said, made_tab
 @pytest.mark.parametrize(
     ("command", "flag"),
     [
-        (["train"], "--no_such_flag"),
         (["train"], "--network=lstm"),
         (["train"], "--split=test"),
         (["finetune", "--bundle", "x"], "--network=tcn"),
@@ -92,19 +91,38 @@ def test_mistakes_are_told_with_their_exit_codes(arguments, code, said, made_tab
         (["evaluate", "--bundle", "x"], "--split=train"),
     ],
 )
-def test_unknown_flags_are_wrong_usage(command, flag, made_tables, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([*command, "--tables", made_tables, "--output", "x", flag])
-    assert caught.value.code == 2
+def test_flags_of_other_commands_and_unknown_values_are_wrong_usage(command, flag, made_tables, capsys):
+    try:
+        code = main([*command, "--tables", made_tables, "--output", "x", flag])
+    except SystemExit as stopped:
+        code = stopped.code
+    assert code == 2
     assert flag.split("=")[0] in capsys.readouterr().err
 
 
-def test_an_output_that_cannot_be_written_is_told_before_training(made_tables, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "flag", "hint"),
+    [
+        ("train", "--no_such_flag", "model train --help"),
+        ("train", "--netwrk=tcn", "--network?"),
+        ("train", "--everything", "--all_splits now"),
+        ("finetune", "--also=x", "--synthetic_tables now"),
+        ("synthesize", "--drawn=x", "--athletes now"),
+        ("benchmark", "--replace", "--if_settings_differ replace now"),
+    ],
+)
+def test_a_former_or_misspelt_flag_is_answered_by_the_right_one(command, flag, hint, made_tables, capsys):
+    assert main([command, "--tables", made_tables, "--output", "x", flag]) == 2
+    messages = capsys.readouterr().err
+    assert hint in messages and messages.count("\n") == 1
+
+
+def test_an_output_that_cannot_be_written_is_reported_before_training(made_tables, tmp_path, capsys, monkeypatch):
     # Tests may run as root, whom no permission stops.
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
     assert main(["train", "--tables", made_tables, "--output", str(tmp_path / "new" / "bundle")]) == 2
-    told = capsys.readouterr().err
-    assert f"{tmp_path} cannot be written to" in told and "windows" not in told
+    messages = capsys.readouterr().err
+    assert f"{tmp_path} cannot be written to" in messages and "windows" not in messages
 
 
 def test_evaluating_needs_no_configuration_and_finetuning_says_whose_it_is(made_bundle, made_tables, tmp_path, capsys):

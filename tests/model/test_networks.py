@@ -19,7 +19,7 @@ def test_the_seed_network_to_the_parameter():
 
 
 @pytest.mark.parametrize("name", sorted(networks.NETWORKS))
-def test_every_network_eats_windows_and_gives_logits(name):
+def test_every_network_turns_windows_into_logits(name):
     model = networks.build(config.NetworkConfig(name=name), 5)
     assert model.input_shape == (None, 34, 189) and model.output_shape == (None, 5)
     assert model.count_params() < 2_000_000

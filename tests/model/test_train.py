@@ -66,7 +66,7 @@ def test_batches_are_augmented_several_at_once_and_each_gets_its_own(made_tables
         drawn.on_epoch_end()
         assert drawn._epoch == epoch + 1
     assert max(num for num, _ in asked) == 32 and sum(num for num, _ in asked) >= 2 * len(data)
-    # No two pieces of two epochs have the same random numbers.
+    # No two calls of two epochs have the same random numbers.
     assert len({seed for _, seed in asked}) == 2 * -(-len(drawn) // 8)
 
 
@@ -199,11 +199,11 @@ def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, 
     train.train(
         TrainingInputs(folder), str(tmp_path / "bundle"), config.from_dict({"training": {"epochs": 1}}, quick_config)
     )
-    told = capsys.readouterr().err
-    assert "1 videos are in none of the splits train, validation, test (such as 'f'): not used" in told
-    assert "lunge: not in the validation split" in told
-    assert "burpee: in the validation split and not in the train split; left out" in told
-    assert "1 clips of the train split have too few rows with a person" in told
+    messages = capsys.readouterr().err
+    assert "1 videos are in none of the splits train, validation, test (such as 'f'): not used" in messages
+    assert "lunge: not in the validation split" in messages
+    assert "burpee: in the validation split and not in the train split; left out" in messages
+    assert "1 clips of the train split have too few rows with a person" in messages
     metadata = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert metadata["labels"] == ["lunge", "squat"]
     # The short clip is not among those that it was trained on; the other classes' clip not among the figures.
@@ -279,9 +279,9 @@ def test_further_tables_of_another_transform_graph_are_refused(made, made_tables
     other = made.tables(tmp_path / "other", further_clips, scale=2.0)
     with pytest.raises(UserError) as caught:
         load(TrainingInputs(made_tables, (other,)))
-    told = str(caught.value)
-    assert told.startswith(f"--synthetic_tables {other} was made by another transform graph")
-    assert f"than {made_tables} " in told and f"--transform_fn {made_tables}" in told
+    messages = str(caught.value)
+    assert messages.startswith(f"--synthetic_tables {other} was made by another transform graph")
+    assert f"than {made_tables} " in messages and f"--transform_fn {made_tables}" in messages
     assert not (tmp_path / "bundle").exists()
 
 

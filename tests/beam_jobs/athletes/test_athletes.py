@@ -367,7 +367,7 @@ def test_mediapipe_tracks_the_body_that_was_drawn(exercise, joint, tmp_path, pos
     assert np.corrcoef(*angles)[0, 1] > 0.8
 
 
-def test_a_full_disk_is_told_and_leaves_no_clip(small_disk, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_clip(small_disk, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(small_disk))
     clip = clip_plan.assign_clips(0, 3, ("squat",), "basic")[0]
     with pytest.raises(UserError, match="disk full"):

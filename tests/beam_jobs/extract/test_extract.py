@@ -198,9 +198,9 @@ def test_the_pipeline_on_videos_in_a_collection(mixed, extracted, tmp_path, pose
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(mixed, extracted, tmp_path, capsys):
     extract(mixed, tmp_path / "out", mixed / "labels.csv", dry_run=True)
-    told = capsys.readouterr()
-    assert "5 videos" in told.out and "1 squat" in told.out and "5 are new" in told.out
-    assert "no label" in told.err and "3 videos" in told.err
+    messages = capsys.readouterr()
+    assert "5 videos" in messages.out and "1 squat" in messages.out and "5 are new" in messages.out
+    assert "no label" in messages.err and "3 videos" in messages.err
     assert not (tmp_path / "out").exists()
     extract(mixed, extracted[0], mixed / "labels.csv", dry_run=True)
     assert "3 have landmarks" in (out := capsys.readouterr().out) and "2 are new" in out
@@ -403,14 +403,14 @@ def test_names_that_look_like_patterns_are_long_or_lead_nowhere(tmp_path, capsys
     (folder / "labels.csv").write_text("video,label\nb [x].mp4,Squat\ndata/plain.mp4,squat\nno.mp4,lunge\n")
     output = tmp_path / "out [2]"
     extract(folder, output, folder / "labels.csv", max_failed_share=0.3)
-    told = capsys.readouterr()
+    messages = capsys.readouterr()
     found = {row["video_id"]: row["label"] for row in rows_of(output, tables.QUALITY)}
     assert found == {"b [x].mp4": "Squat", "data/plain.mp4": "squat", long_name: None}
     (letter,) = rows_of(output, tables.DEAD_LETTERS)
     assert (letter["video_id"], letter["reason"]) == ("gone.mp4", "not_found")
     assert "link to /nowhere/gone.mp4" in letter["message"]
-    assert "1 row" in told.err and "'Squat', 'squat'" in told.err
-    assert ".ini" in told.out
+    assert "1 row" in messages.err and "'Squat', 'squat'" in messages.err
+    assert ".ini" in messages.out
 
 
 @pytest.mark.slow
@@ -434,7 +434,7 @@ def test_a_full_disk_is_one_line_and_whole_files_are_kept(mixed, small_disk, pos
         ("v,video\nx\n", "empty"),
     ],
 )
-def test_a_manifest_that_is_wrong_is_told(tmp_path, text, message):
+def test_a_manifest_that_is_wrong_is_reported(tmp_path, text, message):
     path = tmp_path / "videos.csv"
     path.write_text(text)
     with pytest.raises(UserError, match=message):

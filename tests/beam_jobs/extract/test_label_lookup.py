@@ -42,7 +42,7 @@ def test_a_row_finds_its_video_behind_a_link(tmp_path):
     assert found.find(Video("elsewhere/a.mp4", f"{tmp_path}/elsewhere/a.mp4")).label == "squat"
 
 
-def test_rows_that_name_no_video_are_told_with_the_one_that_may_be_meant(tmp_path):
+def test_rows_that_name_no_video_are_reported_with_the_one_that_may_be_meant(tmp_path):
     videos = [Video(name, f"{tmp_path}/{name}") for name in ("squat/s1.mp4", "squat/s2.MP4", "lunge/l1.mp4")]
     found = lookup(tmp_path, "video,label\nsquat/s1.mp4,squat\nsquat/s2.mp4,squat\nlung/none.mp4,lunge\n")
     unused, unlabelled = check_labels(videos, found)
@@ -52,7 +52,7 @@ def test_rows_that_name_no_video_are_told_with_the_one_that_may_be_meant(tmp_pat
     assert check_labels(videos[:1], lookup(tmp_path, "video,label\nsquat/s1.mp4,squat\n")) == []
 
 
-def test_rows_without_a_label_are_told_with_their_lines(tmp_path):
+def test_rows_without_a_label_are_reported_with_their_lines(tmp_path):
     videos = [Video(name, f"{tmp_path}/{name}") for name in ("a.mp4", "b.mp4", "c.mp4")]
     (warning,) = check_labels(videos, lookup(tmp_path, "video,label\na.mp4,squat\nb.mp4\nc.mp4,\n"))
     assert "line 3, 4" in warning and "'b.mp4'" in warning

@@ -157,12 +157,12 @@ def test_an_import_that_breaks_off_looks_like_none(tmp_path):
         (lambda table: table.append_column("person_id", [[0] * 20 + [1] * 10]), "person_ids 0, 1"),
     ],
 )
-def test_wrong_tables_are_told(tmp_path, broken, message):
+def test_wrong_tables_are_reported(tmp_path, broken, message):
     with pytest.raises(UserError, match=message):
         run(tmp_path, broken(source_table({"a": clip_of(1)})))
 
 
-def test_wrong_files_are_told(tmp_path):
+def test_wrong_files_are_reported(tmp_path):
     source = source_table({"a": clip_of(1)})
     with pytest.raises(UserError, match="Parquet"):
         run(tmp_path, source, landmarks=str(tmp_path / "labels.csv"))

@@ -293,7 +293,7 @@ def test_what_is_transparent_is_black(tmp_path, name, options):
         assert image[:, 88:].min() > 230
 
 
-def test_an_animated_webp_is_told_as_one(tmp_path):
+def test_an_animated_webp_is_named_in_the_message(tmp_path):
     path = str(tmp_path / "a.webp")
     videos.ffmpeg("-i", videos.write(tmp_path / "a.mp4", 5), "-c:v", "libwebp_anim", path)
     with pytest.raises(VideoError, match="animated WebP") as raised:

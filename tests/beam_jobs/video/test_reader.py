@@ -207,7 +207,7 @@ class TestDamage:
     """What is said of each, and what is kept."""
 
     @pytest.mark.parametrize("ending", ["mp4", "mkv", "webm", "avi"])
-    def test_a_missing_end_is_told_after_what_there_is(self, tmp_path, noisy, ending):
+    def test_a_missing_end_is_reported_after_what_there_is(self, tmp_path, noisy, ending):
         frames, error = read_broken(cut(noisy[ending], 0.6, tmp_path / f"cut.{ending}"))
         assert error.reason == "truncated"
         assert 25 <= len(frames) <= 40
