@@ -3,10 +3,11 @@ PYTHON ?= python3
 RUN = .venv/bin/python
 DEMO = demo
 NUM_CLIPS = 120
+PRISM_PACKAGE = github.com/apache/beam/sdks/v2/go/cmd/prism
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
+.PHONY: environment prism demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -16,6 +17,12 @@ export GLOG_minloglevel ?= 2
 	touch .venv/installed
 
 environment: .venv/installed
+
+# Prism, a portable engine of Beam's Go SDK, of the same version as the Python SDK: tests run the jobs on it where it is there.
+.venv/bin/prism: .venv/installed
+	GOBIN=$(CURDIR)/.venv/bin go install $(PRISM_PACKAGE)@v$$($(RUN) -c 'import importlib.metadata; print(importlib.metadata.version("apache-beam"))')
+
+prism: .venv/bin/prism
 
 # The whole path on drawn athletes: videos -> tables -> bundle -> report -> a live answer. `make` prints each command.
 demo: .venv/installed

@@ -34,29 +34,46 @@ def check_beam_options(beam_args: list[str]) -> str | None:
     return unknown[0] if unknown else None
 
 
-def check_shared(beam_args: list[str], paths: dict[str, str | None]) -> None:
-    """Refuses local paths for a runner on other machines, whose workers do not see this disk.
+def check_shared(beam_args: list[str], paths: dict[str, str | None], shared_disk: bool = False) -> None:
+    """Refuses local paths for workers that may be on other machines, and do not see this disk.
+
+    Workers are on this machine with Beam's local runner, and with an engine whose environment is LOOPBACK: they are
+    then threads of this very process. No address says so for other environments: `localhost` in an engine's options
+    is the worker's own host, and a job server on this machine may hand the job to a cluster elsewhere. So the user
+    says it.
 
     Args:
       beam_args: Beam's options.
       paths: by the flag's name; None where it was not given.
+      shared_disk: whether the user says that all workers see this disk under the same paths.
 
     Raises:
       UsageError: naming the first local path.
     """
-    if not is_local(beam_args):
+    if not (shared_disk or is_local(beam_args) or _in_this_process(beam_args)):
         for name, path in paths.items():
             if path is not None and not storage.is_remote(path):
                 raise UsageError(
                     f"--{name} {path} is on this machine, but the workers of --runner={_runner(beam_args)} are not "
-                    "local; expected a gs:// path. Copy it there, or leave --runner out."
+                    "known to see this disk; expected a gs:// path. Copy it there, leave --runner out, or add "
+                    "--shared_disk if all workers see this path (they run on this machine, or its folder is mounted)."
                 )
 
 
-def _runner(beam_args: list[str]) -> str:
+def _option(beam_args: list[str], name: str, default: str) -> str:
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
-    parser.add_argument("--runner", default=_LOCAL_RUNNER)
-    return str(parser.parse_known_args(beam_args)[0].runner).rpartition(".")[2]
+    parser.add_argument(f"--{name}", dest="value", default=default)
+    return str(parser.parse_known_args(beam_args)[0].value)
+
+
+def _runner(beam_args: list[str]) -> str:
+    return _option(beam_args, "runner", _LOCAL_RUNNER).rpartition(".")[2]
+
+
+def _in_this_process(beam_args: list[str]) -> bool:
+    """Whether an engine sends its work back to this process; Prism does unless it is told otherwise."""
+    default = "LOOPBACK" if _runner(beam_args) == "PrismRunner" else ""
+    return _option(beam_args, "environment_type", default) == "LOOPBACK"
 
 
 def is_local(beam_args: list[str]) -> bool:

@@ -49,6 +49,7 @@ class ExtractArgs:
     max_failed_share: float = 0.05
     decode_timeout_s: float = 60.0
     dry_run: bool = False
+    shared_disk: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +74,7 @@ class FeaturesArgs:
     output: str
     transform_fn: str | None = None
     allow_other_pose_model: bool = False
+    shared_disk: bool = False
 
 
 Args = AthletesArgs | ExtractArgs | ImportArgs | FeaturesArgs
@@ -129,6 +131,14 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, help="the folder to write to, local or gs://")
 
 
+def _add_shared_disk(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--shared_disk",
+        action="store_true",
+        help="with --runner: all workers see this machine's paths, because they run on it or have its folders mounted",
+    )
+
+
 def _add_athletes(parser: argparse.ArgumentParser) -> None:
     _add_output(parser)
     parser.add_argument("--num_clips", type=positive_int, default=96, help="how many clips (default 96)")
@@ -182,6 +192,7 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only say which videos would be read, and what is wrong with the labels; write nothing",
     )
+    _add_shared_disk(parser)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -227,6 +238,7 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
         help="use --transform_fn also for landmarks of another pose model than those it was fitted to, such as "
         "imported ones; of the same kind and rate",
     )
+    _add_shared_disk(parser)
 
 
 def parse(argv: list[str] | None = None) -> tuple[Args, list[str]]:

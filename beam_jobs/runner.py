@@ -12,6 +12,19 @@ from beam_jobs.errors import UserError, error_in_text
 _WORKER_THREAD = "run_worker"
 # How Beam's error about a worker ends that Ctrl-C has stopped: a terminal sends it to all processes of a job at once.
 _INTERRUPTED = ("return code -2", "return code 130")
+# What an engine says of a job whose worker process is gone: Beam's job service (twice), Prism.
+_WORKER_GONE = ("Channel closed prematurely", "Data channel closed", "SDK worker disconnected")
+
+
+def _worker_gone(text: str) -> UserError | None:
+    """The error of a job that an engine gave up because a worker process died; None for other errors."""
+    if not any(sign in text for sign in _WORKER_GONE):
+        return None
+    said = text.strip().splitlines()[-1]
+    return UserError(
+        f"The engine lost a worker process ({said}): its native code crashed, memory ran out, or it was stopped. What "
+        "is done is kept: run the same command again to continue."
+    )
 
 
 def run(pipeline: beam.Pipeline) -> PipelineResult:
@@ -22,7 +35,7 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
     worker, and nothing looks at the error that ends it. An issue of Beam's about it was looked for and not found.
 
     Raises:
-      UserError: if a local worker process died, or the job ended in another state than done.
+      UserError: if a worker process died, or the job ended in another state than done.
     """
     died: list[str] = []
     stopping = threading.Event()
@@ -46,7 +59,7 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
         result = pipeline.run()
         state = result.wait_until_finish() or result.state
     except RuntimeError as error:  # Beam hands on what was raised in a worker as a text
-        user_error = error_in_text(str(error))
+        user_error = error_in_text(str(error)) or _worker_gone(str(error))
         if user_error is None:
             raise
         raise user_error from error

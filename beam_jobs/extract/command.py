@@ -59,7 +59,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     if labels_path is None and source.manifest is not None and "label" in csv_columns(source.manifest):
         labels_path = source.manifest
     paths = {"videos": args.videos, "labels": labels_path, "output": args.output}
-    beam_options.check_shared(beam_args, paths)
+    beam_options.check_shared(beam_args, paths, args.shared_disk)
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
@@ -74,8 +74,8 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     settings = ExtractSettings(
         args.output, labels_path, model_file.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
     )
+    storage.remove_stale(storage.join(args.output, tables.LANDMARKS.name))
     if beam_options.is_local(beam_args):
-        storage.remove_stale(storage.join(args.output, tables.LANDMARKS.name))
         with progress.show_progress(len(videos), "videos", "frames") as address:
             counters = _run(dataclasses.replace(settings, progress_address=address), source, beam_args)
     else:

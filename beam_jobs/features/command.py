@@ -44,7 +44,7 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
       UserError: if there are no landmarks, they were made in different ways, no training row has a person, the
         transform graph does not fit, a local worker process died, or the job did not end well.
     """
-    beam_options.check_shared(beam_args, {"input": args.input, "output": args.output})
+    beam_options.check_shared(beam_args, {"input": args.input, "output": args.output}, args.shared_disk)
     videos = features_shards.read_videos(args.input)
     fingerprint = features_shards.common_fingerprint(videos)
     _check_replaced(args.output)

@@ -93,8 +93,27 @@ def test_what_counts_as_local(beam_args, local):
 def test_a_runner_elsewhere_needs_paths_that_its_workers_see(name):
     paths = {"videos": "gs://bucket/videos", "labels": None, "output": "tables"}
     beam_options.check_shared(["--runner=FnApiRunner"], paths)
-    with pytest.raises(UsageError, match=f"--output tables .*{name}.* not local"):
+    with pytest.raises(UsageError, match=f"--output tables .*{name}.*--shared_disk"):
         beam_options.check_shared([f"--runner={name}"], paths)
+    beam_options.check_shared([f"--runner={name}"], paths, shared_disk=True)
+
+
+@pytest.mark.parametrize(
+    ("beam_args", "here"),
+    [
+        (["--runner=PortableRunner", "--environment_type=LOOPBACK"], True),
+        (["--runner=PrismRunner"], True),
+        (["--runner=PrismRunner", "--environment_type", "DOCKER"], False),
+        # The worker's own host, wherever that is.
+        (["--runner=FlinkRunner", "--environment_type=EXTERNAL", "--environment_config=localhost:50000"], False),
+    ],
+)
+def test_workers_in_this_process_see_its_disk(beam_args, here):
+    if here:
+        beam_options.check_shared(beam_args, {"output": "tables"})
+    else:
+        with pytest.raises(UsageError, match="--output tables"):
+            beam_options.check_shared(beam_args, {"output": "tables"})
 
 
 @pytest.mark.parametrize(

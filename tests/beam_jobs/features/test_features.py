@@ -300,7 +300,7 @@ def distributed(monkeypatch) -> list:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(beam_options, "is_local", lambda beam_args: False)
-    monkeypatch.setattr(beam_options, "check_shared", lambda beam_args, paths: None)
+    monkeypatch.setattr(beam_options, "check_shared", lambda beam_args, paths, shared_disk: None)
     monkeypatch.setattr(runner, "run", interrupted)
     return pipelines
 
