@@ -1,14 +1,27 @@
-"""Loading a TensorFlow SavedModel from a folder of any name."""
+"""A TensorFlow SavedModel: loading it from a folder of any name, and its hash."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from beam_jobs import storage
+
 # TensorFlow looks for a SavedModel's variables by a file pattern made of the path. There these are no letters.
 _PATTERN_SIGNS = frozenset("*?[]\\")
+
+
+def sha256(folder: str) -> str:
+    """A hash of a SavedModel: of its files' names and contents."""
+    digest = hashlib.sha256()
+    for file in storage.list_files(folder):
+        with storage.open_input(file) as source:
+            content = hashlib.sha256(source.read()).hexdigest()
+        digest.update(f"{storage.relative_path(folder, file)} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def load(folder: str) -> Any:

@@ -53,6 +53,15 @@ def exists(path: str) -> bool:
     return fs.exists(name)
 
 
+def age_s(path: str) -> float:
+    """How long ago a file was written, in seconds; 0 where there is none."""
+    fs, name = filesystem(path)
+    try:
+        return time.time() - fs.modified(name).timestamp()
+    except FileNotFoundError:
+        return 0.0
+
+
 def is_folder(path: str) -> bool:
     """Whether `path` is a folder (in GCS: a prefix with something below it)."""
     fs, name = filesystem(path)

@@ -197,7 +197,7 @@ DEAD_LETTERS = Table(
     (
         Column("video_id", pa.string()),
         Column("uri", pa.string()),
-        Column("stage", pa.string(), description="read, decode or estimate"),
+        Column("stage", pa.string(), description="notify, read, decode, estimate or write"),
         Column("reason", pa.string(), description="a short fixed word, to group by"),
         Column("message", pa.string(), description="what was wrong, expected, and to be done"),
         Column("num_frames_kept", pa.int64(), description="rows in landmarks from before the damage"),
@@ -205,6 +205,15 @@ DEAD_LETTERS = Table(
     per_frame=False,
 )
 
+PREDICTIONS = Table(
+    "predictions",
+    (
+        Column("exercise", pa.string(), description="the most probable label of the bundle"),
+        Column("probability", pa.float32(), "probability", "of that label"),
+        Column("probabilities", pa.list_(pa.float32()), "probability", "of each of the labels in the file's metadata"),
+    ),
+)
+
 TABLES: dict[str, Table] = {
-    table.name: table for table in (LANDMARKS, *UNSCALED_TABLES, FINAL_FEATURES, QUALITY, DEAD_LETTERS)
+    table.name: table for table in (LANDMARKS, *UNSCALED_TABLES, FINAL_FEATURES, PREDICTIONS, QUALITY, DEAD_LETTERS)
 }

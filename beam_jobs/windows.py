@@ -144,3 +144,30 @@ def windows(rows: Iterable[tuple[np.ndarray, bool]], rule: WindowRule) -> Iterat
         window = buffer.push(row, detected)
         if window is not None:
             yield index, window
+
+
+def rows_fed(rule: WindowRule) -> int:
+    """Rows that a bundle's end-to-end graph is fed: a window's, and the history of its first one."""
+    return rule.length + HISTORY_LENGTH - 1
+
+
+def end_to_end_inputs(
+    rows: np.ndarray, timestamps_ms: np.ndarray, last: int, rule: WindowRule
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a bundle's end-to-end graph is fed for the window that ends in row `last` of a clip.
+
+    Args:
+      rows: the clip's landmarks, float32, shape (T, 33, 3); NaN where no person was detected.
+      timestamps_ms: since the clip's first frame, int64, shape (T,).
+      last: a row's index.
+      rule: which rows make a window.
+
+    Returns:
+      float32 (41, 33, 3) and int64 (41,); NaN and -1 before the clip's start.
+    """
+    num_rows = rows_fed(rule)
+    start = max(0, last + 1 - num_rows)
+    padding = num_rows - (last + 1 - start)
+    taken = np.pad(rows[start : last + 1].astype(np.float32), ((padding, 0), (0, 0), (0, 0)), constant_values=np.nan)
+    times = np.pad(timestamps_ms[start : last + 1].astype(np.int64), (padding, 0), constant_values=-1)
+    return taken, times

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from beam_jobs import landmarks, saved_model, tables, windows
 from beam_jobs.windows import WindowRule
 from model import holds as hold_rule
@@ -14,7 +12,7 @@ def save(
 ) -> None:
     """Saves the graph from landmarks to probabilities.
 
-    Its `serve(landmarks, timestamps_ms)` takes float32 (B, 41, 33, 3) and int64 (B, 41), see `inputs`.
+    Its `serve(landmarks, timestamps_ms)` takes float32 (B, 41, 33, 3) and int64 (B, 41): `windows.end_to_end_inputs`.
 
     Args:
       folder: where to, local.
@@ -26,7 +24,7 @@ def save(
     """
     import tensorflow as tf
 
-    num_rows = rows_fed(rule)
+    num_rows = windows.rows_fed(rule)
     module = tf.Module()
     module.transform = saved_model.load(transform_fn)
     module.classifier = saved_model.load(classifier)
@@ -75,28 +73,3 @@ def window_features(rows, timestamps_ms, transform: Callable):
     # where, not a product: whatever the graph says of a row without a person, it is zeros in a window.
     features = tf.where(detected[:, None], features, tf.zeros_like(features))
     return tf.reshape(features, [-1, num_rows, tables.NUM_FEATURES])
-
-
-def rows_fed(rule: WindowRule) -> int:
-    """Rows that the graph is fed: a window's, and the history of its first one."""
-    return rule.length + windows.HISTORY_LENGTH - 1
-
-
-def inputs(rows: np.ndarray, timestamps_ms: np.ndarray, last: int, rule: WindowRule) -> tuple[np.ndarray, np.ndarray]:
-    """What the graph is fed for the window that ends in row `last` of a clip.
-
-    Args:
-      rows: the clip's landmarks, float32, shape (T, 33, 3); NaN where no person was detected.
-      timestamps_ms: since the clip's first frame, int64, shape (T,).
-      last: a row's index.
-      rule: which rows make a window.
-
-    Returns:
-      float32 (41, 33, 3) and int64 (41,); NaN and -1 before the clip's start.
-    """
-    num_rows = rows_fed(rule)
-    start = max(0, last + 1 - num_rows)
-    padding = num_rows - (last + 1 - start)
-    taken = np.pad(rows[start : last + 1].astype(np.float32), ((padding, 0), (0, 0), (0, 0)), constant_values=np.nan)
-    times = np.pad(timestamps_ms[start : last + 1].astype(np.int64), (padding, 0), constant_values=-1)
-    return taken, times

@@ -1,11 +1,11 @@
 """The transform graph beside feature tables: where it is, and whether it is a bundle's own."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs import storage
 from beam_jobs.errors import UserError
+from beam_jobs.saved_model import sha256
 from beam_jobs.transform_graph import FOLDER
 
 __all__ = ["FOLDER", "check_tables", "find_beside_tables", "sha256"]
@@ -25,16 +25,6 @@ def find_beside_tables(tables_path: str) -> str:
         f"{storage.join(tables_path, FOLDER)} has no saved_model.pb; expected the graph that made the tables. "
         "Run `python -m beam_jobs features` again, with the tables as its --output."
     )
-
-
-def sha256(folder: str) -> str:
-    """A hash of a SavedModel: of its files' names and contents."""
-    digest = hashlib.sha256()
-    for file in storage.list_files(folder):
-        with storage.open_input(file) as source:
-            content = hashlib.sha256(source.read()).hexdigest()
-        digest.update(f"{storage.relative_path(folder, file)} {content}\n".encode())
-    return digest.hexdigest()
 
 
 def check_tables(metadata: Mapping[str, Any], bundle_path: str, tables_path: str) -> None:

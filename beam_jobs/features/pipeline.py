@@ -12,7 +12,6 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from beam_jobs import landmarks, progress, storage, tables, transform_graph, windows
 from beam_jobs.features import publish
@@ -147,31 +146,55 @@ class _WriteShard(beam.DoFn):
         if self._transform is None:  # not in setup(): the graph exists only when the side input does
             self._transform = transform_graph.load(self._transform_fn)
         sender = progress.ProgressSender(self._progress_address)
-        with _shard_writers(self._output, shard, self._metadata) as writers:
-            for rows in features_shards.read_rows(shard.videos, self._coordinates):
-                started = time.monotonic()
-                outputs = self._transform(rows.graph_input())
-                self._transform_ms.inc(round((time.monotonic() - started) * 1000))
-                for name, table in feature_tables(rows, outputs, self._metadata):
-                    writers[name].write_table(table)
-                self._num_rows.inc(rows.keys.num_rows)
-                self._num_without_person.inc(pc.sum(pc.invert(rows.keys["detected"])).as_py())
-                sender.send(rows=rows.keys.num_rows)
+
+        def count(rows: FeatureInputs, transform_ms: int) -> None:
+            self._transform_ms.inc(transform_ms)
+            self._num_rows.inc(rows.keys.num_rows)
+            self._num_without_person.inc(pc.sum(pc.invert(rows.keys["detected"])).as_py())
+            sender.send(rows=rows.keys.num_rows)
+
+        write_feature_tables(
+            shard.videos, self._transform, self._output, shard.file_name, self._coordinates, self._metadata, count
+        )
         self._num_videos.inc(len(shard.videos))
         sender.close()
         yield from ((table.name, shard.file_name) for table in WRITTEN)
 
 
-@contextlib.contextmanager
-def _shard_writers(output: str, shard: Shard, metadata: dict[str, str]) -> Iterator[dict[str, pq.ParquetWriter]]:
-    """A writer of each table's file of a shard; the files appear when the block ends well."""
+def write_feature_tables(
+    videos: Iterable[LandmarksFile],
+    transform: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
+    output: str,
+    file_name: str,
+    coordinates: str,
+    metadata: dict[str, str],
+    on_rows: Callable[[FeatureInputs, int], None] = lambda rows, transform_ms: None,
+) -> None:
+    """Writes one file of each feature table; all appear when all rows are written.
+
+    Args:
+      videos: whose rows, in this order.
+      transform: the transform graph, from `transform_graph.load`.
+      output: the folder that holds the tables' folders.
+      file_name: in each of them.
+      coordinates: "world" or "image": which landmarks the graph takes.
+      metadata: of each file.
+      on_rows: called with some rows, and how long their features took in ms.
+    """
     with contextlib.ExitStack() as stack:
-        yield {
+        writers = {
             table.name: stack.enter_context(
-                storage.table_writer(storage.join(output, table.name, shard.file_name), table, metadata)
+                storage.table_writer(storage.join(output, table.name, file_name), table, metadata)
             )
             for table in WRITTEN
         }
+        for rows in features_shards.read_rows(videos, coordinates):
+            started = time.monotonic()
+            outputs = transform(rows.graph_input())
+            transform_ms = round((time.monotonic() - started) * 1000)
+            for name, table in feature_tables(rows, outputs, metadata):
+                writers[name].write_table(table)
+            on_rows(rows, transform_ms)
 
 
 def published_files(num_shards: int) -> set[str]:

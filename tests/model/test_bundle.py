@@ -9,7 +9,7 @@ import pytest
 
 from beam_jobs import tables, windows
 from beam_jobs.errors import UserError
-from model import bundle, end_to_end
+from model import bundle
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -56,7 +56,7 @@ def test_end_to_end_equals_step_by_step(loaded, made, made_bundle, undetected):
     expected = loaded.probabilities(np.stack(cut))
 
     graph = tf.saved_model.load(f"{made_bundle}/end_to_end")
-    inputs = [end_to_end.inputs(rows, timestamps_ms, end, loaded.rule) for end in ends]
+    inputs = [windows.end_to_end_inputs(rows, timestamps_ms, end, loaded.rule) for end in ends]
     assert np.isnan(inputs[0][0][:15]).all() and (inputs[0][1][:15] == -1).all()
     found = graph.serve(
         tf.constant(np.stack([row for row, _ in inputs])), tf.constant(np.stack([t for _, t in inputs]))

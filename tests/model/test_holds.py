@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beam_jobs import landmarks, tables
+from beam_jobs import landmarks, tables, windows
 from model import holds
 
 LABELS = ("none", "plank", "squat")
@@ -80,12 +80,12 @@ def test_the_default_bundle_says_nothing_of_a_body_that_stands_like_a_squat(tf):
 
 def test_the_default_bundles_end_to_end_graph_has_the_same_rule(tf):
     from live.__main__ import DEFAULT_BUNDLE
-    from model import bundle, end_to_end
+    from model import bundle
 
     metadata = bundle.read_metadata(DEFAULT_BUNDLE)
     rule = bundle.WindowRule(**metadata["window"])
     pose = np.random.default_rng(0).normal(size=(1, landmarks.NUM_LANDMARKS, 3)).astype(np.float32)
-    rows, times = end_to_end.inputs(np.repeat(pose, 60, axis=0), np.arange(60) * 67, 59, rule)
+    rows, times = windows.end_to_end_inputs(np.repeat(pose, 60, axis=0), np.arange(60) * 67, 59, rule)
     graph = tf.saved_model.load(f"{DEFAULT_BUNDLE}/end_to_end")
     answer = dict(
         zip(metadata["labels"], graph.serve(tf.constant(rows[None]), tf.constant(times[None])).numpy()[0], strict=True)

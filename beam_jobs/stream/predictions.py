@@ -1,0 +1,122 @@
+"""A bundle's answers about videos whose landmarks are written: by its end-to-end graph, and nothing of the trainer."""
+
+import itertools
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beam_jobs import landmarks, saved_model, storage, tables, transform_graph, windows
+from beam_jobs.errors import UserError
+from beam_jobs.labels import Labels
+from beam_jobs.windows import WindowRule
+
+_METADATA, _GRAPH = "bundle.json", "end_to_end"
+# Windows that the graph is fed at once: 10 MB.
+_WINDOWS_PER_BATCH = 512
+
+
+def check_bundle(path: str, fingerprint: dict) -> None:
+    """Refuses a bundle that has no end-to-end graph, or was trained on landmarks that were made in another way.
+
+    Raises:
+      UserError: with what is wrong.
+    """
+    transform_graph.find(path, fingerprint)
+    if not storage.exists(storage.join(path, _GRAPH, "saved_model.pb")):
+        raise UserError(
+            f"{path} has no {_GRAPH}/saved_model.pb; expected a whole bundle. Copy it again, or train it again by "
+            "python -m model train."
+        )
+
+
+class Predictor:
+    """A loaded bundle.
+
+    Attributes:
+      labels: in the order of the probabilities.
+      sha256: of the graph, so that a reader of predictions knows what made them.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Loads a bundle; local or gs://."""
+        metadata = json.loads(storage.read_text(storage.join(path, _METADATA)))
+        self.labels: tuple[str, ...] = tuple(metadata["labels"])
+        self._rule = WindowRule(**metadata["window"])
+        self._coordinates = metadata["fingerprint"]["coordinates"]
+        with storage.local_folder_copy(storage.join(path, _GRAPH)) as folder:
+            self.sha256 = saved_model.sha256(folder)
+            self._graph = saved_model.load(folder)
+
+    def predict(self, file: str, labels: Labels) -> pa.Table:
+        """One row for each window of a video, named by the window's last row.
+
+        Args:
+          file: of the landmarks table, local or gs://.
+          labels: the rows' last columns.
+
+        Returns:
+          Rows of `tables.PREDICTIONS`.
+        """
+        keys = [column.name for column in tables.KEY_COLUMNS]
+        with storage.open_input(file) as source:
+            read = pq.read_table(source, columns=[*keys, *tables.landmark_columns(self._coordinates), "detected"])
+        people = read["person_id"].to_numpy()
+        starts = [0, *(np.flatnonzero(people[1:] != people[:-1]) + 1), len(people)]
+        parts = [
+            self._predict_person(read.slice(start, end - start), labels)
+            for start, end in itertools.pairwise(starts)
+            if end > start
+        ]
+        return pa.concat_tables([tables.PREDICTIONS.schema().empty_table(), *parts])
+
+    def _predict_person(self, read: pa.Table, labels: Labels) -> pa.Table:
+        points = [read[name].to_numpy() for name in tables.landmark_columns(self._coordinates)]
+        rows = np.stack(points, axis=1).reshape(-1, landmarks.NUM_LANDMARKS, 3)
+        times, detected = read["timestamp_ms"].to_numpy(), read["detected"].to_numpy()
+        # Which rows end a window does not depend on the features.
+        nothing = np.empty(0, np.float32)
+        last = [index for index, _ in windows.windows(((nothing, bool(seen)) for seen in detected), self._rule)]
+        probabilities = self._probabilities(rows, times, last)
+        columns: dict[str, Any] = {column.name: read[column.name].take(last) for column in tables.KEY_COLUMNS}
+        best = probabilities.argmax(axis=1)
+        columns["exercise"] = pa.array([self.labels[index] for index in best], pa.string())
+        columns["probability"] = pa.array(probabilities.max(axis=1), pa.float32())
+        columns["probabilities"] = pa.array(list(probabilities), pa.list_(pa.float32()))
+        for column in tables.LABEL_COLUMNS:
+            columns[column.name] = pa.array([getattr(labels, column.name)] * len(last), column.type)
+        schema = tables.PREDICTIONS.schema()
+        return pa.table([columns[name] for name in schema.names], schema=schema)
+
+    def _probabilities(self, rows: np.ndarray, times: np.ndarray, last: list[int]) -> np.ndarray:
+        import tensorflow as tf
+
+        found = [np.empty((0, len(self.labels)), np.float32)]
+        for start in range(0, len(last), _WINDOWS_PER_BATCH):
+            some = last[start : start + _WINDOWS_PER_BATCH]
+            fed = [windows.end_to_end_inputs(rows, times, index, self._rule) for index in some]
+            inputs = [np.stack(one) for one in zip(*fed, strict=True)]
+            found.append(self._graph.serve(tf.constant(inputs[0]), tf.constant(inputs[1])).numpy())
+        return np.concatenate(found)
+
+    def answer(self, predictions: pa.Table) -> dict[str, Any]:
+        """What is said of a whole video: the exercise with the highest mean probability over its windows.
+
+        Args:
+          predictions: of one video.
+
+        Returns:
+          `exercise` and `probability`, None where there is no window; `num_windows`; the bundle's `bundle_sha256`.
+        """
+        exercise = probability = None
+        if len(predictions):
+            mean = np.mean(predictions["probabilities"].to_pylist(), axis=0)
+            exercise, probability = self.labels[int(mean.argmax())], float(mean.max())
+        return {
+            "exercise": exercise,
+            "probability": probability,
+            "num_windows": len(predictions),
+            "bundle_sha256": self.sha256,
+        }
