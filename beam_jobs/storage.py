@@ -53,11 +53,11 @@ def exists(path: str) -> bool:
     return fs.exists(name)
 
 
-def age_s(path: str) -> float:
-    """How long ago a file was written, in seconds; 0 where there is none."""
+def written_at_s(path: str) -> float:
+    """When a file was written, in seconds since 1970; 0 where there is none."""
     fs, name = filesystem(path)
     try:
-        return time.time() - fs.modified(name).timestamp()
+        return fs.modified(name).timestamp()
     except FileNotFoundError:
         return 0.0
 

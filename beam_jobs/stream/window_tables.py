@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -140,7 +141,7 @@ class WriteVideos:
         for table in (*WRITTEN, tables.PREDICTIONS):
             for other in self._files(table, file, file.shard_prefix):
                 path = storage.join(self._output, table.name, other)
-                if other not in whole and storage.age_s(path) > _LEFT_BEHIND_AFTER_S:
+                if other not in whole and time.time() - storage.written_at_s(path) > _LEFT_BEHIND_AFTER_S:
                     storage.remove(path)
 
     def _is_overwritten(self, result: VideoResult) -> bool:
