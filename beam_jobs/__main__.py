@@ -12,6 +12,7 @@ _MODULES = {
     "extract": "beam_jobs.extract.command",
     "import": "beam_jobs.import_landmarks.command",
     "features": "beam_jobs.features.command",
+    "stream": "beam_jobs.stream.command",
 }
 
 

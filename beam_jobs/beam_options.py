@@ -54,7 +54,7 @@ def check_shared(beam_args: list[str], paths: dict[str, str | None], shared_disk
         for name, path in paths.items():
             if path is not None and not storage.is_remote(path):
                 raise UsageError(
-                    f"--{name} {path} is on this machine, but the workers of --runner={_runner(beam_args)} are not "
+                    f"--{name} {path} is on this machine, but the workers of --runner={runner_of(beam_args)} are not "
                     "known to see this disk; expected a gs:// path. Copy it there, leave --runner out, or add "
                     "--shared_disk if all workers see this path (they run on this machine, or its folder is mounted)."
                 )
@@ -66,19 +66,20 @@ def _option(beam_args: list[str], name: str, default: str) -> str:
     return str(parser.parse_known_args(beam_args)[0].value)
 
 
-def _runner(beam_args: list[str]) -> str:
-    return _option(beam_args, "runner", _LOCAL_RUNNER).rpartition(".")[2]
+def runner_of(beam_args: list[str], default: str | None = None) -> str:
+    """The runner's name, without the path of its module; by default the local one."""
+    return _option(beam_args, "runner", default or _LOCAL_RUNNER).rpartition(".")[2]
 
 
 def _in_this_process(beam_args: list[str]) -> bool:
     """Whether an engine sends its work back to this process; Prism does unless it is told otherwise."""
-    default = "LOOPBACK" if _runner(beam_args) == "PrismRunner" else ""
+    default = "LOOPBACK" if runner_of(beam_args) == "PrismRunner" else ""
     return _option(beam_args, "environment_type", default) == "LOOPBACK"
 
 
 def is_local(beam_args: list[str]) -> bool:
     """Whether Beam's options ask for a runner on this machine that shares its disk; so they do where none is named."""
-    return _runner(beam_args) in (_LOCAL_RUNNER, "DirectRunner")
+    return runner_of(beam_args) in (_LOCAL_RUNNER, "DirectRunner")
 
 
 def num_cores() -> int:

@@ -4,7 +4,12 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+
+# A worker's threads import TensorFlow and MediaPipe one after the other: the latter is imported as if the former were
+# not there.
+IMPORT_LOCK = threading.Lock()
 
 
 @contextlib.contextmanager

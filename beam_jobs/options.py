@@ -21,6 +21,8 @@ from beam_jobs.flags import (
     unknown_flag,
     whole_number,
 )
+from beam_jobs.stream import flags as stream_flags
+from beam_jobs.stream.flags import StreamArgs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +79,10 @@ class FeaturesArgs:
     shared_disk: bool = False
 
 
-Args = AthletesArgs | ExtractArgs | ImportArgs | FeaturesArgs
-_ARGS: dict[str, type[Args]] = {one.command: one for one in (AthletesArgs, ExtractArgs, ImportArgs, FeaturesArgs)}
+Args = AthletesArgs | ExtractArgs | ImportArgs | FeaturesArgs | StreamArgs
+_ARGS: dict[str, type[Args]] = {
+    one.command: one for one in (AthletesArgs, ExtractArgs, ImportArgs, FeaturesArgs, StreamArgs)
+}
 
 # Flags of earlier versions, and what to use in their place.
 _RENAMED = {
@@ -87,6 +91,7 @@ _RENAMED = {
         "--proportions": "--keep_proportions (in place of --proportions as_they_are)",
     },
     "features": {"--other_landmarks": "--allow_other_pose_model"},
+    "stream": {},
 }
 
 
@@ -97,7 +102,13 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         epilog="Beam's own options (--runner, --project, --region, --temp_location, ...) can be given, too.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    add = {"athletes": _add_athletes, "extract": _add_extract, "import": _add_import, "features": _add_features}
+    add = {
+        "athletes": _add_athletes,
+        "extract": _add_extract,
+        "import": _add_import,
+        "features": _add_features,
+        "stream": stream_flags.add_flags,
+    }
     what = {
         "athletes": ("draws people who exercise: videos with labels.csv", "--output videos --seed 1"),
         "extract": (
@@ -111,6 +122,10 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "features": (
             "computes features from landmarks, and the transform graph that does so",
             "--input tables --output tables",
+        ),
+        "stream": (
+            "does all of this with each new video of a bucket, and predicts what it shows",
+            "--videos gs://BUCKET/videos --subscription projects/PROJECT/subscriptions/NAME --bundle bundle --output tables",
         ),
     }
     by_name = {}
@@ -276,13 +291,17 @@ def _check_beam_args(beam_args: list[str], args: Args, parser: argparse.Argument
 
 
 def _check_paths(args: Args) -> None:
-    for name in ("videos", "labels", "landmarks", "input", "transform_fn", "pose_model"):
+    for name in ("videos", "labels", "landmarks", "input", "transform_fn", "bundle", "pose_model"):
         path = getattr(args, name, None)
-        if path is not None and not (name == "videos" and any(sign in path for sign in "*?[")):
+        # A bucket's folder is not there before its first object.
+        awaited = isinstance(args, StreamArgs) and args.is_unbounded
+        if path is not None and not (name == "videos" and (awaited or any(sign in path for sign in "*?["))):
             check_exists(f"--{name}", path)
     if isinstance(args, FeaturesArgs):
         check_folder("--input", args.input, "the output folder of extract or import")
     labels = getattr(args, "labels", None)
     if labels and storage.is_folder(labels):
         raise UsageError(f"--labels {labels} is a folder; expected a CSV file.")
+    if isinstance(args, StreamArgs):
+        stream_flags.check(args)
     check_writable("--output", args.output)

@@ -1,6 +1,8 @@
 """Runs a pipeline to its end, and reports how it ended."""
 
+import contextlib
 import signal
+import sys
 import threading
 
 import apache_beam as beam
@@ -79,4 +81,26 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
             former(args)
     if state != PipelineState.DONE:
         raise UserError(f"The Beam job ended as {state}; expected {PipelineState.DONE}. Its log says why.")
+    return result
+
+
+def run_until_stopped(pipeline: beam.Pipeline) -> PipelineResult:
+    """Runs a pipeline that never ends by itself, until it is stopped here (Ctrl-C, SIGTERM) or elsewhere.
+
+    Raises:
+      UserError: if the job failed.
+    """
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    result = pipeline.run()
+    try:
+        state = result.wait_until_finish() or result.state
+    except KeyboardInterrupt:
+        print("stopping …", file=sys.stderr)
+        with contextlib.suppress(Exception):  # a runner that cannot be cancelled ends with this process
+            result.cancel()
+        return result
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    if state not in (PipelineState.DONE, PipelineState.CANCELLED, PipelineState.DRAINED, PipelineState.UPDATED):
+        raise UserError(f"The Beam job ended as {state}; expected to be stopped. Its log says why.")
     return result

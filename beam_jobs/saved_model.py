@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from beam_jobs import storage
+from beam_jobs.native_logs import IMPORT_LOCK
 
 # TensorFlow looks for a SavedModel's variables by a file pattern made of the path. There these are no letters.
 _PATTERN_SIGNS = frozenset("*?[]\\")
@@ -30,7 +31,8 @@ def load(folder: str) -> Any:
     Args:
       folder: local; `a [v2]` and `a\b` are names like others.
     """
-    import tensorflow as tf
+    with IMPORT_LOCK:
+        import tensorflow as tf
 
     with _plain_path(folder) as path:
         return tf.saved_model.load(path)

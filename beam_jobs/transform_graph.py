@@ -79,10 +79,10 @@ def load(folder: str) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]
     Returns:
       From a batch as of `shards.FeatureInputs.graph_input` to arrays by the tables' names.
     """
-    import tensorflow as tf
-
     with storage.local_folder_copy(folder) as local:
         loaded = saved_model.load(local)
+
+    import tensorflow as tf
 
     def transform(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = loaded.transform_fn({name: tf.constant(value) for name, value in inputs.items()})

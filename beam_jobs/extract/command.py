@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import os
-import shutil
 import sys
 
 import apache_beam as beam
@@ -13,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from beam_jobs import beam_options, progress, runner, storage, tables
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
-from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, ExtractSettings, MatchVideos
+from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, ExtractSettings, MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
 from beam_jobs.labels import Video, csv_columns
 from beam_jobs.options import ExtractArgs
@@ -60,6 +59,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         labels_path = source.manifest
     paths = {"videos": args.videos, "labels": labels_path, "output": args.output}
     beam_options.check_shared(beam_args, paths, args.shared_disk)
+    storage.check_not_streamed(args.output)
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
@@ -79,7 +79,9 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         with progress.show_progress(len(videos), "videos", "frames") as address:
             counters = _run(dataclasses.replace(settings, progress_address=address), source, beam_args)
     else:
-        staged = dataclasses.replace(settings, pose_model_path=_stage(str(settings.pose_model_path), args.output))
+        staged = dataclasses.replace(
+            settings, pose_model_path=stage_pose_model(str(settings.pose_model_path), args.output)
+        )
         counters = _run(staged, source, beam_args)
     _report(counters, args.output)
     ids = {video.video_id for video in videos}
@@ -113,15 +115,6 @@ def _report_other_files(source: VideoSource) -> None:
         shown = ", ".join(f"{number} {ending}" for ending, number in endings.most_common(6))
         more = ", …" if len(endings) > 6 else ""
         print(f"Files passed over, which are no videos by their names: {len(source.passed_over)} ({shown}{more}).")
-
-
-def _stage(pose_model_path: str, output: str) -> str:
-    """Puts the pose model where a distributed runner's workers can read it; they never download one themselves."""
-    staged = storage.join(output, f".pose_model-{model_file.sha256(pose_model_path)[:12]}.task")
-    if not storage.exists(staged):
-        with storage.atomic_file(staged) as local:
-            shutil.copyfile(pose_model_path, local)
-    return staged
 
 
 def _run(settings: ExtractSettings, source: VideoSource, beam_args: list[str]) -> dict[str, int]:

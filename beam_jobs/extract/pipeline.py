@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -274,3 +275,12 @@ class MatchVideos(beam.PTransform):
             | "Name" >> beam.Map(lambda file, source: source.video(file.path), self.source)
             | "DropOtherFiles" >> beam.Filter(lambda video: video is not None)
         )
+
+
+def stage_pose_model(pose_model_path: str, output: str) -> str:
+    """Puts the pose model where a distributed runner's workers can read it; they never download one themselves."""
+    staged = storage.join(output, f".pose_model-{model_file.sha256(pose_model_path)[:12]}.task")
+    if not storage.exists(staged):
+        with storage.atomic_file(staged) as local:
+            shutil.copyfile(pose_model_path, local)
+    return staged

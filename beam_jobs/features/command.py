@@ -45,6 +45,7 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
         transform graph does not fit, a local worker process died, or the job did not end well.
     """
     beam_options.check_shared(beam_args, {"input": args.input, "output": args.output}, args.shared_disk)
+    storage.check_not_streamed(args.output)
     videos = features_shards.read_videos(args.input)
     fingerprint = features_shards.common_fingerprint(videos)
     _check_replaced(args.output)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from beam_jobs import landmarks, windows
+from beam_jobs.native_logs import IMPORT_LOCK
 from beam_jobs.pose import model_file
 
 RUNNING_MODE = "VIDEO"
@@ -83,7 +84,7 @@ def _without_tensorflow() -> Iterator[None]:
 
 def import_mediapipe() -> tuple[Any, Any, Any]:
     """Imports mediapipe, which takes seconds the first time; (mediapipe, its BaseOptions, its vision tasks)."""
-    with _without_tensorflow():
+    with IMPORT_LOCK, _without_tensorflow():
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
     return mediapipe, BaseOptions, vision

@@ -13,7 +13,8 @@ from beam_jobs.errors import UserError
 from beam_jobs.labels import Labels
 from beam_jobs.windows import WindowRule
 
-_METADATA, _GRAPH = "bundle.json", "end_to_end"
+# What of a bundle is needed.
+METADATA, GRAPH = "bundle.json", "end_to_end"
 # Windows that the graph is fed at once: 10 MB.
 _WINDOWS_PER_BATCH = 512
 
@@ -25,9 +26,9 @@ def check_bundle(path: str, fingerprint: dict) -> None:
       UserError: with what is wrong.
     """
     transform_graph.find(path, fingerprint)
-    if not storage.exists(storage.join(path, _GRAPH, "saved_model.pb")):
+    if not storage.exists(storage.join(path, GRAPH, "saved_model.pb")):
         raise UserError(
-            f"{path} has no {_GRAPH}/saved_model.pb; expected a whole bundle. Copy it again, or train it again by "
+            f"{path} has no {GRAPH}/saved_model.pb; expected a whole bundle. Copy it again, or train it again by "
             "python -m model train."
         )
 
@@ -42,11 +43,11 @@ class Predictor:
 
     def __init__(self, path: str) -> None:
         """Loads a bundle; local or gs://."""
-        metadata = json.loads(storage.read_text(storage.join(path, _METADATA)))
+        metadata = json.loads(storage.read_text(storage.join(path, METADATA)))
         self.labels: tuple[str, ...] = tuple(metadata["labels"])
         self._rule = WindowRule(**metadata["window"])
         self._coordinates = metadata["fingerprint"]["coordinates"]
-        with storage.local_folder_copy(storage.join(path, _GRAPH)) as folder:
+        with storage.local_folder_copy(storage.join(path, GRAPH)) as folder:
             self.sha256 = saved_model.sha256(folder)
             self._graph = saved_model.load(folder)
 

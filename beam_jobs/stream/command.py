@@ -1,0 +1,187 @@
+"""`python -m beam_jobs stream`: checks, builds, runs."""
+
+import json
+import shutil
+import sys
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_jobs import beam_options, runner, saved_model, storage, tables, transform_graph
+from beam_jobs.errors import UsageError, UserError
+from beam_jobs.extract.pipeline import COUNTERS as EXTRACT_COUNTERS
+from beam_jobs.extract.pipeline import ExtractSettings, MatchVideos, stage_pose_model
+from beam_jobs.extract.video_list import video_source
+from beam_jobs.pose import estimator, model_file
+from beam_jobs.stream import predictions
+from beam_jobs.stream.flags import StreamArgs
+from beam_jobs.stream.notifications import WatchedFolder
+from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, StreamSettings, build
+from beam_jobs.stream.sources import files, pubsub
+from beam_jobs.stream.windowed_files import WindowSettings
+
+# In the output folder of a stream: batch jobs do not write there.
+SETTINGS_FILE = storage.STREAM_FILE
+
+
+def check_runner(args: StreamArgs, beam_args: list[str]) -> str:
+    """The runner's name; refuses combinations that would silently do nothing.
+
+    Raises:
+      UsageError: with the reason.
+    """
+    name = beam_options.runner_of(beam_args, default="DirectRunner" if args.source == "pubsub" else None)
+    if not args.is_unbounded:
+        return name
+    if args.source == "pubsub" and name not in pubsub.RUNNERS:
+        raise UsageError(
+            f"--source pubsub reads nothing on --runner={name}: Beam has this source for {' and '.join(pubsub.RUNNERS)} "
+            "alone. Use --source pubsub_pull."
+        )
+    if args.source != "pubsub" and beam_options.is_local(beam_args):
+        raise UsageError(
+            f"--source {args.source} on --runner={name} would write no file before the source ends, which is never. "
+            "Use a runner that closes windows as time goes by, such as --runner=PrismRunner or FlinkRunner."
+        )
+    if name == "FlinkRunner" and not any(arg.startswith("--checkpointing_interval") for arg in beam_args):
+        raise UsageError(
+            "--runner=FlinkRunner acknowledges messages at its checkpoints, and makes none by default. Give "
+            "--checkpointing_interval=10000 (milliseconds)."
+        )
+    return name
+
+
+def run(args: StreamArgs, beam_args: list[str]) -> int:
+    """Runs `python -m beam_jobs stream`.
+
+    Raises:
+      UsageError: if flags or runner do not go together, or workers cannot see a path.
+      UserError: if the bundle or the transform graph does not fit, the output folder is of another job, or the job did
+        not end well.
+    """
+    runner_name = check_runner(args, beam_args)
+    paths = {"output": args.output, "videos": args.videos}
+    beam_options.check_shared(beam_args, paths)
+    settings = _settings(args, beam_options.is_local(beam_args))
+    beam_args = _with_defaults(args, beam_args, runner_name)
+    pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
+    if args.is_unbounded:
+        found = (
+            pipeline
+            | "ReadNotifications" >> _source(args)
+            | "FindNewVideos" >> FindNewVideos(WatchedFolder(args.videos), settings.windows, settings.remember_s)
+        )
+        build(found["main"], settings, (found[DEAD_LETTERS],))
+        result = runner.run_until_stopped(pipeline)
+    else:
+        videos = pipeline | "MatchVideos" >> MatchVideos(video_source(args.videos))
+        build(videos | "StampVideos" >> beam.ParDo(files.StampVideo()), settings)
+        result = runner.run(pipeline)
+    _report(result, args.output)
+    return 0
+
+
+def _source(args: StreamArgs) -> beam.PTransform:
+    if args.source == "pubsub":
+        return pubsub.ReadPubSub(str(args.subscription))
+    raise UsageError(f"--source {args.source} is not there yet.")
+
+
+def _settings(args: StreamArgs, local: bool) -> StreamSettings:
+    """What the chain needs; stages what workers need in the output folder."""
+    pose_model = model_file.locate(args.pose_model)
+    fingerprint = estimator.fingerprint(pose_model, args.frame_rate_hz)
+    graph = transform_graph.find(str(args.transform_fn or args.bundle), fingerprint)
+    bundle, labels = None, ()
+    if args.bundle is not None:
+        predictions.check_bundle(args.bundle, fingerprint)
+        labels = tuple(json.loads(storage.read_text(storage.join(args.bundle, "bundle.json")))["labels"])
+    _claim_output(args.output, {"transform_fn_sha256": saved_model.sha256(graph), "fingerprint": fingerprint})
+    if args.bundle is not None:
+        bundle = _stage_bundle(args.bundle, args.output)
+    staged = storage.join(args.output, transform_graph.FOLDER)
+    if not storage.exists(storage.join(staged, transform_graph.FINGERPRINT_FILE)):
+        _stage_graph(graph, staged, fingerprint)
+    extract = ExtractSettings(
+        args.output,
+        None,
+        pose_model if local else stage_pose_model(pose_model, args.output),
+        args.frame_rate_hz,
+        args.decode_timeout_s,
+    )
+    return StreamSettings(
+        extract,
+        fingerprint,
+        WindowSettings(args.window_s, args.allowed_lateness_s, args.early_s, args.num_shards),
+        storage.join(staged, transform_graph.FOLDER),
+        bundle,
+        labels,
+        args.remember_s,
+        args.predictions_topic,
+        args.dead_letters_topic,
+    )
+
+
+def _claim_output(output: str, made_by: dict) -> None:
+    """Notes in the output folder what its rows are made by.
+
+    Raises:
+      UserError: if they are made by something else, or by a batch job.
+    """
+    file = storage.join(output, SETTINGS_FILE)
+    if storage.exists(file):
+        known = json.loads(storage.read_text(file))
+        if known != made_by:
+            raise UserError(
+                f"{file} says that the tables there were made by {json.dumps(known)}; this job would add rows made by "
+                f"{json.dumps(made_by)}. Choose another --output, or the transform graph and pose model of before."
+            )
+        return
+    for table in (tables.QUALITY, tables.FINAL_FEATURES):
+        there = storage.table_files(output, table)
+        if there:
+            raise UserError(
+                f"{there[0]} was written by extract or features; expected an empty folder or one that stream has "
+                "written to. Choose another --output."
+            )
+    storage.write_text(file, json.dumps(made_by, indent=2, sort_keys=True))
+
+
+def _stage_bundle(bundle: str, output: str) -> str:
+    """Copies of a bundle what predicts to where workers can read it; its name changes with its content."""
+    graph = storage.join(bundle, predictions.GRAPH)
+    staged = storage.join(output, f".bundle-{saved_model.sha256(graph)[:12]}")
+    if not storage.exists(storage.join(staged, predictions.METADATA)):
+        with storage.local_folder_copy(graph) as source, storage.atomic_folder(staged, predictions.METADATA) as copy:
+            shutil.copytree(source, f"{copy}/{predictions.GRAPH}")
+            with open(f"{copy}/{predictions.METADATA}", "w", encoding="utf-8") as file:
+                file.write(storage.read_text(storage.join(bundle, predictions.METADATA)))
+    return staged
+
+
+def _stage_graph(graph: str, staged: str, fingerprint: dict) -> None:
+    """Copies the transform graph to where `features` leaves it: a trainer finds it beside the tables."""
+    made_for = json.dumps(transform_graph.graph_requirements(fingerprint), indent=2)
+    with storage.local_folder_copy(graph) as source:
+        with storage.atomic_folder(staged, transform_graph.FINGERPRINT_FILE) as copy:
+            shutil.copytree(source, f"{copy}/{transform_graph.FOLDER}")
+            with open(f"{copy}/{transform_graph.FINGERPRINT_FILE}", "w", encoding="utf-8") as file:
+                file.write(made_for)
+
+
+def _with_defaults(args: StreamArgs, beam_args: list[str], runner_name: str) -> list[str]:
+    added = list(beam_args)
+    if not any(arg.startswith("--runner") for arg in beam_args) and args.is_unbounded:
+        added.append(f"--runner={runner_name}")
+    if args.is_unbounded and "--streaming" not in beam_args:
+        added.append("--streaming")
+    return beam_options.with_local_defaults(added) if not args.is_unbounded else added
+
+
+def _report(result, output: str) -> None:
+    found = result.metrics().query(beam.metrics.MetricsFilter())["counters"]
+    num = {counter.key.metric.name: counter.committed or counter.attempted for counter in found}
+    done, skipped, failed = (num.get(f"videos_{what}", 0) for what in ("done", "skipped", "failed"))
+    known = {name: num[name] for name in (*COUNTERS, *EXTRACT_COUNTERS) if num.get(name)}
+    print(f"{done} videos done, {skipped} skipped (done before), {failed} failed. Written to {output}")
+    print(", ".join(f"{name} {value}" for name, value in known.items()), file=sys.stderr)

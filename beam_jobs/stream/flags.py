@@ -1,0 +1,159 @@
+"""The flags of `python -m beam_jobs stream`, and which of them go together."""
+
+import argparse
+import dataclasses
+import re
+from typing import ClassVar
+
+from beam_jobs import storage, windows
+from beam_jobs.errors import UsageError
+from beam_jobs.flags import positive_float, positive_int, whole_number
+
+SOURCES = ("pubsub", "pubsub_pull", "kafka", "files")
+_SUBSCRIPTION = re.compile(r"projects/[^/]+/subscriptions/[^/]+")
+_TOPIC = re.compile(r"projects/[^/]+/topics/[^/]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamArgs:
+    """The flags of `stream`; None: not given, or not wanted."""
+
+    command: ClassVar = "stream"
+    videos: str
+    output: str
+    source: str = "pubsub"
+    subscription: str | None = None
+    kafka_servers: str | None = None
+    kafka_topic: str | None = None
+    kafka_group: str = "exercise-recognition"
+    bundle: str | None = None
+    transform_fn: str | None = None
+    predictions_topic: str | None = None
+    dead_letters_topic: str | None = None
+    window_s: int = 300
+    allowed_lateness_s: int = 86_400
+    early_s: int = 0
+    num_shards: int = 1
+    remember_s: int = 7 * 86_400
+    frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
+    pose_model: str | None = None
+    decode_timeout_s: float = 60.0
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether the source never ends."""
+        return self.source != "files"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags to a parser."""
+    where = parser.add_argument_group("from where")
+    where.add_argument(
+        "--videos",
+        required=True,
+        help="the folder, gs://BUCKET/FOLDER, whose new objects are videos; with --source files also a local folder",
+    )
+    where.add_argument(
+        "--source",
+        choices=SOURCES,
+        default="pubsub",
+        help="notifications from Pub/Sub on Dataflow or the local DirectRunner (pubsub, the default), from Pub/Sub on "
+        "other runners (pubsub_pull), from Kafka; or the files that are there, once (files)",
+    )
+    where.add_argument("--subscription", help="projects/PROJECT/subscriptions/NAME, for pubsub and pubsub_pull")
+    where.add_argument("--kafka_servers", help="HOST:PORT, several with commas between")
+    where.add_argument("--kafka_topic", help="the topic of notifications")
+    where.add_argument(
+        "--kafka_group", default=StreamArgs.kafka_group, help="keeps the offsets (default exercise-recognition)"
+    )
+    where.add_argument(
+        "--remember_s",
+        type=whole_number,
+        default=StreamArgs.remember_s,
+        help="how long a notification is known, to drop it when it comes again (default 7 days)",
+    )
+    what = parser.add_argument_group("what is computed")
+    what.add_argument("--bundle", help="predicts exercises by this bundle, and makes features by its transform graph")
+    what.add_argument("--transform_fn", help="makes features by this transform graph (default: the bundle's)")
+    what.add_argument(
+        "--frame_rate_hz",
+        type=positive_float,
+        default=windows.DEFAULT_FRAME_RATE_HZ,
+        help="how many frames of a second are looked at (default 15)",
+    )
+    what.add_argument("--pose_model", help="a PoseLandmarker .task file, local or gs:// (default: full)")
+    what.add_argument(
+        "--decode_timeout_s",
+        type=positive_float,
+        default=StreamArgs.decode_timeout_s,
+        help="give up a video when its decoder gives no frame for this many seconds (default 60)",
+    )
+    _add_destinations(parser.add_argument_group("where to"))
+
+
+def _add_destinations(group) -> None:
+    group.add_argument("--output", required=True, help="the folder to write tables to, local or gs://")
+    group.add_argument(
+        "--predictions_topic", help="projects/PROJECT/topics/TOPIC: one message for each video, with its exercise"
+    )
+    group.add_argument(
+        "--dead_letters_topic", help="projects/PROJECT/topics/TOPIC: one message for each failure, beside the table"
+    )
+    group.add_argument(
+        "--window_s",
+        type=positive_int,
+        default=StreamArgs.window_s,
+        help="seconds of uploads that share a file (default 300)",
+    )
+    group.add_argument(
+        "--allowed_lateness_s",
+        type=whole_number,
+        default=StreamArgs.allowed_lateness_s,
+        help="how long after its window's end a notification may still come; later ones become dead letters (default "
+        "a day)",
+    )
+    group.add_argument(
+        "--early_s",
+        type=whole_number,
+        default=StreamArgs.early_s,
+        help="also write what has come so many seconds after a window's first video (default 0: only at its end)",
+    )
+    group.add_argument(
+        "--num_shards",
+        type=positive_int,
+        default=StreamArgs.num_shards,
+        help="files for each window, written at the same time (default 1)",
+    )
+
+
+def check(args: StreamArgs) -> None:
+    """Refuses flags that do not go together.
+
+    Raises:
+      UsageError: with what is missing or too much.
+    """
+    if args.bundle is None and args.transform_fn is None:
+        raise UsageError("neither --bundle nor --transform_fn is given; expected at least one. See --help.")
+    needed = {"pubsub": ("subscription",), "pubsub_pull": ("subscription",), "kafka": ("kafka_servers", "kafka_topic")}
+    of_source = needed.get(args.source, ())
+    for name in of_source:
+        if getattr(args, name) is None:
+            raise UsageError(f"--source {args.source} needs --{name}.")
+    for name in ("subscription", "kafka_servers", "kafka_topic"):
+        if name not in of_source and getattr(args, name) is not None:
+            raise UsageError(f"--{name} has no meaning with --source {args.source}. Leave it out.")
+    for name, pattern, shown in (
+        ("subscription", _SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME"),
+        ("predictions_topic", _TOPIC, "projects/PROJECT/topics/TOPIC"),
+        ("dead_letters_topic", _TOPIC, "projects/PROJECT/topics/TOPIC"),
+    ):
+        value = getattr(args, name)
+        if value is not None and not pattern.fullmatch(value):
+            raise UsageError(f"--{name} is {value}; expected {shown}.")
+    if args.predictions_topic is not None and args.bundle is None:
+        raise UsageError("--predictions_topic needs --bundle: without one nothing is predicted.")
+    if args.is_unbounded and not storage.is_remote(args.videos):
+        raise UsageError(
+            f"--videos {args.videos} is no folder of a bucket; expected gs://BUCKET/FOLDER. Notifications are about a "
+            "bucket's objects; --source files reads a local folder once."
+        )
