@@ -125,7 +125,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         ),
         "stream": (
             "does all of this with each new video of a bucket, and predicts what it shows",
-            "--videos gs://BUCKET/videos --subscription projects/PROJECT/subscriptions/NAME --bundle bundle --output tables",
+            "--videos gs://BUCKET/videos --subscription projects/PROJECT/subscriptions/NAME --bundle bundle "
+            "--output tables",
         ),
     }
     by_name = {}

@@ -79,10 +79,9 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         with progress.show_progress(len(videos), "videos", "frames") as address:
             counters = _run(dataclasses.replace(settings, progress_address=address), source, beam_args)
     else:
-        staged = dataclasses.replace(
-            settings, pose_model_path=stage_pose_model(str(settings.pose_model_path), args.output)
-        )
-        counters = _run(staged, source, beam_args)
+        staged = stage_pose_model(str(settings.pose_model_path), args.output)
+        settings = dataclasses.replace(settings, pose_model_path=staged)
+        counters = _run(settings, source, beam_args)
     _report(counters, args.output)
     ids = {video.video_id for video in videos}
     dead_letters = storage.read_table(args.output, tables.DEAD_LETTERS).to_pylist()

@@ -12,6 +12,7 @@ from beam_jobs.errors import UsageError, UserError
 from beam_jobs.extract.pipeline import COUNTERS as EXTRACT_COUNTERS
 from beam_jobs.extract.pipeline import ExtractSettings, MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import video_source
+from beam_jobs.labels import Video
 from beam_jobs.pose import estimator, model_file
 from beam_jobs.stream import predictions
 from beam_jobs.stream.flags import StreamArgs
@@ -20,8 +21,7 @@ from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, Str
 from beam_jobs.stream.sources import files, pubsub
 from beam_jobs.stream.windowed_files import WindowSettings
 
-# In the output folder of a stream: batch jobs do not write there.
-SETTINGS_FILE = storage.STREAM_FILE
+_MARKER = transform_graph.FINGERPRINT_FILE
 
 
 def check_runner(args: StreamArgs, beam_args: list[str]) -> str:
@@ -35,8 +35,8 @@ def check_runner(args: StreamArgs, beam_args: list[str]) -> str:
         return name
     if args.source == "pubsub" and name not in pubsub.RUNNERS:
         raise UsageError(
-            f"--source pubsub reads nothing on --runner={name}: Beam has this source for {' and '.join(pubsub.RUNNERS)} "
-            "alone. Use --source pubsub_pull."
+            f"--source pubsub reads nothing on --runner={name}: Beam has it for {' and '.join(pubsub.RUNNERS)} alone. "
+            "Use --source pubsub_pull."
         )
     if args.source != "pubsub" and beam_options.is_local(beam_args):
         raise UsageError(
@@ -60,8 +60,7 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
         not end well.
     """
     runner_name = check_runner(args, beam_args)
-    paths = {"output": args.output, "videos": args.videos}
-    beam_options.check_shared(beam_args, paths)
+    beam_options.check_shared(beam_args, {"output": args.output, "videos": args.videos})
     settings = _settings(args, beam_options.is_local(beam_args))
     beam_args = _with_defaults(args, beam_args, runner_name)
     pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
@@ -71,11 +70,11 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
             | "ReadNotifications" >> _source(args)
             | "FindNewVideos" >> FindNewVideos(WatchedFolder(args.videos), settings.windows, settings.remember_s)
         )
-        build(found["main"], settings, (found[DEAD_LETTERS],))
+        build(found["main"], settings, found[DEAD_LETTERS])
         result = runner.run_until_stopped(pipeline)
     else:
         videos = pipeline | "MatchVideos" >> MatchVideos(video_source(args.videos))
-        build(videos | "StampVideos" >> beam.ParDo(files.StampVideo()), settings)
+        build(videos | "StampVideos" >> beam.ParDo(files.StampVideo()).with_output_types(Video), settings)
         result = runner.run(pipeline)
     _report(result, args.output)
     return 0
@@ -100,7 +99,7 @@ def _settings(args: StreamArgs, local: bool) -> StreamSettings:
     if args.bundle is not None:
         bundle = _stage_bundle(args.bundle, args.output)
     staged = storage.join(args.output, transform_graph.FOLDER)
-    if not storage.exists(storage.join(staged, transform_graph.FINGERPRINT_FILE)):
+    if not storage.exists(storage.join(staged, _MARKER)):
         _stage_graph(graph, staged, fingerprint)
     extract = ExtractSettings(
         args.output,
@@ -128,7 +127,7 @@ def _claim_output(output: str, made_by: dict) -> None:
     Raises:
       UserError: if they are made by something else, or by a batch job.
     """
-    file = storage.join(output, SETTINGS_FILE)
+    file = storage.join(output, storage.STREAM_FILE)
     if storage.exists(file):
         known = json.loads(storage.read_text(file))
         if known != made_by:
@@ -162,11 +161,10 @@ def _stage_bundle(bundle: str, output: str) -> str:
 def _stage_graph(graph: str, staged: str, fingerprint: dict) -> None:
     """Copies the transform graph to where `features` leaves it: a trainer finds it beside the tables."""
     made_for = json.dumps(transform_graph.graph_requirements(fingerprint), indent=2)
-    with storage.local_folder_copy(graph) as source:
-        with storage.atomic_folder(staged, transform_graph.FINGERPRINT_FILE) as copy:
-            shutil.copytree(source, f"{copy}/{transform_graph.FOLDER}")
-            with open(f"{copy}/{transform_graph.FINGERPRINT_FILE}", "w", encoding="utf-8") as file:
-                file.write(made_for)
+    with storage.local_folder_copy(graph) as source, storage.atomic_folder(staged, _MARKER) as copy:
+        shutil.copytree(source, f"{copy}/{transform_graph.FOLDER}")
+        with open(f"{copy}/{_MARKER}", "w", encoding="utf-8") as file:
+            file.write(made_for)
 
 
 def _with_defaults(args: StreamArgs, beam_args: list[str], runner_name: str) -> list[str]:

@@ -87,9 +87,7 @@ class KeepFirstInTime(beam.DoFn):
         forget.set(timestamp + self._remember_s)
 
     @on_timer(DECIDE)
-    def _pass_on(
-        self, waiting=beam.DoFn.StateParam(WAITING), closed=beam.DoFn.TimerParam(CLOSED)
-    ) -> Iterator[TimestampedValue]:
+    def _pass_on(self, waiting=beam.DoFn.StateParam(WAITING), closed=beam.DoFn.TimerParam(CLOSED)) -> Iterator[Any]:
         for value, micros in list(waiting.read()):
             yield TimestampedValue(value, Timestamp(micros=micros))
         waiting.clear()

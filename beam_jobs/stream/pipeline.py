@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.transforms.window import TimestampedValue
+from apache_beam.transforms.window import GlobalWindows, TimestampedValue
 
 from beam_jobs import storage, tables
 from beam_jobs.extract.pipeline import ExtractSettings, ExtractVideo
@@ -88,6 +88,10 @@ class DecodeNotification(beam.DoFn):
         yield TimestampedValue((notification.key, video_or_none), notification.time_s)
 
 
+def _pair(pair: tuple[str, Video]) -> tuple[str, Video]:
+    return pair
+
+
 class _TooLateError(Exception):
     reason = "too_late"
 
@@ -102,24 +106,26 @@ def _too_late(video: Video) -> dict:
 
 @dataclasses.dataclass
 class FindNewVideos(beam.PTransform):
-    """Messages -> `main`: each new version of a video once, in time; `dead_letters`."""
+    """Messages -> `main`: each new version of a video once, in time; `dead_letters`: several PCollections."""
 
     folder: WatchedFolder
     windows: WindowSettings
     remember_s: int
 
-    def expand(self, messages: beam.PCollection) -> dict[str, beam.PCollection]:  # noqa: D102
+    def expand(self, messages: beam.PCollection) -> Any:  # noqa: D102
         decoded = messages | "Decode" >> beam.ParDo(DecodeNotification(self.folder)).with_outputs(
             DEAD_LETTERS, main="main"
         )
         keep = KeepFirstInTime(self.windows.window_s, self.windows.allowed_lateness_s, self.remember_s)
-        new = decoded.main.with_output_types(tuple[str, Any]) | "KeepFirstInTime" >> beam.ParDo(keep).with_outputs(
-            LATE, main="main"
+        new = (
+            decoded.main
+            | "ByVersion" >> beam.Map(_pair).with_output_types(tuple[str, Video])
+            | "KeepFirstInTime" >> beam.ParDo(keep).with_outputs(LATE, main="main")
         )
         letters = new[LATE] | "TooLate" >> beam.Map(_too_late)
         return {
             "main": new.main,
-            DEAD_LETTERS: (decoded[DEAD_LETTERS], letters) | "DeadLetters" >> beam.Flatten(),
+            DEAD_LETTERS: (decoded[DEAD_LETTERS], letters),
         }
 
 
@@ -152,14 +158,14 @@ class PredictVideo(beam.DoFn):
 
 @dataclasses.dataclass
 class RecogniseVideos(beam.PTransform):
-    """Timestamped videos -> `files`: written paths; `answers`: one for each video; `dead_letters`.
+    """Timestamped videos -> `files`: written paths; `answers`: one for each video; `dead_letters`: several.
 
     Bounded or unbounded: a bounded input's windows are written at its end.
     """
 
     settings: StreamSettings
 
-    def expand(self, videos: beam.PCollection) -> dict[str, beam.PCollection]:  # noqa: D102
+    def expand(self, videos: beam.PCollection) -> Any:  # noqa: D102
         settings = self.settings
         extracted = (
             videos
@@ -175,7 +181,10 @@ class RecogniseVideos(beam.PTransform):
         return {
             "files": written.main,
             "answers": predicted.answers,
-            DEAD_LETTERS: (extracted[DEAD_LETTERS], written[DEAD_LETTERS]) | "DeadLetters" >> beam.Flatten(),
+            DEAD_LETTERS: (
+                extracted[DEAD_LETTERS],
+                written[DEAD_LETTERS] | "OutOfWindow" >> beam.WindowInto(GlobalWindows()),
+            ),
         }
 
 
@@ -203,7 +212,7 @@ class KeepDeadLetters(beam.PTransform):
 
 def build(
     videos: beam.PCollection, settings: StreamSettings, dead_letters: tuple[beam.PCollection, ...] = ()
-) -> dict[str, beam.PCollection]:
+) -> dict[str, Any]:
     """Adds the chain behind a source of videos.
 
     Args:
@@ -215,7 +224,7 @@ def build(
       As `RecogniseVideos`.
     """
     recognised = videos | "RecogniseVideos" >> RecogniseVideos(settings)
-    letters = (*dead_letters, recognised[DEAD_LETTERS]) | "AllDeadLetters" >> beam.Flatten()
+    letters = (*dead_letters, *recognised[DEAD_LETTERS]) | "AllDeadLetters" >> beam.Flatten()
     _ = letters | "KeepDeadLetters" >> KeepDeadLetters(settings)
     if settings.predictions_topic:
         publish = Publish(settings.predictions_topic, ["video_id", "content_sha256", "bundle_sha256", "exercise"])

