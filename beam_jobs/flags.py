@@ -39,6 +39,15 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(VERBOSE, action="store_true", help="show where an error happened (a traceback)")
 
 
+def add_shared_disk(parser: argparse.ArgumentParser) -> None:
+    """Adds `--shared_disk`, see `beam_options.check_shared`."""
+    parser.add_argument(
+        "--shared_disk",
+        action="store_true",
+        help="with --runner: all workers see this machine's paths, because they run on it or have its folders mounted",
+    )
+
+
 def check_exists(flag: str, path: str) -> None:
     """Refuses a path where nothing is.
 

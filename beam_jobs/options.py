@@ -9,6 +9,7 @@ from beam_jobs import storage, windows
 from beam_jobs.beam_options import check_beam_options
 from beam_jobs.errors import UsageError
 from beam_jobs.flags import (
+    add_shared_disk,
     add_verbose,
     check_exists,
     check_folder,
@@ -147,14 +148,6 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, help="the folder to write to, local or gs://")
 
 
-def _add_shared_disk(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--shared_disk",
-        action="store_true",
-        help="with --runner: all workers see this machine's paths, because they run on it or have its folders mounted",
-    )
-
-
 def _add_athletes(parser: argparse.ArgumentParser) -> None:
     _add_output(parser)
     parser.add_argument("--num_clips", type=positive_int, default=96, help="how many clips (default 96)")
@@ -208,7 +201,7 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only say which videos would be read, and what is wrong with the labels; write nothing",
     )
-    _add_shared_disk(parser)
+    add_shared_disk(parser)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -254,7 +247,7 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
         help="use --transform_fn also for landmarks of another pose model than those it was fitted to, such as "
         "imported ones; of the same kind and rate",
     )
-    _add_shared_disk(parser)
+    add_shared_disk(parser)
 
 
 def parse(argv: list[str] | None = None) -> tuple[Args, list[str]]:

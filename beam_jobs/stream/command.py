@@ -60,7 +60,7 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
         not end well.
     """
     runner_name = check_runner(args, beam_args)
-    beam_options.check_shared(beam_args, {"output": args.output, "videos": args.videos})
+    beam_options.check_shared(beam_args, {"output": args.output, "videos": args.videos}, args.shared_disk)
     settings = _settings(args, beam_options.is_local(beam_args))
     beam_args = _with_defaults(args, beam_args, runner_name)
     pipeline = beam.Pipeline(options=PipelineOptions(beam_args))

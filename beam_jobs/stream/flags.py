@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from beam_jobs import storage, windows
 from beam_jobs.errors import UsageError
-from beam_jobs.flags import positive_float, positive_int, whole_number
+from beam_jobs.flags import add_shared_disk, positive_float, positive_int, whole_number
 
 SOURCES = ("pubsub", "pubsub_pull", "kafka", "files")
 _SUBSCRIPTION = re.compile(r"projects/[^/]+/subscriptions/[^/]+")
@@ -38,6 +38,7 @@ class StreamArgs:
     frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
     pose_model: str | None = None
     decode_timeout_s: float = 60.0
+    shared_disk: bool = False
 
     @property
     def is_unbounded(self) -> bool:
@@ -89,6 +90,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="give up a video when its decoder gives no frame for this many seconds (default 60)",
     )
     _add_destinations(parser.add_argument_group("where to"))
+    add_shared_disk(parser)
 
 
 def _add_destinations(group) -> None:
