@@ -5,7 +5,7 @@ import dataclasses
 import sys
 from typing import ClassVar
 
-from beam_jobs import storage, windows
+from beam_jobs import storage, stream_options, windows
 from beam_jobs.beam_options import check_beam_options
 from beam_jobs.errors import UsageError
 from beam_jobs.flags import (
@@ -22,8 +22,7 @@ from beam_jobs.flags import (
     unknown_flag,
     whole_number,
 )
-from beam_jobs.stream import flags as stream_flags
-from beam_jobs.stream.flags import StreamArgs
+from beam_jobs.stream_options import StreamArgs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "extract": _add_extract,
         "import": _add_import,
         "features": _add_features,
-        "stream": stream_flags.add_flags,
+        "stream": stream_options.add_flags,
     }
     what = {
         "athletes": ("draws people who exercise: videos with labels.csv", "--output videos --seed 1"),
@@ -297,5 +296,5 @@ def _check_paths(args: Args) -> None:
     if labels and storage.is_folder(labels):
         raise UsageError(f"--labels {labels} is a folder; expected a CSV file.")
     if isinstance(args, StreamArgs):
-        stream_flags.check(args)
+        stream_options.check(args)
     check_writable("--output", args.output)

@@ -15,11 +15,11 @@ from beam_jobs.extract.video_list import video_source
 from beam_jobs.labels import Video
 from beam_jobs.pose import estimator, model_file
 from beam_jobs.stream import predictions
-from beam_jobs.stream.flags import StreamArgs
 from beam_jobs.stream.notifications import WatchedFolder
 from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, StreamSettings, build
 from beam_jobs.stream.sources import files, pubsub
 from beam_jobs.stream.windowed_files import WindowSettings
+from beam_jobs.stream_options import StreamArgs
 
 _MARKER = transform_graph.FINGERPRINT_FILE
 
