@@ -29,22 +29,6 @@ _WRITTEN_BY = dict.fromkeys(
     (table.name for table in (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS)), "extract (or import)"
 )
 
-# In the output folder of `stream`, whose tables have many files for the same kind of row.
-STREAM_FILE = "stream.json"
-
-
-def check_not_streamed(output: str) -> None:
-    """Refuses, for a batch job, an output folder that `stream` writes to: its files would be replaced.
-
-    Raises:
-      UserError: if it is one.
-    """
-    if exists(join(output, STREAM_FILE)):
-        raise UserError(
-            f"{output} holds tables that python -m beam_jobs stream writes ({STREAM_FILE} says so). Choose another "
-            "--output."
-        )
-
 
 def is_remote(path: str) -> bool:
     """Whether a path names a store (gs://…) and not the local disk."""

@@ -6,10 +6,12 @@ import re
 from typing import ClassVar
 
 from beam_jobs import storage, windows
-from beam_jobs.errors import UsageError
+from beam_jobs.errors import UsageError, UserError
 from beam_jobs.flags import add_shared_disk, positive_float, positive_int, whole_number
 
 SOURCES = ("pubsub", "pubsub_pull", "kafka", "files")
+# In the output folder of `stream`, whose tables have many files for the same kind of row.
+STREAM_FILE = "stream.json"
 _SUBSCRIPTION = re.compile(r"projects/[^/]+/subscriptions/[^/]+")
 _TOPIC = re.compile(r"projects/[^/]+/topics/[^/]+")
 
@@ -158,4 +160,17 @@ def check(args: StreamArgs) -> None:
         raise UsageError(
             f"--videos {args.videos} is no folder of a bucket; expected gs://BUCKET/FOLDER. Notifications are about a "
             "bucket's objects; --source files reads a local folder once."
+        )
+
+
+def check_not_streamed(output: str) -> None:
+    """Refuses, for a batch job, an output folder that `stream` writes to: its files would be replaced.
+
+    Raises:
+      UserError: if it is one.
+    """
+    if storage.exists(storage.join(output, STREAM_FILE)):
+        raise UserError(
+            f"{output} holds tables that python -m beam_jobs stream writes ({STREAM_FILE} says so). Choose another "
+            "--output."
         )

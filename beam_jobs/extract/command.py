@@ -17,6 +17,7 @@ from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_sou
 from beam_jobs.labels import Video, csv_columns
 from beam_jobs.options import ExtractArgs
 from beam_jobs.pose import model_file
+from beam_jobs.stream_options import check_not_streamed
 
 
 def check_failed_share(num_videos: int, dead_letters: list[dict], max_failed_share: float, output: str) -> None:
@@ -59,7 +60,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         labels_path = source.manifest
     paths = {"videos": args.videos, "labels": labels_path, "output": args.output}
     beam_options.check_shared(beam_args, paths, args.shared_disk)
-    storage.check_not_streamed(args.output)
+    check_not_streamed(args.output)
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")

@@ -17,6 +17,7 @@ from beam_jobs.features import shards as features_shards
 from beam_jobs.features.pipeline import COUNTERS, WRITTEN, build
 from beam_jobs.features.shards import LandmarksFile
 from beam_jobs.options import FeaturesArgs
+from beam_jobs.stream_options import check_not_streamed
 
 # Fewer are done in this process before a local worker process has imported TensorFlow and TFT.
 ROWS_FOR_PROCESSES = 500_000
@@ -45,7 +46,7 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
         transform graph does not fit, a local worker process died, or the job did not end well.
     """
     beam_options.check_shared(beam_args, {"input": args.input, "output": args.output}, args.shared_disk)
-    storage.check_not_streamed(args.output)
+    check_not_streamed(args.output)
     videos = features_shards.read_videos(args.input)
     fingerprint = features_shards.common_fingerprint(videos)
     _check_replaced(args.output)

@@ -19,7 +19,7 @@ from beam_jobs.stream.notifications import WatchedFolder
 from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, StreamSettings, build
 from beam_jobs.stream.sources import files, pubsub
 from beam_jobs.stream.windowed_files import WindowSettings
-from beam_jobs.stream_options import StreamArgs
+from beam_jobs.stream_options import STREAM_FILE, StreamArgs
 
 _MARKER = transform_graph.FINGERPRINT_FILE
 
@@ -127,7 +127,7 @@ def _claim_output(output: str, made_by: dict) -> None:
     Raises:
       UserError: if they are made by something else, or by a batch job.
     """
-    file = storage.join(output, storage.STREAM_FILE)
+    file = storage.join(output, STREAM_FILE)
     if storage.exists(file):
         known = json.loads(storage.read_text(file))
         if known != made_by:
