@@ -234,12 +234,32 @@ def remove(path: str) -> None:
         fs.rm_file(file)
 
 
+def _unfinished(folder: str) -> set[pathlib.Path]:
+    """The hidden files that `atomic_file` is writing in a local folder, or that a process was killed over."""
+    if is_remote(folder):
+        return set()
+    return {file for file in pathlib.Path(folder).glob(".*") if re.fullmatch(r"\.[0-9a-f]{32}\..+", file.name)}
+
+
 def remove_stale(folder: str, older_than_s: float = 600.0) -> None:
     """Removes what `atomic_file` of a killed process left in a local folder: hidden, and untouched for long."""
-    if is_remote(folder) or not os.path.isdir(folder):
-        return
-    for file in pathlib.Path(folder).glob(".*"):
-        if re.fullmatch(r"\.[0-9a-f]{32}\..+", file.name) and time.time() - file.stat().st_mtime > older_than_s:
+    for file in _unfinished(folder):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > older_than_s:
+                file.unlink()
+
+
+@contextlib.contextmanager
+def leaves_no_unfinished_file(folder: str) -> Iterator[None]:
+    """While other processes of this job, and of no other one, write whole files to a folder.
+
+    Such a process may be stopped in the middle of `atomic_file`: at the end, what it left is removed.
+    """
+    before = _unfinished(folder)
+    try:
+        yield
+    finally:
+        for file in _unfinished(folder) - before:
             file.unlink(missing_ok=True)
 
 

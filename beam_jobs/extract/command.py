@@ -75,9 +75,13 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     settings = ExtractSettings(
         args.output, labels_path, model_file.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
     )
-    storage.remove_stale(storage.join(args.output, tables.LANDMARKS.name))
+    landmarks_folder = storage.join(args.output, tables.LANDMARKS.name)
+    storage.remove_stale(landmarks_folder)
     if beam_options.is_local(beam_args):
-        with progress.show_progress(len(videos), "videos", "frames") as address:
+        with (
+            storage.leaves_no_unfinished_file(landmarks_folder),
+            progress.show_progress(len(videos), "videos", "frames") as address,
+        ):
             counters = _run(dataclasses.replace(settings, progress_address=address), source, beam_args)
     else:
         staged = stage_pose_model(str(settings.pose_model_path), args.output)

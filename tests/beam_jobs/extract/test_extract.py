@@ -261,6 +261,7 @@ def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(
         while processes_of(process.pid) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert processes_of(process.pid) == []
+        assert [file for file in (output / "landmarks").iterdir() if file.name.startswith(".")] == []
     stamps = {file: file.stat().st_mtime_ns for file in whole}
     done = run_command("beam_jobs", "extract", "--videos", athlete_videos, "--output", output)
     assert done.returncode == 0
