@@ -8,10 +8,8 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import shutil
 import tempfile
-import time
 import urllib.parse
 import uuid
 from collections.abc import Iterator, Sequence
@@ -232,35 +230,6 @@ def remove(path: str) -> None:
     # One by one: fsspec's rm takes a name with "*" or "[" for a pattern.
     for file in fs.find(name):
         fs.rm_file(file)
-
-
-def _unfinished(folder: str) -> set[pathlib.Path]:
-    """The hidden files that `atomic_file` is writing in a local folder, or that a process was killed over."""
-    if is_remote(folder):
-        return set()
-    return {file for file in pathlib.Path(folder).glob(".*") if re.fullmatch(r"\.[0-9a-f]{32}\..+", file.name)}
-
-
-def remove_stale(folder: str, older_than_s: float = 600.0) -> None:
-    """Removes what `atomic_file` of a killed process left in a local folder: hidden, and untouched for long."""
-    for file in _unfinished(folder):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - file.stat().st_mtime > older_than_s:
-                file.unlink()
-
-
-@contextlib.contextmanager
-def leaves_no_unfinished_file(folder: str) -> Iterator[None]:
-    """While other processes of this job, and of no other one, write whole files to a folder.
-
-    Such a process may be stopped in the middle of `atomic_file`: at the end, what it left is removed.
-    """
-    before = _unfinished(folder)
-    try:
-        yield
-    finally:
-        for file in _unfinished(folder) - before:
-            file.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_jobs import beam_options, progress, runner, storage, tables
+from beam_jobs import beam_options, progress, runner, storage, tables, unfinished_files
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
 from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, ExtractSettings, MatchVideos, stage_pose_model
@@ -76,10 +76,10 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         args.output, labels_path, model_file.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
     )
     landmarks_folder = storage.join(args.output, tables.LANDMARKS.name)
-    storage.remove_stale(landmarks_folder)
+    unfinished_files.remove_stale(landmarks_folder)
     if beam_options.is_local(beam_args):
         with (
-            storage.leaves_no_unfinished_file(landmarks_folder),
+            unfinished_files.none_left(landmarks_folder),
             progress.show_progress(len(videos), "videos", "frames") as address,
         ):
             counters = _run(dataclasses.replace(settings, progress_address=address), source, beam_args)

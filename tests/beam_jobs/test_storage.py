@@ -126,25 +126,6 @@ def test_the_189_features_in_their_order():
     assert schema[-3:] == ["label", "group", "split"]
 
 
-def test_what_stopped_processes_left_is_removed(tmp_path):
-    stale, fresh, new = (tmp_path / f".{digit * 32}.x.parquet" for digit in "012")
-    own = tmp_path / ".own.parquet"
-    for file in (stale, fresh, own):
-        file.touch()
-    os.utime(stale, (1, 1))
-    os.utime(own, (1, 1))
-    storage.remove_stale(str(tmp_path))
-    with pytest.raises(KeyboardInterrupt), storage.leaves_no_unfinished_file(str(tmp_path)):
-        assert sorted(tmp_path.iterdir()) == sorted([fresh, own])
-        for file in (new, tmp_path / "whole.parquet"):
-            file.touch()
-        raise KeyboardInterrupt
-    # What is fresh may be another job's.
-    assert sorted(tmp_path.iterdir()) == sorted([fresh, own, tmp_path / "whole.parquet"])
-    with storage.leaves_no_unfinished_file(str(tmp_path / "not_there")):
-        storage.remove_stale(str(tmp_path / "not_there"))
-
-
 def test_landmark_files_come_in_the_order_of_their_videos(tmp_path):
     for video_id in ("a/b.mp4", "a-b.mp4"):
         path = pathlib.Path(storage.landmarks_file(str(tmp_path), video_id))
