@@ -120,6 +120,7 @@ def test_the_189_features_in_their_order():
         "velocity": 33,
         "acceleration": 33,
         "final_features": 189 + 1,
+        "predictions": 3,
     }
     schema = tables.FINAL_FEATURES.schema().names
     assert schema[:4] == ["video_id", "person_id", "frame_id", "timestamp_ms"]
