@@ -110,7 +110,7 @@ def load_training_data(inputs: TrainingInputs, rule: WindowRule, needs_validatio
     """
     if inputs.all_splits:
         train, validation = load_renamed(inputs.tables, None, inputs, rule), None
-        check_labelled(inputs.tables, "whole", train, rule)
+        check_labelled(inputs.tables, "folder", train, rule)
     else:
         warn_of_unused_videos(inputs.tables)
         train, validation = (load_renamed(inputs.tables, [split], inputs, rule) for split in ("train", "validation"))
@@ -162,7 +162,7 @@ def load_other_tables(
                 f"{path} --transform_fn {inputs.tables}"
             )
         other = load_renamed(path, None, inputs, rule)
-        check_labelled(path, "whole", other, rule)
+        check_labelled(path, "folder", other, rule)
         if shared := sorted(validation_groups & other.groups()):
             raise UserError(
                 f"{flag} {path} has {len(shared)} groups of the validation split of {inputs.tables} (such as "
@@ -175,8 +175,8 @@ def warn_of_unused_videos(tables_path: str) -> None:
     """Says which videos are in no split."""
     if unused := dataset.without_split(tables_path):
         print(
-            f"warning: {len(unused)} videos are in none of the splits {', '.join(tables.SPLITS)} (such as "
-            f"'{unused[0]}'): not used. Set the split column of labels.csv.",
+            f"warning: videos in none of the splits {', '.join(tables.SPLITS)}: {len(unused)}, such as '{unused[0]}'. "
+            f"They are not used. Set the split column of labels.csv.",
             file=sys.stderr,
         )
 
@@ -197,6 +197,9 @@ def check_labelled(tables_path: str, what: str, data: dataset.Windows, rule: Win
     unlabelled = sum(clip.label is None for clip in data.clips)
     short = len(dataset.without_window(data))
     if unlabelled:
-        print(f"warning: {unlabelled} clips of the {what} have no label: not used.", file=sys.stderr)
+        print(f"warning: clips of the {what} without a label: {unlabelled}. They are not used.", file=sys.stderr)
     if short:
-        print(f"warning: {short} clips of the {what} have too few rows with a person: not used.", file=sys.stderr)
+        print(
+            f"warning: clips of the {what} with too few rows with a person: {short}. They are not used.",
+            file=sys.stderr,
+        )

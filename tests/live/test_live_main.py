@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -175,7 +176,7 @@ def test_a_camera_that_is_too_slow_is_reported_beside_the_answers(athlete_bundle
     lines, result = run("--bundle", athlete_bundle, "--source", "0")
     assert result == 0
     assert all("exercise" in line for line in lines)
-    assert "8.0 frames a second are used, and the bundle expects 15" in capsys.readouterr().err
+    assert re.search(r"8\.0 frames a second .* 15", capsys.readouterr().err)
 
 
 def test_a_reader_that_leaves_is_no_error(athlete_bundle, clip, tmp_path):
@@ -300,11 +301,11 @@ class TestMistakes:
             (["--source", "file:///nowhere.mp4", "--json"], 2, "nowhere.mp4 does not exist"),
             (["--source", "0", "--record", "out.avi"], 2, "ends in .mp4"),
             (["--source", "0", "--num_frames", "0"], 2, "expected 1 or more"),
-            (["--source", "0", "--min_probability", "70"], 2, "--min_probability: 70; expected 0 to 1"),
+            (["--source", "0", "--min_probability", "70"], 2, "expected 0 to 1"),
             (["--source", "gs://bucket/a.mp4", "--json"], 2, "Copy it here"),
             (["--source", "63", "--json"], 1, "camera 63 cannot be opened"),
             (["--source", "README.md", "--json"], 1, "is a text"),
-            (["--source", "tests", "--json"], 1, "tests is a folder; expected a video file"),
+            (["--source", "tests", "--json"], 1, "tests is a folder"),
             (["--source", "0", "--pose_model", "nowhere.task"], 1, "nowhere.task does not exist"),
         ],
     )
@@ -347,7 +348,7 @@ class TestMistakes:
         monkeypatch.setattr(camera, "open_source", lambda *_: pytest.fail("the camera was opened"))
         assert live_main.main(["--bundle", str(tmp_path), "--source", "0", "--json"]) == 1
         printed = capfd.readouterr()
-        assert f"{key}: the bundle has {value!r}, this extractor has {trained!r}" in printed.err
+        assert f"{key}: " in printed.err and repr(value) in printed.err and repr(trained) in printed.err
         assert printed.out == ""
 
     def test_a_recognizer_checks_too(self, athlete_bundle, pose_model_path):

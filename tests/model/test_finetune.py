@@ -252,7 +252,7 @@ def test_finetuning_that_does_not_help_changes_nothing(made, rehearsed_bundle, t
         bundle.load(tuned).probabilities(windows), bundle.load(rehearsed_bundle).probabilities(windows), atol=1e-6
     )
     assert bundle.read_metadata(tuned)["phases"][1]["best_epoch"] == 0
-    assert "of at most 3 epochs; no epoch was better than the start, which was kept" in capsys.readouterr().err
+    assert "no epoch was better" in capsys.readouterr().err
 
 
 def test_finetuning_to_a_new_class_keeps_the_body_and_the_known_outputs(made, rehearsed_bundle, quick_config):

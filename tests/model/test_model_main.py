@@ -33,24 +33,24 @@ def test_options_import_nothing_heavy():
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["train", "--tables", "{empty}/none", "--output", "{out}"], 2, "none does not exist; expected the output of"),
+        (["train", "--tables", "{empty}/none", "--output", "{out}"], 2, "none does not exist"),
         (["train", "--tables", "{empty}", "--output", "{out}"], 2, "has no final_features"),
         (
             ["train", "--tables", "{tables}", "--output", "{out}", "--config", '{"epochs": 3}'],
             2,
             "unknown key 'epochs'",
         ),
-        (["train", "--tables", "{tables}", "--output", "{full}"], 2, "is there and has no bundle.json"),
+        (["train", "--tables", "{tables}", "--output", "{full}"], 2, "has no bundle.json"),
         (["train", "--tables", "{tables}", "--output", "{out}", "--log_dir", "gs://b/logs"], 2, "--log_dir"),
         (
             ["train", "--tables", "{tables}", "--output", "{out}", "--config", '{"network": {"name": "x"}}'],
             2,
-            "network: name is 'x'; expected one of",
+            "network: name is 'x'",
         ),
         (
             ["train", "--tables", "{tables}", "--output", "{full}/thesis.txt/bundle"],
             2,
-            "thesis.txt is a file; expected",
+            "thesis.txt is a file",
         ),
         (["train", "--tables", "{tables}", "--output", "{out}", "--log_dir", "{full}/thesis.txt"], 2, "is a file"),
         (["train", "--tables", "{tables}", "--output", "{out}", "--config", "{empty}"], 2, "is a folder; expected"),
@@ -134,7 +134,8 @@ def test_evaluating_needs_no_configuration_and_finetuning_says_whose_it_is(made_
     assert main(["evaluate", *both, str(tmp_path / "report")]) == 0
     capsys.readouterr()
     assert main(["finetune", *both, str(tmp_path / "tuned")]) == 1
-    assert f"error: {copy}: the configuration in bundle.json: unknown key 'later'" in capsys.readouterr().err
+    messages = capsys.readouterr().err
+    assert messages.startswith(f"error: {copy}: ") and "unknown key 'later'" in messages
 
 
 @pytest.mark.slow

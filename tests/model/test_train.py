@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -162,13 +163,13 @@ def test_tensorboard_logs_are_in_the_bundle(made_bundle):
 @pytest.mark.parametrize(
     ("clips", "said"),
     [
-        ([("a", "squat", "train"), ("b", "lunge", "train")], "the validation split has no window with a label"),
-        ([("a", "squat", "test"), ("b", "lunge", "validation")], "the train split has no window with a label"),
+        ([("a", "squat", "train"), ("b", "lunge", "train")], "validation split has no window"),
+        ([("a", "squat", "test"), ("b", "lunge", "validation")], "train split has no window"),
         ([("a", "squat", "train"), ("b", "squat", "validation")], "the one class 'squat'"),
-        ([("a", None, "train"), ("b", "squat", "validation")], "the train split has no window with a label"),
+        ([("a", None, "train"), ("b", "squat", "validation")], "train split has no window"),
         (
             [("a", "squat", "train"), ("b", "lunge", "train"), ("c", "burpee", "validation")],
-            "no class of the train split has a window in the validation split",
+            "no class of the train split",
         ),
     ],
 )
@@ -200,10 +201,11 @@ def test_classes_without_validation_are_warned_of(made, tmp_path, quick_config, 
         TrainingInputs(folder), str(tmp_path / "bundle"), config.from_dict({"training": {"epochs": 1}}, quick_config)
     )
     messages = capsys.readouterr().err
-    assert "1 videos are in none of the splits train, validation, test (such as 'f'): not used" in messages
-    assert "lunge: not in the validation split" in messages
-    assert "burpee: in the validation split and not in the train split; left out" in messages
-    assert "1 clips of the train split have too few rows with a person" in messages
+    (no_split,) = (line for line in messages.splitlines() if "none of the splits" in line)
+    assert " 1, " in no_split and "'f'" in no_split
+    assert re.search("lunge: .*validation split", messages)
+    assert re.search("burpee: .*left out", messages)
+    assert re.search("too few rows.* 1[.]", messages)
     metadata = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert metadata["labels"] == ["lunge", "squat"]
     # The short clip is not among those that it was trained on; the other classes' clip not among the figures.
@@ -255,7 +257,7 @@ def test_further_people_are_as_ones_own(made, made_tables, further_clips, tmp_pa
     assert {f"drawn_{label}" for label in ("lunge", "squat", "none")} < material.train.groups()
     assert training_data.classes(material.train) == ("lunge", "push_up", "squat")
     other = made.tables(tmp_path / "other", further_clips, scale=2.0)
-    with pytest.raises(UserError, match=r"--extra_tables .* was made by another transform graph"):
+    with pytest.raises(UserError, match=r"--extra_tables .* another transform graph"):
         load(TrainingInputs(made_tables, extra_tables=(other,)))
 
 
@@ -280,8 +282,8 @@ def test_further_tables_of_another_transform_graph_are_refused(made, made_tables
     with pytest.raises(UserError) as caught:
         load(TrainingInputs(made_tables, (other,)))
     messages = str(caught.value)
-    assert messages.startswith(f"--synthetic_tables {other} was made by another transform graph")
-    assert f"than {made_tables} " in messages and f"--transform_fn {made_tables}" in messages
+    assert messages.startswith(f"--synthetic_tables {other} ") and "another transform graph" in messages
+    assert f" {made_tables} " in messages and f"--transform_fn {made_tables}" in messages
     assert not (tmp_path / "bundle").exists()
 
 
@@ -289,7 +291,7 @@ def test_further_tables_of_people_to_stop_by_are_refused(made, made_tables, furt
     graph = f"{made_tables}/transform_fn/transform_fn"
     clips = [*further_clips, made.Clip("again", "squat", group="validation/squat_1")]
     further = made.tables(tmp_path / "further", clips, transform_fn=graph)
-    with pytest.raises(UserError, match=r"has 1 groups of the validation split .* \(such as 'validation/squat_1'\)"):
+    with pytest.raises(UserError, match=r"validation split .*'validation/squat_1'"):
         load(TrainingInputs(made_tables, (further,)))
     # Where everything is trained on, nobody is stopped by.
     assert len(load(TrainingInputs(made_tables, (further,), all_splits=True)).train.clips) == 27 + 4

@@ -93,7 +93,7 @@ def test_broken_videos_become_dead_letters_and_fail_the_job_after_everything_was
         name: sum(row[f"num_frames_{name}"] for row in quality.values()) for name in ("decoded", "sampled", "detected")
     }
     without = total["sampled"] - total["detected"]
-    assert f"{total['decoded']} frames decoded, {total['sampled']} sampled, {without} without a person" in done.stdout
+    assert re.search(f"{total['decoded']} .*decoded, {total['sampled']} .*sampled, {without} without", done.stdout)
     decoding_s, estimating_s = map(
         float, re.search(r"([\d.]+) s decoding, ([\d.]+) s estimating", done.stdout).groups()
     )
