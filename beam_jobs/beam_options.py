@@ -6,7 +6,7 @@ import io
 import logging
 import os
 
-from beam_jobs import storage
+from beam_jobs import dataflow_options, storage
 from beam_jobs.errors import UsageError
 
 _LOCAL_RUNNER = "FnApiRunner"
@@ -80,6 +80,35 @@ def _in_this_process(beam_args: list[str]) -> bool:
 def is_local(beam_args: list[str]) -> bool:
     """Whether Beam's options ask for a runner on this machine that shares its disk; so they do where none is named."""
     return runner_of(beam_args) in (_LOCAL_RUNNER, "DirectRunner")
+
+
+def waits(beam_args: list[str]) -> bool:
+    """Whether the launcher waits for the end of the job.
+
+    Raises:
+      UsageError: if it is not to wait for a job that ends with it.
+    """
+    # Not in PipelineOptions only: without Beam, which takes seconds to import.
+    if not dataflow_options.given(beam_args, "no_wait_until_finish"):
+        return True
+    if is_local(beam_args):
+        raise UsageError(
+            f"--no_wait_until_finish: a job of --runner={runner_of(beam_args)} runs in this process; expected a runner "
+            "elsewhere. Leave the flag out."
+        )
+    return False
+
+
+def with_defaults(beam_args: list[str], command: str) -> list[str]:
+    """Beam's options completed by what suits their runner: this machine's, or Dataflow's for a job of `command`.
+
+    Raises:
+      UsageError: if the runner needs options that are not given.
+    """
+    if runner_of(beam_args) == dataflow_options.RUNNER:
+        dataflow_options.check(beam_args)
+        return dataflow_options.with_defaults(beam_args, command)
+    return with_local_defaults(beam_args)
 
 
 def num_cores() -> int:

@@ -1,14 +1,17 @@
 """Runs a pipeline to its end, and reports how it ended."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from beam_jobs.errors import UserError, error_in_text
+from beam_jobs import dataflow_options
+from beam_jobs.errors import UsageError, UserError, error_in_text
 
 # The name that Beam's local runner gives the threads that wait for its worker processes.
 _WORKER_THREAD = "run_worker"
@@ -27,6 +30,53 @@ def _worker_gone(text: str) -> UserError | None:
         f"The engine lost a worker process ({said}): its native code crashed, memory ran out, or it was stopped. What "
         "is done is kept: run the same command again to continue."
     )
+
+
+def new_pipeline(beam_args: list[str], command: str) -> beam.Pipeline:
+    """An empty pipeline with Beam's options, whose workers install what `command` needs.
+
+    Raises:
+      UsageError: if Beam finds that options are missing or do not go together.
+    """
+    os.environ.setdefault(dataflow_options.WORKER_EXTRAS_VARIABLE, dataflow_options.worker_extras(command))
+    try:
+        return beam.Pipeline(options=PipelineOptions(beam_args))
+    except ValueError as error:
+        raise UsageError(f"Beam's options: {' '.join(str(error).split())}. See beam_jobs/README.md.") from None
+
+
+def submit(pipeline: beam.Pipeline) -> PipelineResult:
+    """Hands a pipeline to a runner elsewhere and does not wait for its end.
+
+    Raises:
+      UserError: if the runner does not take it.
+    """
+    try:
+        return pipeline.run()
+    except Exception as error:
+        raise _refused(error) from error
+
+
+def job_name(result: PipelineResult) -> str:
+    """What a submitted job is called by its runner: an id where there is one."""
+    job_id = getattr(result, "job_id", None)
+    if not callable(job_id) or not getattr(result, "has_job", True):
+        return "the job"
+    return f"job {job_id()}"
+
+
+def _refused(error: Exception) -> Exception:
+    """The error of a service that does not take a job, or in which it failed, as the user's; others as they are."""
+    # By their names: the client of Dataflow is imported by its runner alone.
+    names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+    if "google.GoogleAPICallError" in names or "google.GoogleAuthError" in names:
+        return UserError(
+            f"The service did not take the job ({' '.join(str(error).split())}). Check --project, --region, and the "
+            "roles of your account (beam_jobs/dataflow.md)."
+        )
+    if "apache_beam.DataflowRuntimeException" in names:
+        return error_in_text(str(error)) or UserError(f"The job failed. {error}")
+    return error
 
 
 def run(pipeline: beam.Pipeline) -> PipelineResult:
@@ -73,6 +123,8 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
             f"A worker process died ({died[0]}): its native code crashed or memory ran out. What is done is kept: "
             "run the same command again to continue, with --direct_num_workers=1 if memory ran out."
         ) from None
+    except Exception as error:
+        raise _refused(error) from error
     finally:
         # The workers of a job that is stopping go on dying: no traceback of each.
         threading.excepthook = notice if stopping.is_set() else former

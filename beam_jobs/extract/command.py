@@ -7,10 +7,11 @@ import sys
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult
 
 from beam_jobs import beam_options, progress, runner, storage, tables, unfinished_files
-from beam_jobs.errors import UsageError, UserError
+from beam_jobs.errors import UsageError
+from beam_jobs.extract.failed_share import check_failed_share
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
 from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, ExtractSettings, MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
@@ -18,22 +19,6 @@ from beam_jobs.labels import Video, csv_columns
 from beam_jobs.options import ExtractArgs
 from beam_jobs.pose import model_file
 from beam_jobs.stream_options import check_not_streamed
-
-
-def check_failed_share(num_videos: int, dead_letters: list[dict], max_failed_share: float, output: str) -> None:
-    """Fails a job whose videos failed in too large a share.
-
-    Raises:
-      UserError: if more videos have a dead letter than the share allows.
-    """
-    failed = sorted({f"{row['video_id']}: {row['reason']}" for row in dead_letters})
-    if len(failed) > max_failed_share * num_videos:
-        shown = "; ".join(failed[:5]) + (f"; and {len(failed) - 5} more" if len(failed) > 5 else "")
-        raise UserError(
-            f"{len(failed)} of {num_videos} videos failed, more than --max_failed_share {max_failed_share:g} allows "
-            f"({shown}). Everything else was written; {storage.join(output, tables.DEAD_LETTERS.name)} says why. "
-            "Repair or remove them, or give a higher share."
-        )
 
 
 def match_videos(source: VideoSource) -> list[Video]:
@@ -50,6 +35,8 @@ def match_videos(source: VideoSource) -> list[Video]:
 def run(args: ExtractArgs, beam_args: list[str]) -> int:
     """Runs `python -m beam_jobs extract`.
 
+    With --no_wait_until_finish the job is submitted, and fails by itself if too many videos fail.
+
     Raises:
       UsageError: if there is no video, or a distributed runner's workers cannot see a path.
       UserError: if labels.csv is wrong, the job did not end well, or too many videos failed.
@@ -61,6 +48,8 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     paths = {"videos": args.videos, "labels": labels_path, "output": args.output}
     beam_options.check_shared(beam_args, paths, args.shared_disk)
     check_not_streamed(args.output)
+    waits = beam_options.waits(beam_args)
+    beam_args = beam_options.with_defaults(beam_args, args.command)
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
@@ -71,7 +60,6 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     if args.dry_run:
         return _dry_run(args, videos, lookup)
 
-    beam_args = beam_options.with_local_defaults(beam_args)
     settings = ExtractSettings(
         args.output, labels_path, model_file.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
     )
@@ -82,16 +70,22 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
             unfinished_files.none_left(landmarks_folder),
             progress.show_progress(len(videos), "videos", "frames") as address,
         ):
-            counters = _run(dataclasses.replace(settings, progress_address=address), source, beam_args)
+            result = runner.run(_build(dataclasses.replace(settings, progress_address=address), source, beam_args))
     else:
         staged = stage_pose_model(str(settings.pose_model_path), args.output)
         settings = dataclasses.replace(settings, pose_model_path=staged)
-        counters = _run(settings, source, beam_args)
-    _report(counters, args.output)
+        if not waits:
+            # The job judges by itself what no launcher will look at.
+            settings = dataclasses.replace(settings, max_failed_share=args.max_failed_share)
+            submitted = runner.submit(_build(settings, source, beam_args))
+            print(f"Submitted {runner.job_name(submitted)}, {len(videos)} videos. It writes to {args.output}")
+            return 0
+        result = runner.run(_build(settings, source, beam_args))
+    _report(_counters(result), args.output)
     ids = {video.video_id for video in videos}
     dead_letters = storage.read_table(args.output, tables.DEAD_LETTERS).to_pylist()
-    failed = [row for row in dead_letters if row["video_id"] in ids]
-    check_failed_share(len(ids), failed, args.max_failed_share, args.output)
+    failed = sorted({f"{row['video_id']}: {row['reason']}" for row in dead_letters if row["video_id"] in ids})
+    check_failed_share(len(ids), len(failed), failed, args.max_failed_share, args.output)
     return 0
 
 
@@ -121,10 +115,13 @@ def _report_other_files(source: VideoSource) -> None:
         print(f"Files passed over, which are no videos by their names: {len(source.passed_over)} ({shown}{more}).")
 
 
-def _run(settings: ExtractSettings, source: VideoSource, beam_args: list[str]) -> dict[str, int]:
-    pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
+def _build(settings: ExtractSettings, source: VideoSource, beam_args: list[str]) -> beam.Pipeline:
+    pipeline = runner.new_pipeline(beam_args, ExtractArgs.command)
     _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> ExtractLandmarks(settings)
-    result = runner.run(pipeline)
+    return pipeline
+
+
+def _counters(result: PipelineResult) -> dict[str, int]:
     counters = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("extract"))["counters"]
     return {counter.key.metric.name: counter.committed for counter in counters}
 

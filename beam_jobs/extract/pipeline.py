@@ -21,8 +21,8 @@ from apache_beam.metrics import Metrics
 
 from beam_jobs import progress, storage, tables, windows
 from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
+from beam_jobs.extract.failed_share import CheckFailedShare
 from beam_jobs.extract.label_lookup import LabelLookup
-from beam_jobs.extract.object_version import check_version
 from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
 from beam_jobs.extract.video_list import VideoSource, manifest_videos
 from beam_jobs.labels import Labels, Video
@@ -57,6 +57,8 @@ class ExtractSettings:
       pose_model_path: the `.task`, a path that workers can read; None for the default model.
       frame_rate_hz: of the sampling grid.
       decode_timeout_s: how long a decoder may give no frame.
+      max_failed_share: the job itself fails, after all is written, if a larger share of the videos failed; None: it
+        does not ask.
       progress_address: where a local launcher listens.
     """
 
@@ -65,6 +67,7 @@ class ExtractSettings:
     pose_model_path: str | None = None
     frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
     decode_timeout_s: float = 60.0
+    max_failed_share: float | None = None
     progress_address: tuple[str, int] | None = None
 
 
@@ -99,9 +102,8 @@ class ExtractVideo(beam.DoFn):
             try:
                 video.uri.encode()  # a local name that is no UTF-8 cannot stand in a table
                 path = stack.enter_context(storage.local_copy(video.uri))
-                check_version(video)
                 content = model_file.sha256(path)
-            except (OSError, UnicodeEncodeError, VideoError) as error:
+            except (OSError, UnicodeEncodeError) as error:
                 if isinstance(error, OSError) and error.errno in NO_FAULT_OF_A_FILE:
                     raise
                 _count("videos_failed")
@@ -157,7 +159,7 @@ class ExtractVideo(beam.DoFn):
                 except VideoError as error:
                     if not counts.frames_sampled:
                         raise  # nothing to keep: no file
-                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled, path)]
+                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled)]
                 finally:
                     counts.frames_decoded = decoded.state.num_frames_decoded
                     counts.decoding_ms = round(decoded.state.decoding_ms)
@@ -167,7 +169,7 @@ class ExtractVideo(beam.DoFn):
         except VideoError as error:
             storage.remove(file)  # a former version of the video may have left one
             _count("videos_failed")
-            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0, path))
+            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0))
             return
         _count("videos_failed" if letters else "videos_done")
         yield quality
@@ -246,7 +248,7 @@ class ExtractLandmarks(beam.PTransform):
             | "Spread" >> beam.Reshuffle()
             | "EstimatePoses" >> beam.ParDo(ExtractVideo(self.settings)).with_outputs("dead_letters", main="quality")
         )
-        return (
+        written = (
             videos.pipeline
             | "Once" >> beam.Create([None])
             | "WriteSummaries"
@@ -255,6 +257,11 @@ class ExtractLandmarks(beam.PTransform):
                 quality=beam.pvalue.AsList(extracted.quality),
                 dead_letters=beam.pvalue.AsList(extracted.dead_letters),
             )
+        )
+        if self.settings.max_failed_share is None:
+            return written
+        return written | "CheckFailedShare" >> CheckFailedShare(
+            videos, extracted.dead_letters, self.settings.max_failed_share, self.settings.output
         )
 
 

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
 from beam_jobs import beam_options, progress, runner, storage, transform_graph
@@ -31,7 +30,8 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
     job that fails or is killed leaves a former run's tables as they were; in a store, it does until it publishes, and
     one that fails while it copies files to their places leaves no final_features. A distributed runner's job goes on
     when this launcher is interrupted: it publishes and removes the hidden folder itself, and what one that failed left
-    is removed by the next. One job at a time may write to an output folder.
+    is removed by the next. So does a job that is submitted with --no_wait_until_finish. One job at a time may write to
+    an output folder.
 
     Args:
       args: the flags; `transform_fn` and `allow_other_pose_model` as of `transform_graph.find`.
@@ -56,8 +56,10 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
     transform_fn = args.transform_fn and transform_graph.find(
         args.transform_fn, fingerprint, args.allow_other_pose_model
     )
-    local = beam_options.is_local(beam_args)
     num_to_read = sum(v.num_rows for v in videos) + (0 if transform_fn else sum(v.num_rows for v in training))
+    local = beam_options.is_local(beam_args)
+    waits = beam_options.waits(beam_args)
+    completed_args = _with_defaults(beam_args, num_to_read)
     publish.clean(args.output)
     # A local job ends with its launcher; a distributed one may go on after Ctrl-C or when the network is gone.
     ended = local
@@ -65,9 +67,13 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
         with contextlib.ExitStack() as stack:
             address = stack.enter_context(progress.show_progress(num_to_read, "rows")) if local else None
             scratch = stack.enter_context(tempfile.TemporaryDirectory()) if local else None
-            pipeline = beam.Pipeline(options=PipelineOptions(_with_local_defaults(beam_args, num_to_read)))
+            pipeline = runner.new_pipeline(completed_args, args.command)
             build(pipeline, videos, fingerprint, args.output, transform_fn, scratch, address)
             stack.enter_context(_without_tft_warnings())
+            if not waits:
+                submitted = runner.submit(pipeline)
+                print(f"Submitted {runner.job_name(submitted)}, {len(videos)} videos. It writes to {args.output}")
+                return 0
             result = runner.run(pipeline)
     except UserError:
         ended = True
@@ -115,12 +121,12 @@ def _check_replaced(output: str) -> None:
             )
 
 
-def _with_local_defaults(beam_args: list[str], num_rows: int) -> list[str]:
+def _with_defaults(beam_args: list[str], num_rows: int) -> list[str]:
     # A local worker process takes 10 s to import TensorFlow and TFT; in that time this one has done with a small job.
     small = num_rows < ROWS_FOR_PROCESSES and not any(arg.startswith("--direct_") for arg in beam_args)
     if small and beam_options.is_local(beam_args):
         beam_args = [*beam_args, "--direct_running_mode=in_memory", "--direct_num_workers=1"]
-    return beam_options.with_local_defaults(beam_args)
+    return beam_options.with_defaults(beam_args, FeaturesArgs.command)
 
 
 def _report(result: PipelineResult, output: str) -> None:
