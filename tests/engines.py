@@ -79,25 +79,32 @@ class Engine:
 
 
 @contextlib.contextmanager
-def _with_workers(job_port: int, folder: pathlib.Path, *beam_args: str) -> Iterator[Engine]:
+def _with_workers(
+    job_port: int, folder: pathlib.Path, environment: dict[str, str], *beam_args: str
+) -> Iterator[Engine]:
     port = free_port()
     command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
     # The pool starts `python` by that name.
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
-    with started(command, port, folder / "workers.log", PATH=path) as pool:
+    with started(command, port, folder / "workers.log", **environment, PATH=path) as pool:
         engine = ("--runner=PortableRunner", f"--job_endpoint=127.0.0.1:{job_port}")
         workers = ("--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{port}")
         yield Engine((*engine, *workers, *beam_args), pool)
 
 
 @contextlib.contextmanager
-def job_service(folder: pathlib.Path) -> Iterator[Engine]:
-    """Beam's own job service (the FnApiRunner behind the portable protocol) with two external workers a job."""
+def job_service(folder: pathlib.Path, **environment: str) -> Iterator[Engine]:
+    """Beam's own job service (the FnApiRunner behind the portable protocol) with two external workers a job.
+
+    Args:
+      folder: for logs.
+      environment: of the workers, beside this process's.
+    """
     port = free_port()
     command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main", f"--port={port}"]
     with (
         started(command, port, folder / "job_service.log"),
-        _with_workers(port, folder, "--direct_num_workers=2") as engine,
+        _with_workers(port, folder, environment, "--direct_num_workers=2") as engine,
     ):
         yield engine
 
@@ -111,11 +118,16 @@ def prism_binary() -> str:
 
 
 @contextlib.contextmanager
-def prism(folder: pathlib.Path) -> Iterator[Engine]:
-    """Prism, the portable engine of Beam's Go SDK, with an external worker pool: one worker process a job."""
+def prism(folder: pathlib.Path, **environment: str) -> Iterator[Engine]:
+    """Prism, the portable engine of Beam's Go SDK, with an external worker pool: one worker process a job.
+
+    Args:
+      folder: for logs.
+      environment: of the workers, beside this process's.
+    """
     port = free_port()
     command = [prism_binary(), f"--job_port={port}", "--serve_http=false", "--log_kind=text"]
-    with started(command, port, folder / "prism.log"), _with_workers(port, folder) as engine:
+    with started(command, port, folder / "prism.log"), _with_workers(port, folder, environment) as engine:
         yield engine
 
 

@@ -23,6 +23,7 @@ from beam_jobs import progress, storage, tables, windows
 from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
 from beam_jobs.extract.failed_share import CheckFailedShare
 from beam_jobs.extract.label_lookup import LabelLookup
+from beam_jobs.extract.object_version import check_version
 from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
 from beam_jobs.extract.video_list import VideoSource, manifest_videos
 from beam_jobs.labels import Labels, Video
@@ -102,8 +103,9 @@ class ExtractVideo(beam.DoFn):
             try:
                 video.uri.encode()  # a local name that is no UTF-8 cannot stand in a table
                 path = stack.enter_context(storage.local_copy(video.uri))
+                check_version(video)
                 content = model_file.sha256(path)
-            except (OSError, UnicodeEncodeError) as error:
+            except (OSError, UnicodeEncodeError, VideoError) as error:
                 if isinstance(error, OSError) and error.errno in NO_FAULT_OF_A_FILE:
                     raise
                 _count("videos_failed")
@@ -159,7 +161,7 @@ class ExtractVideo(beam.DoFn):
                 except VideoError as error:
                     if not counts.frames_sampled:
                         raise  # nothing to keep: no file
-                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled)]
+                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled, path)]
                 finally:
                     counts.frames_decoded = decoded.state.num_frames_decoded
                     counts.decoding_ms = round(decoded.state.decoding_ms)
@@ -169,7 +171,7 @@ class ExtractVideo(beam.DoFn):
         except VideoError as error:
             storage.remove(file)  # a former version of the video may have left one
             _count("videos_failed")
-            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0))
+            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0, path))
             return
         _count("videos_failed" if letters else "videos_done")
         yield quality

@@ -96,8 +96,17 @@ def relabel(file: str, labels: Labels, metadata: dict[str, str]) -> None:
             writer.write_batch(pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema))
 
 
-def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int) -> dict:
-    """The dead_letters row of a video that could not be processed, or not to its end."""
+def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int, read_from: str | None = None) -> dict:
+    """The dead_letters row of a video that could not be processed, or not to its end.
+
+    Args:
+      video: the video.
+      stage: where it failed.
+      error: why.
+      num_frames_kept: rows of it in landmarks.
+      read_from: its local copy, which the error may name and nobody else knows.
+    """
+    message = str(error) if read_from is None else str(error).replace(read_from, video.uri)
     reason = getattr(error, "reason", None) or ("not_found" if isinstance(error, FileNotFoundError) else "unreadable")
     return {
         # A local name that is no UTF-8 is written with its bytes escaped.
@@ -105,7 +114,7 @@ def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int
         "uri": video.uri.encode(errors="backslashreplace").decode(),
         "stage": stage,
         "reason": reason,
-        "message": str(error).encode(errors="backslashreplace").decode(),
+        "message": message.encode(errors="backslashreplace").decode(),
         "num_frames_kept": num_frames_kept,
     }
 

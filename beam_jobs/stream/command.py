@@ -18,6 +18,7 @@ from beam_jobs.stream import predictions
 from beam_jobs.stream.notifications import WatchedFolder
 from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, StreamSettings, build
 from beam_jobs.stream.sources import files, pubsub
+from beam_jobs.stream.sources.pubsub_pull import PubSubPullSource, PullMessages
 from beam_jobs.stream.windowed_files import WindowSettings
 from beam_jobs.stream_options import STREAM_FILE, StreamArgs
 
@@ -83,6 +84,8 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
 def _source(args: StreamArgs) -> beam.PTransform:
     if args.source == "pubsub":
         return pubsub.ReadPubSub(str(args.subscription))
+    if args.source == "pubsub_pull":
+        return PullMessages(PubSubPullSource(str(args.subscription)))
     raise UsageError(f"--source {args.source} is not there yet.")
 
 

@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Message:
-    """A message of a topic. Its timestamp in the pipeline is the time at which it was published.
+    """A message of a topic. Its timestamp in the pipeline is when it was published, or the event where that is known.
 
     Attributes:
       data: the body.

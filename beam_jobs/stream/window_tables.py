@@ -12,15 +12,16 @@ import pyarrow.parquet as pq
 
 from beam_jobs import storage, tables, transform_graph
 from beam_jobs.errors import UserError
+from beam_jobs.extract.object_version import OVERWRITTEN
 from beam_jobs.extract.rows import dead_letter
 from beam_jobs.features.pipeline import WRITTEN, write_feature_tables
 from beam_jobs.features.shards import LandmarksFile
 from beam_jobs.labels import Video
 from beam_jobs.stream.windowed_files import WindowFile
+from beam_jobs.video.frames import VideoError
 
 # A file that a killed job left without its quality file; younger ones may be of a worker that is at it.
 _LEFT_BEHIND_AFTER_S = 600.0
-OVERWRITTEN = "overwritten"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,11 +166,7 @@ def _landmarks_file(output: str, quality: dict[str, Any]) -> LandmarksFile:
     )
 
 
-class _OverwrittenError(Exception):
-    reason = OVERWRITTEN
-
-
 def _overwritten(result: VideoResult) -> dict:
     video = Video(result.quality["video_id"], result.quality["uri"])
     message = f"{video.uri} was overwritten before its window closed; the rows of the new version are written instead."
-    return dead_letter(video, "write", _OverwrittenError(message), 0)
+    return dead_letter(video, "write", VideoError(OVERWRITTEN, message), 0)
