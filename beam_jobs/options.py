@@ -143,6 +143,11 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     return parser, by_name
 
 
+def command_parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command's own flags."""
+    return _parser()[1]
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, help="the folder to write to, local or gs://")
 

@@ -38,7 +38,7 @@ def new_pipeline(beam_args: list[str], command: str) -> beam.Pipeline:
     Raises:
       UsageError: if Beam finds that options are missing or do not go together.
     """
-    os.environ.setdefault(dataflow_options.WORKER_EXTRAS_VARIABLE, dataflow_options.worker_extras(command))
+    os.environ[dataflow_options.WORKER_EXTRAS_VARIABLE] = dataflow_options.worker_extras(command)
     try:
         return beam.Pipeline(options=PipelineOptions(beam_args))
     except ValueError as error:
@@ -136,23 +136,39 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
     return result
 
 
-def run_until_stopped(pipeline: beam.Pipeline) -> PipelineResult:
+# How a job that never ends by itself may end.
+_STOPPED = (PipelineState.DONE, PipelineState.CANCELLED, PipelineState.DRAINED, PipelineState.UPDATED)
+
+
+def run_until_stopped(pipeline: beam.Pipeline, cancel: bool = True) -> PipelineResult:
     """Runs a pipeline that never ends by itself, until it is stopped here (Ctrl-C, SIGTERM) or elsewhere.
 
+    Args:
+      pipeline: to run.
+      cancel: whether stopping here cancels the job; else it goes on, and only the launcher ends.
+
     Raises:
-      UserError: if the job failed.
+      UserError: if the job failed, or the runner does not take it.
     """
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    result = pipeline.run()
+    result = submit(pipeline)
     try:
         state = result.wait_until_finish() or result.state
     except KeyboardInterrupt:
+        if not cancel:
+            print(f"{job_name(result)} goes on; cancel or drain it by its service.", file=sys.stderr)
+            return result
         print("stopping …", file=sys.stderr)
         with contextlib.suppress(Exception):  # a runner that cannot be cancelled ends with this process
             result.cancel()
         return result
+    except Exception as error:
+        # Dataflow's client raises for every end but DONE.
+        if type(error).__name__ == "DataflowRuntimeException" and result.state in _STOPPED:
+            return result
+        raise _refused(error) from error
     finally:
         signal.signal(signal.SIGTERM, former)
-    if state not in (PipelineState.DONE, PipelineState.CANCELLED, PipelineState.DRAINED, PipelineState.UPDATED):
+    if state not in _STOPPED:
         raise UserError(f"The Beam job ended as {state}; expected to be stopped. Its log says why.")
     return result

@@ -5,9 +5,8 @@ import shutil
 import sys
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_jobs import beam_options, runner, saved_model, storage, tables, transform_graph
+from beam_jobs import beam_options, dataflow_options, runner, saved_model, storage, tables, transform_graph
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.extract.pipeline import COUNTERS as EXTRACT_COUNTERS
 from beam_jobs.extract.pipeline import ExtractSettings, MatchVideos, stage_pose_model
@@ -53,7 +52,7 @@ def check_runner(args: StreamArgs, beam_args: list[str]) -> str:
 
 
 def run(args: StreamArgs, beam_args: list[str]) -> int:
-    """Runs `python -m beam_jobs stream`.
+    """Runs `python -m beam_jobs stream`; with --no_wait_until_finish it submits the job and ends.
 
     Raises:
       UsageError: if flags or runner do not go together, or workers cannot see a path.
@@ -62,9 +61,23 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
     """
     runner_name = check_runner(args, beam_args)
     beam_options.check_shared(beam_args, {"output": args.output, "videos": args.videos}, args.shared_disk)
+    waits = beam_options.waits(beam_args)
+    completed_args = _with_defaults(args, beam_args, runner_name)
     settings = _settings(args, beam_options.is_local(beam_args))
-    beam_args = _with_defaults(args, beam_args, runner_name)
-    pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
+    pipeline = _build(args, settings, completed_args)
+    if not waits:
+        print(f"Submitted {runner.job_name(runner.submit(pipeline))}. It writes to {args.output}")
+        return 0
+    if args.is_unbounded:
+        result = runner.run_until_stopped(pipeline, cancel=runner_name != dataflow_options.RUNNER)
+    else:
+        result = runner.run(pipeline)
+    _report(result, args.output)
+    return 0
+
+
+def _build(args: StreamArgs, settings: StreamSettings, beam_args: list[str]) -> beam.Pipeline:
+    pipeline = runner.new_pipeline(beam_args, args.command)
     if args.is_unbounded:
         found = (
             pipeline
@@ -72,13 +85,10 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
             | "FindNewVideos" >> FindNewVideos(WatchedFolder(args.videos), settings.windows, settings.remember_s)
         )
         build(found["main"], settings, found[DEAD_LETTERS])
-        result = runner.run_until_stopped(pipeline)
     else:
         videos = pipeline | "MatchVideos" >> MatchVideos(video_source(args.videos))
         build(videos | "StampVideos" >> beam.ParDo(files.StampVideo()).with_output_types(Video), settings)
-        result = runner.run(pipeline)
-    _report(result, args.output)
-    return 0
+    return pipeline
 
 
 def _source(args: StreamArgs) -> beam.PTransform:
@@ -176,7 +186,9 @@ def _with_defaults(args: StreamArgs, beam_args: list[str], runner_name: str) -> 
         added.append(f"--runner={runner_name}")
     if args.is_unbounded and "--streaming" not in beam_args:
         added.append("--streaming")
-    return beam_options.with_local_defaults(added) if not args.is_unbounded else added
+    if args.is_unbounded and beam_options.is_local(added):
+        return added
+    return beam_options.with_defaults(added, args.command)
 
 
 def _report(result, output: str) -> None:

@@ -114,10 +114,9 @@ def not_run(dataflow):
 
 
 def test_a_launcher_that_does_not_wait_submits_and_ends(
-    not_run, extracted_on_dataflow, tensorflow_finds_the_bucket, monkeypatch, capsys
+    not_run, extracted_on_dataflow, tensorflow_finds_the_bucket, capsys
 ):
     service, flags = not_run
-    monkeypatch.delenv(dataflow_options.WORKER_EXTRAS_VARIABLE, raising=False)
     before = len(service.requests)
     args = ["features", "--input", extracted_on_dataflow, "--output", f"{extracted_on_dataflow}_2"]
     assert main([*args, *flags, "--setup_file=./setup.py"]) == 0
@@ -224,3 +223,21 @@ def test_a_bare_setup_file_is_found_where_the_launcher_is_started(tmp_path, monk
     for flags in (["--setup_file=setup.py"], ["--setup_file", "setup.py"]):
         args = beam_options.with_defaults([*ON_DATAFLOW, *flags], "extract")
         assert dataflow_options.values(args, "setup_file") == [str(tmp_path / "setup.py")]
+
+
+def test_stream_asks_for_a_streaming_job_and_stages_its_bundle(not_run, videos_in_bucket, gcs_bucket, pose_model_path):
+    service, flags = not_run
+    output = f"{gcs_bucket}/dataflow/stream"
+    subscription = "projects/proj-test/subscriptions/new-videos"
+    args = ["stream", "--videos", videos_in_bucket, "--subscription", subscription, "--bundle", "live/default_bundle"]
+    assert main([*args, "--output", output, *flags, "--setup_file=./setup.py"]) == 0
+    job, pipeline = service.last_job, submitted(service)
+    assert job.posted["type"] == dataflow_api.JobType.JOB_TYPE_STREAMING
+    assert job.posted["labels"]["command"] == "stream"
+    assert {"enable_streaming_engine", "enable_windmill_service"} <= set(job.options["experiments"])
+    assert any(step.startswith("ReadNotifications") for step in steps(pipeline))
+    assert subscription.encode() in pipeline.SerializeToString()
+    assert file_in(source_distribution(service), "worker_extras.txt") == "jobs,live"
+    staged = hidden(output)
+    assert any("/.bundle-" in path and path.endswith("saved_model.pb") for path in staged)
+    assert any("/.pose_model-" in path for path in staged)
