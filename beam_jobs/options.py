@@ -99,7 +99,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     parser = argparse.ArgumentParser(
         prog="python -m beam_jobs",
         description="Makes tables of body landmarks and features from videos of people who exercise.",
-        epilog="Beam's own options (--runner, --project, --region, --temp_location, ...) can be given, too.",
+        epilog="extract, features and stream take Beam's own options, too (--runner, --project, --region, ...).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     add = {
