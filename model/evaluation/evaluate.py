@@ -88,7 +88,7 @@ def evaluate_predictions(metadata: dict[str, Any], predictions: Predictions, spl
     num_trained, num_validation = (
         len(hashes & set(metadata[name])) for name in ("trained_groups", "validation_groups")
     )
-    unanswered = predictions.clips[answers == metrics.NO_ANSWER]
+    unanswered = [predictions.data.clips[index] for index in predictions.clips[answers == metrics.NO_ANSWER]]
     return {
         "split": split,
         "network": metadata["network"],
@@ -110,7 +110,7 @@ def evaluate_predictions(metadata: dict[str, Any], predictions: Predictions, spl
         "reliability": {
             "windows": metrics.reliability(predictions.probabilities[known], window_truth),
         },
-        "unanswered_clips": [predictions.data.clips[index].name for index in unanswered],
+        "unanswered_clips": [{"clip": clip.name, "label": clip.label} for clip in unanswered],
         "wrong_clips": _wrong_clips(predictions, answers),
     }
 
@@ -143,8 +143,8 @@ def _warnings_of_clips(metadata: dict[str, Any], predictions: Predictions, num_u
         warnings.append(f"{num_unlabelled} clips have no label: they are in {PREDICTIONS} and not in the metrics.")
     if num_unanswered:
         warnings.append(
-            f"{num_unanswered} clips have no window (it needs a person in {metadata['window']['min_detected']} of "
-            f"{metadata['window']['length']} rows): no answer, counted as wrong."
+            f"clips without a window, which needs a person in {metadata['window']['min_detected']} of "
+            f"{metadata['window']['length']} rows: {num_unanswered}. They have no answer and count as wrong."
         )
     if absent:
         warnings.append(f"no clip here is of {', '.join(absent)}: macro F1 is of the other classes.")

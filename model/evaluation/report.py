@@ -156,7 +156,7 @@ def _confusions(result: dict[str, Any]) -> Section:
 
 def _wrong_clips(result: dict[str, Any]) -> Section:
     rows = [(c["clip"], c["label"], c["answer"], _percent(c["probability"])) for c in result["wrong_clips"]]
-    rows += [(name, "", "no answer", "") for name in result["unanswered_clips"]]
+    rows += [(c["clip"], c["label"], "no answer", "–") for c in result["unanswered_clips"]]
     if not rows:
         return Section("Wrong clips", ("None.",))
     return Section("Wrong clips", rows=(("clip", "label", "answer", "probability"), *rows))
