@@ -148,7 +148,7 @@ def run_until_stopped(pipeline: beam.Pipeline, cancel: bool = True) -> PipelineR
       cancel: whether stopping here cancels the job; else it goes on, and only the launcher ends.
 
     Raises:
-      UserError: if the job failed, or the runner does not take it.
+      UserError: if the job failed, the runner does not take it, or a worker process died and no other was started.
     """
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     result = submit(pipeline)
@@ -166,7 +166,7 @@ def run_until_stopped(pipeline: beam.Pipeline, cancel: bool = True) -> PipelineR
         # Dataflow's client raises for every end but DONE.
         if type(error).__name__ == "DataflowRuntimeException" and result.state in _STOPPED:
             return result
-        raise _refused(error) from error
+        raise (_worker_gone(str(error)) or _refused(error)) from error
     finally:
         signal.signal(signal.SIGTERM, former)
     if state not in _STOPPED:

@@ -1,0 +1,120 @@
+"""The whole `stream` command on a real engine, with a bucket and a queue on loopback: files while the source runs."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import engines
+import fsspec
+import pyarrow.compute as pc
+import pytest
+from cloud import Topic, announcing_store, pubsub_emulator
+from commands import REPOSITORY, run_command
+
+from beam_jobs import storage, tables
+
+pytestmark = pytest.mark.slow
+BUNDLE = REPOSITORY / "live" / "default_bundle"
+TABLES = (tables.LANDMARKS, tables.QUALITY, tables.FINAL_FEATURES, tables.PREDICTIONS)
+
+
+@pytest.fixture
+def queue(tmp_path):
+    """A topic to which a bucket, gs://clips, announces its objects, and Prism; for this process and all it starts."""
+    engines.prism_binary()
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        address = stack.enter_context(pubsub_emulator())
+        patch.setenv("PUBSUB_EMULATOR_HOST", address)
+        topic = Topic()
+        store = stack.enter_context(announcing_store(address, topic.short_name))
+        patch.setenv("STORAGE_EMULATOR_HOST", store)
+        patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        fsspec.filesystem("gs", skip_instance_cache=True).mkdir("clips")
+        yield topic
+
+
+def upload(videos):
+    fs = fsspec.filesystem("gs", skip_instance_cache=True)
+    for video in videos:
+        fs.put_file(str(video), f"clips/videos/{video.name}")
+
+
+def flags(output, source, *more):
+    what = ("--videos", "gs://clips/videos", "--bundle", BUNDLE, "--window_s", "5")
+    return ("beam_jobs", "stream", "--source", source, *what, "--output", output, *more)
+
+
+class Stream:
+    """The command, while it runs."""
+
+    def __init__(self, topic, output, engine, log):
+        pull = flags(output, "pubsub_pull", "--subscription", topic.subscription, "--shared_disk", *engine.beam_args)
+        self._log = log
+        with open(log, "w") as file:
+            command = [sys.executable, "-m", *map(str, pull)]
+            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=file, stderr=file)
+
+    def wait_for(self, condition, seconds=120.0):
+        """Waits until something holds, while the command still runs."""
+        give_up = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < give_up, self.said()
+            time.sleep(0.1)
+
+    def said(self):
+        return pathlib.Path(self._log).read_text()
+
+
+def video_ids(output, table):
+    return sorted(set(storage.read_table(str(output), table, ["video_id"])["video_id"].to_pylist()))
+
+
+def written(output, table):
+    return video_ids(output, table) if storage.table_files(str(output), table) else []
+
+
+def rows(output, table):
+    """A table in the order of its keys."""
+    found = storage.read_table(str(output), table)
+    keys = [name for name in ("video_id", "person_id", "frame_id", "timestamp_ms") if name in found.column_names]
+    return found.sort_by([(name, "ascending") for name in keys])
+
+
+def test_files_appear_while_the_source_runs_and_a_killed_worker_s_videos_are_found_again(
+    queue, athlete_videos, tmp_path
+):
+    videos = sorted(athlete_videos.glob("*/*.mp4"))
+    first, second = videos[:3], videos[3:]
+    output = tmp_path / "output"
+    with engines.prism(tmp_path) as engine:
+        stream = Stream(queue, output, engine, tmp_path / "log")
+        upload(first)
+        queue.publish(b"no notification")
+        stream.wait_for(lambda: len(written(output, tables.FINAL_FEATURES)) == len(first))
+        stream.wait_for(lambda: written(output, tables.DEAD_LETTERS))
+
+        upload(second)
+        done = len(first)
+        stream.wait_for(lambda: len(storage.list_files(str(output / "landmarks"))) > done)
+        os.kill(engine.workers()[0], signal.SIGKILL)
+        # Prism starts no other worker, and keeps nothing that is under way: the job fails.
+        assert stream.process.wait(60) == 1
+        assert "lost a worker" in stream.said().splitlines()[-1]
+
+        stream = Stream(queue, output, engine, tmp_path / "log_2")
+        stream.wait_for(lambda: engine.workers())
+        stream.process.send_signal(signal.SIGTERM)
+        assert stream.process.wait(60) == 0
+    assert run_command(*flags(output, "files")).returncode == 0
+    expected = tmp_path / "expected"
+    assert run_command(*flags(expected, "files")).returncode == 0
+    for table in TABLES:
+        assert rows(output, table).equals(rows(expected, table)), table.name
+    letters = storage.read_table(str(output), tables.DEAD_LETTERS)
+    assert pc.all(pc.equal(letters["reason"], "not_a_notification")).as_py()
