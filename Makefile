@@ -7,7 +7,7 @@ PRISM_PACKAGE = github.com/apache/beam/sdks/v2/go/cmd/prism
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment prism demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
+.PHONY: environment prism pubsub_server kafka demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -23,6 +23,16 @@ environment: .venv/installed
 	GOBIN=$(CURDIR)/.venv/bin go install $(PRISM_PACKAGE)@v$$($(RUN) -c 'import importlib.metadata; print(importlib.metadata.version("apache-beam"))')
 
 prism: .venv/bin/prism
+
+# A Pub/Sub server in memory, of Google's Go client, for tests on machines without Google's emulator.
+.venv/bin/pubsub_server: tests/pubsub_server/main.go tests/pubsub_server/go.mod .venv/installed
+	cd tests/pubsub_server && go build -o $(CURDIR)/.venv/bin/pubsub_server .
+
+pubsub_server: .venv/bin/pubsub_server
+
+# A Kafka server for the tests; needs Maven, and Java to run.
+kafka: .venv/installed
+	mvn --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.venv/kafka
 
 # The whole path on drawn athletes: videos -> tables -> bundle -> report -> a live answer. `make` prints each command.
 demo: .venv/installed

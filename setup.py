@@ -37,6 +37,8 @@ EXTRAS = {
     "jobs": [BEAM],
     # Videos to landmarks.
     "pose": [MEDIAPIPE, OPENCV, PYAV],
+    # Notifications of new videos from Kafka; those from Pub/Sub need nothing more than jobs.
+    "kafka": ["confluent-kafka>=2.6,<3"],
     # Landmarks to features. absl: what tensorflow-transform declares; plain pip honours it.
     "transform": [BEAM, TENSORFLOW, "tensorflow-transform>=1.21,<1.22", "tfx-bsl>=1.21,<1.22"],
     # Tables to a bundle. keras-tcn 3.5.7 requires tensorflow-macos, which exists for no other system.

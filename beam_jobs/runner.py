@@ -166,7 +166,7 @@ def run_until_stopped(pipeline: beam.Pipeline, cancel: bool = True) -> PipelineR
         # Dataflow's client raises for every end but DONE.
         if type(error).__name__ == "DataflowRuntimeException" and result.state in _STOPPED:
             return result
-        raise (_worker_gone(str(error)) or _refused(error)) from error
+        raise (error_in_text(str(error)) or _worker_gone(str(error)) or _refused(error)) from error
     finally:
         signal.signal(signal.SIGTERM, former)
     if state not in _STOPPED:

@@ -96,7 +96,14 @@ def _source(args: StreamArgs) -> beam.PTransform:
         return pubsub.ReadPubSub(str(args.subscription))
     if args.source == "pubsub_pull":
         return PullMessages(PubSubPullSource(str(args.subscription)))
-    raise UsageError(f"--source {args.source} is not there yet.")
+    try:
+        from beam_jobs.stream.sources.kafka import KafkaSource, ReadKafka
+    except ImportError:
+        raise UsageError(
+            "--source kafka needs the package confluent-kafka; it is in this project's extra kafka, and every worker "
+            "needs it, too."
+        ) from None
+    return ReadKafka(KafkaSource(str(args.kafka_servers), str(args.kafka_topic), args.kafka_group))
 
 
 def _settings(args: StreamArgs, local: bool) -> StreamSettings:

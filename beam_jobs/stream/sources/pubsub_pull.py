@@ -8,7 +8,6 @@ was not acknowledged is delivered again: at least once, so what follows must bea
 
 import collections
 import dataclasses
-import datetime
 import functools
 import json
 import logging
@@ -23,6 +22,7 @@ from google.api_core import exceptions
 from google.cloud import pubsub_v1  # type: ignore[attr-defined]
 
 from beam_jobs.errors import UserError
+from beam_jobs.stream.event_time import event_time_s
 from beam_jobs.stream.messages import Message
 from beam_jobs.stream.sources.arrival_watermark import ArrivalWatermark
 
@@ -116,16 +116,6 @@ class _Pulled:
     event_time_s: float
 
 
-def _event_time_s(attribute: str | None, published: datetime.datetime) -> float:
-    if attribute:
-        try:
-            moment = datetime.datetime.fromisoformat(attribute)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
-        except ValueError:  # told by what decodes the message
-            pass
-    return published.timestamp()
-
-
 class PubSubPullReader(UnboundedReader):
     """Pulls a few messages, hands them on one by one."""
 
@@ -189,10 +179,10 @@ class PubSubPullReader(UnboundedReader):
         )
         for one in received:
             attributes = dict(one.message.attributes)
-            event_time_s = _event_time_s(attributes.get(source.timestamp_attribute), one.message.publish_time)
-            self._watermark.add(event_time_s)
+            time_s = event_time_s(attributes.get(source.timestamp_attribute), one.message.publish_time.timestamp())
+            self._watermark.add(time_s)
             message = Message(one.message.data, attributes, one.message.message_id)
-            self._held.append(_Pulled(message, one.ack_id, event_time_s))
+            self._held.append(_Pulled(message, one.ack_id, time_s))
 
     def get_current(self) -> Message:  # noqa: D102
         assert self._current is not None

@@ -5,14 +5,15 @@ import glob
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from engines import free_port, wait_for_port
 
 PROJECT = "project-of-tests"
 # Where Debian's package of Google's puts it; gcloud has it under its own folder.
@@ -20,22 +21,6 @@ _EMULATORS = (
     "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar",
     os.path.expanduser("~/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def wait_for_port(port: int, process: subprocess.Popen, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, f"ended with {process.returncode}"
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port}")
 
 
 @contextlib.contextmanager
@@ -58,14 +43,22 @@ def running(command: list[str], port: int, **environment: str) -> Iterator[None]
 
 @contextlib.contextmanager
 def pubsub_emulator() -> Iterator[str]:
-    """Google's Pub/Sub emulator; yields its address."""
-    jars = [jar for pattern in _EMULATORS for jar in glob.glob(pattern)]
-    java = shutil.which("java")
-    if not jars or java is None:
-        pytest.skip("Google's Pub/Sub emulator is not here (gcloud components install pubsub-emulator), or no Java")
+    """Google's Pub/Sub emulator, or the one of Google's Go client, which `make pubsub_server` builds; its address."""
     port = free_port()
-    with running([java, "-Xmx256m", "-jar", jars[0], "--host=127.0.0.1", f"--port={port}"], port):
-        yield f"127.0.0.1:{port}"
+    address = f"127.0.0.1:{port}"
+    jars = [jar for pattern in _EMULATORS for jar in glob.glob(pattern)]
+    java, server = shutil.which("java"), pathlib.Path(sys.prefix) / "bin" / "pubsub_server"
+    if jars and java:
+        command = [java, "-Xmx256m", "-jar", jars[0], "--host=127.0.0.1", f"--port={port}"]
+    elif server.exists():
+        command = [str(server), address]
+    else:
+        pytest.skip(
+            "no Pub/Sub emulator is here: gcloud components install pubsub-emulator (needs Java), or make pubsub_server "
+            "(needs Go)"
+        )
+    with running(command, port):
+        yield address
 
 
 @contextlib.contextmanager

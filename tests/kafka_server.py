@@ -1,0 +1,45 @@
+"""A real Kafka server of one node on loopback, for tests."""
+
+import base64
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from engines import free_port, started
+
+
+def _classpath() -> str:
+    jars = pathlib.Path(os.environ.get("KAFKA_JARS") or pathlib.Path(sys.prefix) / "kafka")
+    if shutil.which("java") is None or not list(jars.glob("kafka_*.jar")):
+        pytest.skip("Kafka's server is not here: `make kafka` fetches it, and needs Maven and Java")
+    return f"{jars}/*"
+
+
+@contextlib.contextmanager
+def kafka_server(folder: pathlib.Path) -> Iterator[str]:
+    """Runs Kafka (KRaft, no ZooKeeper) with its data and log below `folder`; yields HOST:PORT."""
+    classpath, port, controller_port = _classpath(), free_port(), free_port()
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": str(folder / "kafka"),
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "1",
+    }
+    properties = folder / "server.properties"
+    properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    java = ["java", "-Xmx256m", "-cp", classpath]
+    tool = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+    subprocess.run(tool, check=True, capture_output=True)
+    with started([*java, "kafka.Kafka", str(properties)], port, folder / "kafka.log"):
+        yield f"127.0.0.1:{port}"
