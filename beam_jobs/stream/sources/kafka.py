@@ -1,8 +1,8 @@
 """A Kafka topic, read by every runner that can read an unbounded source written in Python; needs no Java.
 
-Readers assign partitions to themselves; no consumer group is joined. The offsets of a reader are in its checkpoint mark,
-where the runner keeps them. They are also committed for the group when the bundle is durable (`finalize_checkpoint`), so
-that a job that starts anew goes on there, and Kafka's own tools show how far it is behind.
+Readers assign partitions to themselves; no consumer group is joined. The offsets of a reader are in its checkpoint
+mark, where the runner keeps them. They are also committed for the group when the bundle is durable
+(`finalize_checkpoint`), so that a job that starts anew goes on there, and Kafka's own tools show how far it is behind.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import apache_beam as beam
 import confluent_kafka
@@ -118,8 +118,8 @@ class KafkaSource(UnboundedSource):
                 raise confluent_kafka.KafkaException(found.error)
         except confluent_kafka.KafkaException as error:
             raise UserError(
-                f"Kafka's topic {self.topic} cannot be read at {self.servers} ({error.args[0].str()}); expected a topic "
-                "that exists, on servers that the workers reach."
+                f"Kafka's topic {self.topic} cannot be read at {self.servers} ({error.args[0].str()}); expected a "
+                "topic that exists, on servers that the workers reach."
             ) from None
         finally:
             consumer.close()
@@ -137,6 +137,30 @@ class KafkaSource(UnboundedSource):
 
     def get_checkpoint_mark_coder(self) -> coders.Coder:  # noqa: D102
         return _MarkCoder()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Record:
+    partition: int
+    next_offset: int
+    event_time_s: float
+    message: Message
+
+
+def _record(polled: confluent_kafka.Message, timestamp_header: str) -> _Record:
+    """What was polled; of a header that is given twice, the last value."""
+    partition, offset = int(polled.partition() or 0), int(polled.offset() or 0)
+    headers = cast(list[tuple[str, bytes | str | None]], polled.headers() or [])
+    attributes = {
+        name: value.decode(errors="replace") if isinstance(value, bytes) else value or "" for name, value in headers
+    }
+    time_s = event_time_s(attributes.get(timestamp_header), polled.timestamp()[1] / 1000)
+    message = Message(_bytes(polled.value()), attributes, f"{polled.topic()}/{partition}/{offset}")
+    return _Record(partition, offset + 1, time_s, message)
+
+
+def _bytes(value: bytes | str | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
 
 
 class _Partition:
@@ -161,8 +185,7 @@ class KafkaReader(UnboundedReader):
         self._source, self._offsets = source, offsets
         self._partitions: dict[int, _Partition] = {}
         self._moved: set[int] = set()
-        self._current: confluent_kafka.Message | None = None
-        self._current_s = 0.0
+        self._current: _Record | None = None
         self._idle_since_s: float | None = None
         self._stopped = False
         self._last_answer_s = self._looked_s = time.monotonic()
@@ -200,24 +223,22 @@ class KafkaReader(UnboundedReader):
         """The next message; waits a moment for one."""
         if self._stopped:
             return False
-        message = self._consumer.poll(_WAIT_S)
-        if message is None or message.error() is not None:
-            if message is not None:
-                self._check(message.error())
+        polled = self._consumer.poll(_WAIT_S)
+        error = polled.error() if polled is not None else None
+        if polled is None or error is not None:
+            if error is not None:
+                self._check(error)
             self._look_for_more()
             return False
         self._idle_since_s = None
         if time.monotonic() - self._looked_s > self._source.settle_s / 2:
             self._look_for_more()  # a partition without messages must not wait for one that is never without
-        partition = self._partitions[message.partition()]
-        partition.next_offset = message.offset() + 1
+        self._current = record = _record(polled, self._source.timestamp_header)
+        partition = self._partitions[record.partition]
+        partition.next_offset = record.next_offset
         partition.caught_up = False
-        self._moved.add(message.partition())
-        self._current = message
-        self._current_s = event_time_s(
-            _text(dict(message.headers() or []).get(self._source.timestamp_header)), message.timestamp()[1] / 1000
-        )
-        partition.watermark.add(self._current_s)
+        partition.watermark.add(record.event_time_s)
+        self._moved.add(record.partition)
         return True
 
     def _check(self, error: confluent_kafka.KafkaError) -> None:
@@ -226,8 +247,8 @@ class KafkaReader(UnboundedReader):
             confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED,
         ):
             raise UserError(
-                f"Kafka's topic {self._source.topic} cannot be read at {self._source.servers} ({error.str()}); expected "
-                "a topic that exists and that the workers' account may read."
+                f"Kafka's topic {self._source.topic} cannot be read at {self._source.servers} ({error.str()}); "
+                "expected a topic that exists and that the workers' account may read."
             )
         if error.fatal():
             raise confluent_kafka.KafkaException(error)
@@ -254,16 +275,13 @@ class KafkaReader(UnboundedReader):
         limit_s = self._source.stop_when_idle_s
         self._stopped = limit_s is not None and self._last_answer_s - self._idle_since_s >= limit_s
 
-    def get_current(self) -> Message:
-        """The record; a header that is given twice has its last value."""
-        record = self._current
-        assert record is not None
-        attributes = {name: _text(value) or "" for name, value in record.headers() or []}
-        message_id = f"{record.topic()}/{record.partition()}/{record.offset()}"
-        return Message(record.value() or b"", attributes, message_id)
+    def get_current(self) -> Message:  # noqa: D102
+        assert self._current is not None
+        return self._current.message
 
     def get_current_timestamp(self) -> Timestamp:  # noqa: D102
-        return Timestamp.of(self._current_s)
+        assert self._current is not None
+        return Timestamp.of(self._current.event_time_s)
 
     def get_watermark(self) -> Timestamp:
         """That of the partition that is furthest behind; the end of time when the source has stopped."""
@@ -285,10 +303,6 @@ class KafkaReader(UnboundedReader):
         """Disconnects; what no mark has is read again."""
         if hasattr(self, "_consumer"):
             self._consumer.close()
-
-
-def _text(value: bytes | str | None) -> str | None:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 class ReadKafka(beam.PTransform):

@@ -54,8 +54,8 @@ def pubsub_emulator() -> Iterator[str]:
         command = [str(server), address]
     else:
         pytest.skip(
-            "no Pub/Sub emulator is here: gcloud components install pubsub-emulator (needs Java), or make pubsub_server "
-            "(needs Go)"
+            "no Pub/Sub emulator is here: gcloud components install pubsub-emulator (needs Java), or make "
+            "pubsub_server (needs Go)"
         )
     with running(command, port):
         yield address

@@ -152,7 +152,7 @@ def test_the_watermark_waits_for_the_partition_that_is_behind_and_for_no_empty_o
 
 
 def test_no_topic_is_an_error_that_names_it(servers):
-    with pytest.raises(UserError, match="nowhere.*exists"):
+    with pytest.raises(UserError, match=r"nowhere.*exists"):
         KafkaSource(servers, "nowhere", "group").create_reader(None, None).start()
 
 
