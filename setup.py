@@ -69,9 +69,12 @@ EXTRAS = {
 
 HERE = pathlib.Path(__file__).resolve().parent
 # In the source distribution that Beam builds for the workers of a job (--setup_file ./setup.py): the extras that they
-# need. A worker installs the file by its name alone, so what it needs beside the core must stand in the file.
+# need. A worker installs the file by its name alone, so what it needs beside the core must stand in the file. The
+# launcher of a job names them in a variable.
 WORKER_EXTRAS = HERE / "worker_extras.txt"
-worker_extras = WORKER_EXTRAS.read_text().split(",") if WORKER_EXTRAS.exists() else []
+on_worker = WORKER_EXTRAS.exists()
+named_extras = WORKER_EXTRAS.read_text() if on_worker else os.environ.get("EXERCISE_RECOGNITION_WORKER_EXTRAS", "")
+worker_extras = [extra for extra in named_extras.split(",") if extra]
 
 
 class SourceDistribution(sdist):
@@ -80,9 +83,8 @@ class SourceDistribution(sdist):
     def make_release_tree(self, base_dir, files):
         """Writes the tree that becomes the archive."""
         super().make_release_tree(base_dir, files)
-        extras = os.environ.get("EXERCISE_RECOGNITION_WORKER_EXTRAS")
-        if extras:
-            pathlib.Path(base_dir, WORKER_EXTRAS.name).write_text(extras)
+        if worker_extras:
+            pathlib.Path(base_dir, WORKER_EXTRAS.name).write_text(",".join(worker_extras))
 
 
 class Build(build_py):
@@ -90,7 +92,7 @@ class Build(build_py):
 
     def run(self):
         """Builds the package."""
-        if {"pose", "live"} & set(worker_extras):
+        if on_worker and {"pose", "live"} & set(worker_extras):
             missing = [package for library, package in SYSTEM_LIBRARIES.items() if not can_be_loaded(library)]
             if missing:
                 subprocess.run(["apt-get", "update"], check=True)

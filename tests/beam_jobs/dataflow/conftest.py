@@ -1,7 +1,6 @@
 """What tests of Dataflow share: a stand-in for the service, and an account's key that it accepts."""
 
 import json
-import os
 import pathlib
 from collections.abc import Iterator
 
@@ -9,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from dataflow_service import DataflowService, dataflow_service
-from google_apis import google_apis
+from google_apis import tensorflow_in_bucket
 
 from beam_jobs import storage
 
@@ -40,12 +39,10 @@ def dataflow(gcs_bucket, tmp_path_factory) -> Iterator[tuple[DataflowService, li
 
 
 @pytest.fixture
-def tensorflow_finds_the_bucket(dataflow, tmp_path, monkeypatch) -> Iterator[list[str]]:
-    """TensorFlow of this process and those it starts has the emulator for Google's storage; yields what it asks."""
-    with google_apis(tmp_path, os.environ["STORAGE_EMULATOR_HOST"]) as (environment, requests):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield requests
+def tensorflow_finds_the_bucket(dataflow, tmp_path) -> Iterator[None]:
+    """As of `tensorflow_in_bucket`."""
+    with tensorflow_in_bucket(tmp_path):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import threading
 import urllib.parse
 from collections.abc import Iterator
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -42,7 +43,7 @@ def write_certificate(path: pathlib.Path) -> None:
     path.write_bytes(certificate.public_bytes(encoding) + private)
 
 
-def _handlers(emulator: str, context: ssl.SSLContext, requests: list[str]) -> type:
+def _handlers(emulator: str, context: ssl.SSLContext) -> type:
     target = urllib.parse.urlsplit(emulator)
 
     class Inside(http.server.BaseHTTPRequestHandler):
@@ -54,7 +55,6 @@ def _handlers(emulator: str, context: ssl.SSLContext, requests: list[str]) -> ty
             pass
 
         def _forward(self) -> None:
-            requests.append(f"{self.command} {self.path}")
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if "/oauth2/" in self.path:
                 return self._answer(
@@ -100,26 +100,31 @@ def _handlers(emulator: str, context: ssl.SSLContext, requests: list[str]) -> ty
 
 
 @contextlib.contextmanager
-def google_apis(folder: pathlib.Path, emulator: str) -> Iterator[tuple[dict[str, str], list[str]]]:
-    """Runs the proxy; yields the environment that leads TensorFlow to it, and what was asked."""
+def google_apis(folder: pathlib.Path, emulator: str) -> Iterator[dict[str, str]]:
+    """Runs the proxy; yields the environment that leads TensorFlow to it."""
     certificate = folder / "googleapis.pem"
     write_certificate(certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    requests: list[str] = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handlers(emulator, context, requests))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handlers(emulator, context))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield (
-            {
-                "https_proxy": address,
-                "no_proxy": ",".join(["localhost", "127.0.0.1", *filter(None, [os.environ.get("no_proxy")])]),
-                "CURL_CA_BUNDLE": str(certificate),
-            },
-            requests,
-        )
+        yield {
+            "https_proxy": address,
+            "no_proxy": ",".join(["localhost", "127.0.0.1", *filter(None, [os.environ.get("no_proxy")])]),
+            "CURL_CA_BUNDLE": str(certificate),
+        }
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def tensorflow_in_bucket(folder: pathlib.Path) -> Iterator[None]:
+    """TensorFlow of this process and those it starts has the emulator for Google's storage."""
+    with google_apis(folder, os.environ["STORAGE_EMULATOR_HOST"]) as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
