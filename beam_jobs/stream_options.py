@@ -21,22 +21,25 @@ class StreamArgs:
     """The flags of `stream`; None: not given, or not wanted."""
 
     command: ClassVar = "stream"
-    videos: str
     output: str
+    videos: str | None = None
     source: str = "pubsub"
     subscription: str | None = None
+    landmarks_subscription: str | None = None
     kafka_servers: str | None = None
     kafka_topic: str | None = None
     kafka_group: str = "exercise-recognition"
     bundle: str | None = None
     transform_fn: str | None = None
     predictions_topic: str | None = None
+    segments_topic: str | None = None
     dead_letters_topic: str | None = None
     window_s: int = 300
     allowed_lateness_s: int = 86_400
     early_s: int = 0
     num_shards: int = 1
     remember_s: int = 7 * 86_400
+    session_gap_s: int = 120
     frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
     pose_model: str | None = None
     decode_timeout_s: float = 60.0
@@ -53,7 +56,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("from where")
     where.add_argument(
         "--videos",
-        required=True,
         help="the folder, gs://BUCKET/FOLDER, whose new objects are videos; with --source files also a local folder",
     )
     where.add_argument(
@@ -64,6 +66,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "other runners (pubsub_pull), from Kafka; or the files that are there, once (files)",
     )
     where.add_argument("--subscription", help="projects/PROJECT/subscriptions/NAME, for pubsub and pubsub_pull")
+    where.add_argument(
+        "--landmarks_subscription",
+        help="projects/PROJECT/subscriptions/NAME of what python -m live --publish sends, beside --videos or alone",
+    )
+    where.add_argument(
+        "--session_gap_s",
+        type=positive_int,
+        default=StreamArgs.session_gap_s,
+        help="a live session without landmarks for so long is over (default 120)",
+    )
     where.add_argument("--kafka_servers", help="HOST:PORT, several with commas between")
     where.add_argument("--kafka_topic", help="the topic of notifications")
     where.add_argument(
@@ -99,6 +111,10 @@ def _add_destinations(group) -> None:
     group.add_argument("--output", required=True, help="the folder to write tables to, local or gs://")
     group.add_argument(
         "--predictions_topic", help="projects/PROJECT/topics/TOPIC: one message for each video, with its exercise"
+    )
+    group.add_argument(
+        "--segments_topic",
+        help="projects/PROJECT/topics/TOPIC: one message for each exercise of a live session, when the session is over",
     )
     group.add_argument(
         "--dead_letters_topic", help="projects/PROJECT/topics/TOPIC: one message for each failure, beside the table"
@@ -138,25 +154,39 @@ def check(args: StreamArgs) -> None:
     """
     if args.bundle is None and args.transform_fn is None:
         raise UsageError("neither --bundle nor --transform_fn is given; expected at least one. See --help.")
-    needed = {"pubsub": ("subscription",), "pubsub_pull": ("subscription",), "kafka": ("kafka_servers", "kafka_topic")}
-    of_source = needed.get(args.source, ())
-    for name in of_source:
-        if getattr(args, name) is None:
-            raise UsageError(f"--source {args.source} needs --{name}.")
-    for name in ("subscription", "kafka_servers", "kafka_topic"):
-        if name not in of_source and getattr(args, name) is not None:
-            raise UsageError(f"--{name} has no meaning with --source {args.source}. Leave it out.")
+    _check_source(args)
     for name, pattern, shown in (
         ("subscription", _SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME"),
+        ("landmarks_subscription", _SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME"),
+        ("segments_topic", _TOPIC, "projects/PROJECT/topics/TOPIC"),
         ("predictions_topic", _TOPIC, "projects/PROJECT/topics/TOPIC"),
         ("dead_letters_topic", _TOPIC, "projects/PROJECT/topics/TOPIC"),
     ):
         value = getattr(args, name)
         if value is not None and not pattern.fullmatch(value):
             raise UsageError(f"--{name} is {value}; expected {shown}.")
-    if args.predictions_topic is not None and args.bundle is None:
-        raise UsageError("--predictions_topic needs --bundle: without one nothing is predicted.")
-    if args.is_unbounded and not storage.is_remote(args.videos):
+    for name in ("predictions_topic", "landmarks_subscription"):
+        if getattr(args, name) is not None and args.bundle is None:
+            raise UsageError(f"--{name} needs --bundle: without one nothing is predicted.")
+    if args.segments_topic is not None and args.landmarks_subscription is None:
+        raise UsageError("--segments_topic needs --landmarks_subscription: segments are of live sessions.")
+
+
+def _check_source(args: StreamArgs) -> None:
+    needed = {"pubsub": ("subscription",), "pubsub_pull": ("subscription",), "kafka": ("kafka_servers", "kafka_topic")}
+    of_source = needed.get(args.source, ())
+    of_pubsub = args.source in ("pubsub", "pubsub_pull")
+    if args.landmarks_subscription is not None and not of_pubsub:
+        raise UsageError(f"--landmarks_subscription has no meaning with --source {args.source}. Leave it out.")
+    alone = args.landmarks_subscription is not None and args.videos is None
+    for name in ("videos", *of_source):
+        if getattr(args, name) is None and not alone:
+            raise UsageError(f"--source {args.source} needs --{name}.")
+    for name in ("subscription", "kafka_servers", "kafka_topic"):
+        if (alone or name not in of_source) and getattr(args, name) is not None:
+            without = " without --videos" if alone else ""
+            raise UsageError(f"--{name} has no meaning with --source {args.source}{without}. Leave it out.")
+    if args.videos is not None and args.is_unbounded and not storage.is_remote(args.videos):
         raise UsageError(
             f"--videos {args.videos} is no folder of a bucket; expected gs://BUCKET/FOLDER. Notifications are about a "
             "bucket's objects; --source files reads a local folder once."

@@ -214,6 +214,31 @@ PREDICTIONS = Table(
     ),
 )
 
+SEGMENTS = Table(
+    "segments",
+    (
+        Column("session_id", pa.string(), description="one run of live"),
+        Column("person_id", pa.int32()),
+        Column("started_at", pa.string(), description="the time of the session's first frame, RFC 3339"),
+        Column("exercise", pa.string()),
+        Column("start_ms", pa.int64(), "ms", "since the session's first frame: the end of the first window"),
+        Column("end_ms", pa.int64(), "ms", "likewise, of the last window"),
+        Column("probability", pa.float32(), "probability", "mean over the windows"),
+        Column("num_windows", pa.int64()),
+        Column("bundle_sha256", pa.string(), description="of the graph that predicted"),
+    ),
+    per_frame=False,
+)
+
 TABLES: dict[str, Table] = {
-    table.name: table for table in (LANDMARKS, *UNSCALED_TABLES, FINAL_FEATURES, PREDICTIONS, QUALITY, DEAD_LETTERS)
+    table.name: table
+    for table in (
+        LANDMARKS,
+        *UNSCALED_TABLES,
+        FINAL_FEATURES,
+        PREDICTIONS,
+        SEGMENTS,
+        QUALITY,
+        DEAD_LETTERS,
+    )
 }

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -20,7 +21,8 @@ from live.signals import (
 )
 
 if TYPE_CHECKING:
-    from live import camera
+    from live import camera, publisher, recognizer
+    from model import bundle as bundles
 
 # Trained on real clips and drawn athletes; see the MODEL_CARD.md in it.
 DEFAULT_BUNDLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "default_bundle")
@@ -68,6 +70,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="write JSON lines to standard output; shows no window")
     parser.add_argument("--record", metavar="FILE.mp4", help="write what the window shows to a video file")
     parser.add_argument(
+        "--publish",
+        metavar="TOPIC",
+        help="send the landmarks, never pictures, to projects/PROJECT/topics/TOPIC (see beam_jobs/streaming.md)",
+    )
+    parser.add_argument(
         "--no_mirror", action="store_true", help="do not mirror a camera's pictures; files and streams never are"
     )
     parser.add_argument("--no_window", action="store_true", help="show no window, for machines without a display")
@@ -91,6 +98,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"argument --num_frames: {args.num_frames}; expected 1 or more")
     if not 0 <= args.min_probability <= 1:
         parser.error(f"argument --min_probability: {args.min_probability:g}; expected 0 to 1")
+    if args.publish is not None and not re.fullmatch(r"projects/[^/]+/topics/[^/]+", args.publish):
+        parser.error(f"argument --publish: {args.publish}; expected projects/PROJECT/topics/TOPIC")
     if args.record is not None:
         if not args.record.lower().endswith(".mp4"):
             parser.error(f"argument --record: {args.record}; expected a name that ends in .mp4")
@@ -175,24 +184,14 @@ def _recognize(
     stack: contextlib.ExitStack,
 ) -> UserError | None:
     """Works through the source, with all that it opens on the stack; returns what ended it before its time."""
-    from beam_jobs import native_logs
-    from beam_jobs.pose import estimator
     from live import camera, outputs
-    from model import bundle as bundles
 
     shown = not (args.no_window or args.json)
     window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
-    # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
-    with signals_exit_immediately(0 if source.is_live else 130):
-        from live import overlay, recognizer
+    publisher = stack.enter_context(_publisher(args.publish, pose_model_path, frame_rate_hz)) if args.publish else None
+    bundle, recognizing = _start_recognizer(args, pose_model_path, source.is_live, stack)
+    from live import overlay
 
-        with native_logs.quiet_import():
-            import tensorflow  # noqa: F401
-        estimator.import_mediapipe()
-    bundle = bundles.load(args.bundle)
-    # MediaPipe's threads go on logging for a moment when its start is broken off.
-    with signals_exit_immediately(0 if source.is_live else 130):
-        recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))
     recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
     skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
     lines: outputs.JsonLines | outputs.TextLines
@@ -207,6 +206,8 @@ def _recognize(
             with deferred_signals():
                 recognition = recognizing.update(frame.image, frame.timestamp_ms)
                 lines.show(recognition)
+                if publisher:
+                    publisher.add(frame.frame_id, recognition.timestamp_ms, recognition.pose)
                 slow.watch(frame.timestamp_ms)
                 frames_per_second = rate.tick()
                 if recorder or window:
@@ -227,6 +228,34 @@ def _recognize(
     if not source.is_live and number:
         lines.summarize(recognizing.summary())
     return failure
+
+
+def _start_recognizer(
+    args: argparse.Namespace, pose_model_path: str, is_live: bool, stack: contextlib.ExitStack
+) -> "tuple[bundles.Bundle, recognizer.Recognizer]":
+    from beam_jobs import native_logs
+    from beam_jobs.pose import estimator
+    from model import bundle as bundles
+
+    # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
+    with signals_exit_immediately(0 if is_live else 130):
+        from live import recognizer
+
+        with native_logs.quiet_import():
+            import tensorflow  # noqa: F401
+        estimator.import_mediapipe()
+    bundle = bundles.load(args.bundle)
+    # MediaPipe's threads go on logging for a moment when its start is broken off.
+    with signals_exit_immediately(0 if is_live else 130):
+        recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))
+    return bundle, recognizing
+
+
+def _publisher(topic: str, pose_model_path: str, frame_rate_hz: float) -> "publisher.LandmarkPublisher":
+    from beam_jobs.pose import estimator
+    from live import publisher
+
+    return publisher.LandmarkPublisher(topic, estimator.fingerprint(pose_model_path, frame_rate_hz))
 
 
 if __name__ == "__main__":

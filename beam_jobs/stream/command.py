@@ -15,7 +15,8 @@ from beam_jobs.labels import Video
 from beam_jobs.pose import estimator, model_file
 from beam_jobs.stream import predictions
 from beam_jobs.stream.notifications import WatchedFolder
-from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, StreamSettings, build
+from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, StreamSettings, build, keep_dead_letters
+from beam_jobs.stream.sessions import build_sessions
 from beam_jobs.stream.sources import files, pubsub
 from beam_jobs.stream.sources.pubsub_pull import PubSubPullSource, PullMessages
 from beam_jobs.stream.windowed_files import WindowSettings
@@ -79,23 +80,29 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
 def _build(args: StreamArgs, settings: StreamSettings, beam_args: list[str]) -> beam.Pipeline:
     pipeline = runner.new_pipeline(beam_args, args.command)
     if args.is_unbounded:
-        found = (
-            pipeline
-            | "ReadNotifications" >> _source(args)
-            | "FindNewVideos" >> FindNewVideos(WatchedFolder(args.videos), settings.windows, settings.remember_s)
-        )
-        build(found["main"], settings, found[DEAD_LETTERS])
+        _build_unbounded(pipeline, args, settings)
     else:
-        videos = pipeline | "MatchVideos" >> MatchVideos(video_source(args.videos))
+        videos = pipeline | "MatchVideos" >> MatchVideos(video_source(str(args.videos)))
         build(videos | "StampVideos" >> beam.ParDo(files.StampVideo()).with_output_types(Video), settings)
     return pipeline
 
 
+def _build_unbounded(pipeline: beam.Pipeline, args: StreamArgs, settings: StreamSettings) -> None:
+    dead_letters: list[beam.PCollection] = []
+    if args.landmarks_subscription is not None:
+        messages = pipeline | "ReadLandmarks" >> _pubsub_source(args, args.landmarks_subscription)
+        dead_letters.append(build_sessions(messages, settings, args.session_gap_s, args.segments_topic))
+    if args.videos is None:
+        keep_dead_letters(dead_letters, settings)
+        return
+    find = FindNewVideos(WatchedFolder(args.videos), settings.windows, settings.remember_s)
+    found = pipeline | "ReadNotifications" >> _source(args) | "FindNewVideos" >> find
+    build(found["main"], settings, (*dead_letters, *found[DEAD_LETTERS]))
+
+
 def _source(args: StreamArgs) -> beam.PTransform:
-    if args.source == "pubsub":
-        return pubsub.ReadPubSub(str(args.subscription))
-    if args.source == "pubsub_pull":
-        return PullMessages(PubSubPullSource(str(args.subscription)))
+    if args.source != "kafka":
+        return _pubsub_source(args, str(args.subscription))
     try:
         from beam_jobs.stream.sources.kafka import KafkaSource, ReadKafka
     except ImportError:
@@ -106,18 +113,25 @@ def _source(args: StreamArgs) -> beam.PTransform:
     return ReadKafka(KafkaSource(str(args.kafka_servers), str(args.kafka_topic), args.kafka_group))
 
 
+def _pubsub_source(args: StreamArgs, subscription: str) -> beam.PTransform:
+    if args.source == "pubsub":
+        return pubsub.ReadPubSub(subscription)
+    return PullMessages(PubSubPullSource(subscription))
+
+
 def _settings(args: StreamArgs, local: bool) -> StreamSettings:
     """What the chain needs; stages what workers need in the output folder."""
     pose_model = model_file.locate(args.pose_model)
     fingerprint = estimator.fingerprint(pose_model, args.frame_rate_hz)
     graph = transform_graph.find(str(args.transform_fn or args.bundle), fingerprint)
-    bundle, labels = None, ()
+    bundle, labels, sha256 = None, (), ""
     if args.bundle is not None:
         predictions.check_bundle(args.bundle, fingerprint)
         labels = tuple(json.loads(storage.read_text(storage.join(args.bundle, "bundle.json")))["labels"])
     _claim_output(args.output, {"transform_fn_sha256": saved_model.sha256(graph), "fingerprint": fingerprint})
     if args.bundle is not None:
-        bundle = _stage_bundle(args.bundle, args.output)
+        sha256 = saved_model.sha256(storage.join(args.bundle, predictions.GRAPH))
+        bundle = _stage_bundle(args.bundle, args.output, sha256)
     staged = storage.join(args.output, transform_graph.FOLDER)
     if not storage.exists(storage.join(staged, _MARKER)):
         _stage_graph(graph, staged, fingerprint)
@@ -135,6 +149,7 @@ def _settings(args: StreamArgs, local: bool) -> StreamSettings:
         storage.join(staged, transform_graph.FOLDER),
         bundle,
         labels,
+        sha256,
         args.remember_s,
         args.predictions_topic,
         args.dead_letters_topic,
@@ -166,10 +181,10 @@ def _claim_output(output: str, made_by: dict) -> None:
     storage.write_text(file, json.dumps(made_by, indent=2, sort_keys=True))
 
 
-def _stage_bundle(bundle: str, output: str) -> str:
+def _stage_bundle(bundle: str, output: str, sha256: str) -> str:
     """Copies of a bundle what predicts to where workers can read it; its name changes with its content."""
     graph = storage.join(bundle, predictions.GRAPH)
-    staged = storage.join(output, f".bundle-{saved_model.sha256(graph)[:12]}")
+    staged = storage.join(output, f".bundle-{sha256[:12]}")
     if not storage.exists(storage.join(staged, predictions.METADATA)):
         with storage.local_folder_copy(graph) as source, storage.atomic_folder(staged, predictions.METADATA) as copy:
             shutil.copytree(source, f"{copy}/{predictions.GRAPH}")

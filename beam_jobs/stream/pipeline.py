@@ -6,7 +6,7 @@ The same chain does what is there already: only the source says whether it ever 
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -47,6 +47,7 @@ class StreamSettings:
       transform_fn: the SavedModel that makes features; None: no features.
       bundle: a bundle's folder that workers can read; None: no predictions.
       bundle_labels: the bundle's.
+      bundle_sha256: of its end-to-end graph.
       remember_s: how long a notification is known, to drop it when it comes again.
       predictions_topic, dead_letters_topic: projects/PROJECT/topics/TOPIC; None: nothing is published.
     """
@@ -57,6 +58,7 @@ class StreamSettings:
     transform_fn: str | None = None
     bundle: str | None = None
     bundle_labels: tuple[str, ...] = ()
+    bundle_sha256: str = ""
     remember_s: int = 7 * 86_400
     predictions_topic: str | None = None
     dead_letters_topic: str | None = None
@@ -211,7 +213,7 @@ class KeepDeadLetters(beam.PTransform):
 
 
 def build(
-    videos: beam.PCollection, settings: StreamSettings, dead_letters: tuple[beam.PCollection, ...] = ()
+    videos: beam.PCollection, settings: StreamSettings, dead_letters: Sequence[beam.PCollection] = ()
 ) -> dict[str, Any]:
     """Adds the chain behind a source of videos.
 
@@ -224,12 +226,16 @@ def build(
       As `RecogniseVideos`.
     """
     recognised = videos | "RecogniseVideos" >> RecogniseVideos(settings)
-    letters = (*dead_letters, *recognised[DEAD_LETTERS]) | "AllDeadLetters" >> beam.Flatten()
-    _ = letters | "KeepDeadLetters" >> KeepDeadLetters(settings)
+    keep_dead_letters((*dead_letters, *recognised[DEAD_LETTERS]), settings)
     if settings.predictions_topic:
         publish = Publish(settings.predictions_topic, ["video_id", "content_sha256", "bundle_sha256", "exercise"])
         _ = recognised["answers"] | "PublishAnswers" >> beam.ParDo(publish)
     return recognised
+
+
+def keep_dead_letters(letters: Sequence[beam.PCollection], settings: StreamSettings) -> None:
+    """Adds the end of several PCollections of dead letters."""
+    _ = letters | "AllDeadLetters" >> beam.Flatten() | "KeepDeadLetters" >> KeepDeadLetters(settings)
 
 
 def _count(name: str) -> None:

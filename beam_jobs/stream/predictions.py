@@ -38,6 +38,7 @@ class Predictor:
 
     Attributes:
       labels: in the order of the probabilities.
+      rule: which rows make a window.
       sha256: of the graph, so that a reader of predictions knows what made them.
     """
 
@@ -45,7 +46,7 @@ class Predictor:
         """Loads a bundle; local or gs://."""
         metadata = json.loads(storage.read_text(storage.join(path, METADATA)))
         self.labels: tuple[str, ...] = tuple(metadata["labels"])
-        self._rule = WindowRule(**metadata["window"])
+        self.rule = WindowRule(**metadata["window"])
         self._coordinates = metadata["fingerprint"]["coordinates"]
         with storage.local_folder_copy(storage.join(path, GRAPH)) as folder:
             self.sha256 = saved_model.sha256(folder)
@@ -79,8 +80,8 @@ class Predictor:
         times, detected = read["timestamp_ms"].to_numpy(), read["detected"].to_numpy()
         # Which rows end a window does not depend on the features.
         nothing = np.empty(0, np.float32)
-        last = [index for index, _ in windows.windows(((nothing, bool(seen)) for seen in detected), self._rule)]
-        probabilities = self._probabilities(rows, times, last)
+        last = [index for index, _ in windows.windows(((nothing, bool(seen)) for seen in detected), self.rule)]
+        probabilities = self.probabilities(rows, times, last)
         columns: dict[str, Any] = {column.name: read[column.name].take(last) for column in tables.KEY_COLUMNS}
         best = probabilities.argmax(axis=1)
         columns["exercise"] = pa.array([self.labels[index] for index in best], pa.string())
@@ -91,13 +92,23 @@ class Predictor:
         schema = tables.PREDICTIONS.schema()
         return pa.table([columns[name] for name in schema.names], schema=schema)
 
-    def _probabilities(self, rows: np.ndarray, times: np.ndarray, last: list[int]) -> np.ndarray:
+    def probabilities(self, rows: np.ndarray, times: np.ndarray, last: list[int]) -> np.ndarray:
+        """The probability of each label, of windows.
+
+        Args:
+          rows: as `windows.end_to_end_inputs` takes them.
+          times: likewise.
+          last: W positions of rows in which a window ends.
+
+        Returns:
+          float32, shape (W, C).
+        """
         import tensorflow as tf
 
         found = [np.empty((0, len(self.labels)), np.float32)]
         for start in range(0, len(last), _WINDOWS_PER_BATCH):
             some = last[start : start + _WINDOWS_PER_BATCH]
-            fed = [windows.end_to_end_inputs(rows, times, index, self._rule) for index in some]
+            fed = [windows.end_to_end_inputs(rows, times, index, self.rule) for index in some]
             inputs = [np.stack(one) for one in zip(*fed, strict=True)]
             found.append(self._graph.serve(tf.constant(inputs[0]), tf.constant(inputs[1])).numpy())
         return np.concatenate(found)

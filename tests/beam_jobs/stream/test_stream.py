@@ -1,6 +1,7 @@
 """The stream command on real parts: a bucket that announces uploads, Pub/Sub, Beam's DirectRunner, MediaPipe."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pyarrow.dataset as pads
 import pytest
 from commands import REPOSITORY, run_command
 
-from beam_jobs import storage, tables
+from beam_jobs import segments, storage, tables
 from beam_jobs.features.pipeline import WRITTEN
 from live.__main__ import DEFAULT_BUNDLE
 
@@ -91,11 +92,37 @@ def put(store, folder, name: str, under: str) -> None:
     store.put_file(str(folder / name), f"bucket/{under}/{name}")
 
 
+@dataclasses.dataclass
+class Streamed:
+    """The output folder, the videos' ids, and messages; what live said of two sessions whose landmarks it published."""
+
+    output: str
+    names: list[str]
+    answers: list[dict]
+    letters: list[dict]
+    lives: list[list[segments.Segment]]
+    published_segments: list
+
+
+def publish_landmarks(video, topic: str) -> list[segments.Segment]:
+    """Runs live on a file; the segments of its own answers."""
+    flags = ("--source", video, "--json", "--no_window", "--min_probability", 0)
+    done = run_command("live", *flags, "--publish", topic)
+    assert done.returncode == 0
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    answers = [
+        segments.Answer(line["timestamp_ms"], line["exercise"], line["probability"])
+        for line in lines
+        if line.get("exercise")
+    ]
+    return segments.find_segments(answers)
+
+
 @pytest.fixture(scope="module")
 def streamed(uploads, athlete_videos, tmp_path_factory):
     """What a stream has written of six videos, of which one was overwritten, one vanished, and others are damaged."""
     topic, store = uploads
-    answers, letters = cloud.Topic(), cloud.Topic()
+    answers, letters, landmarks, segments_topic = (cloud.Topic() for _ in range(4))
     names = sorted(path.relative_to(athlete_videos).as_posix() for path in athlete_videos.rglob("*.mp4"))
     waiting, burst = names[:2], names[2:]
     # All this waits for the job when it starts.
@@ -130,23 +157,28 @@ def streamed(uploads, athlete_videos, tmp_path_factory):
             objectGeneration=str(info["generation"]),
             eventTime=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
+    lives = [publish_landmarks(athlete_videos / name, landmarks.path) for name in waiting]
     output, log = "gs://bucket/tables", tmp_path_factory.mktemp("stream") / "log"
     flags = ("--videos", "gs://bucket/videos", "--subscription", topic.subscription, "--bundle", DEFAULT_BUNDLE)
     topics = ("--predictions_topic", answers.path, "--dead_letters_topic", letters.path)
-    with streaming(*flags, *topics, "--output", output, "--window_s", 10, log=log):
+    sessions = ("--landmarks_subscription", landmarks.subscription, "--segments_topic", segments_topic.path)
+    landmarks.publish(b"poison")
+    times = ("--window_s", 10, "--session_gap_s", 10)
+    with streaming(*flags, *topics, *sessions, *times, "--output", output, log=log):
         found = [json.loads(message.data) for message in answers.pull(len(names), 180)]
-        failed = [json.loads(message.data) for message in letters.pull(6, 60)]
+        failed = [json.loads(message.data) for message in letters.pull(7, 60)]
         # A pause, then one more while the stream runs.
         store.pipe_file("bucket/videos/last.mp4", b"no video either")
         failed += [json.loads(message.data) for message in letters.pull(1, 60)]
         wait_for(lambda: len(written(output, tables.QUALITY)) >= len(names), what="quality")
-        wait_for(lambda: len(written(output, tables.DEAD_LETTERS)) >= 7, what="dead letters")
+        wait_for(lambda: len(written(output, tables.DEAD_LETTERS)) >= 8, what="dead letters")
+        wait_for(lambda: len(written(output, tables.SEGMENTS)) >= sum(map(len, lives)), what="segments")
         time.sleep(3)  # were there more, they would come now
-    return output, names, found, failed, log.read_text()
+    return Streamed(output, names, found, failed, lives, segments_topic.pull(sum(map(len, lives)), 10))
 
 
 def test_streaming_writes_the_same_rows_as_batch(streamed, athlete_videos, tmp_path):
-    output, names, *_ = streamed
+    output, names = streamed.output, streamed.names
     batch = tmp_path / "batch"
     extract = ("extract", "--videos", athlete_videos, "--output", batch)
     assert run_command("beam_jobs", *extract).returncode == 0
@@ -163,7 +195,7 @@ def test_streaming_writes_the_same_rows_as_batch(streamed, athlete_videos, tmp_p
 
 
 def test_every_failure_is_a_dead_letter_and_the_stream_goes_on(streamed):
-    output, names, _, published, _ = streamed
+    output, names, published = streamed.output, streamed.names, streamed.letters
     expected = {
         ("broken.mp4", "decode", "not_a_video"),
         ("last.mp4", "decode", "not_a_video"),
@@ -173,8 +205,9 @@ def test_every_failure_is_a_dead_letter_and_the_stream_goes_on(streamed):
     }
     for rows in (written(output, tables.DEAD_LETTERS).to_pylist(), published):
         found = [(row["video_id"], row["stage"], row["reason"]) for row in rows]
-        assert len(found) == 7 and expected <= set(found)
+        assert len(found) == 8 and expected <= set(found)
         assert [reason for _, _, reason in found].count("not_a_notification") == 2
+        assert [reason for _, _, reason in found].count("not_landmarks") == 1
         assert not any("/tmp" in row["message"] for row in rows)
 
 
@@ -182,7 +215,7 @@ def test_each_video_is_predicted_once_and_as_by_the_bundle(streamed):
     from beam_jobs import windows
     from model import bundle
 
-    output, names, answers, *_ = streamed
+    output, names, answers = streamed.output, streamed.names, streamed.answers
     assert sorted(answer["video_id"] for answer in answers) == names
     loaded = bundle.load(DEFAULT_BUNDLE)
     predicted, features = (in_order(written(output, table)) for table in (tables.PREDICTIONS, tables.FINAL_FEATURES))
@@ -200,16 +233,30 @@ def test_each_video_is_predicted_once_and_as_by_the_bundle(streamed):
         assert answer["num_windows"] == len(ends) and len(answer["bundle_sha256"]) == 64
 
 
+def test_live_sessions_become_segments_that_live_would_find(streamed):
+    rows = written(streamed.output, tables.SEGMENTS).to_pylist()
+    published = [json.loads(message.data) for message in streamed.published_segments]
+    assert len({row["session_id"] for row in rows}) == 2 and sum(map(len, streamed.lives)) >= 2
+    for found in (rows, published):
+        ours = sorted((row["exercise"], row["start_ms"], row["end_ms"], row["num_windows"]) for row in found)
+        theirs = sorted(
+            (segment.exercise, segment.start_ms, segment.end_ms, segment.num_windows)
+            for session in streamed.lives
+            for segment in session
+        )
+        assert ours == theirs
+
+
 def test_a_trainer_finds_a_whole_folder(streamed):
     from beam_jobs import transform_graph
 
-    output, *_ = streamed
+    output = streamed.output
     fingerprint = storage.fingerprint(storage.table_files(output, tables.FINAL_FEATURES)[0])
     assert transform_graph.find(output, fingerprint)
     assert not [file for file in storage.filesystem(output)[0].find("bucket/tables") if file.endswith(".tmp")]
 
 
 def test_batch_jobs_do_not_write_over_a_stream(streamed, athlete_videos):
-    output, *_ = streamed
+    output = streamed.output
     done = run_command("beam_jobs", "extract", "--videos", athlete_videos, "--output", output)
     assert done.returncode == 1 and "stream" in done.stderr
