@@ -8,7 +8,7 @@ import datetime
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms import trigger, window
@@ -80,21 +80,13 @@ def _utc(seconds: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
-class Row(Protocol):
-    """What WriteWindows takes: something with a name, which says to which shard it belongs."""
-
-    @property
-    def name(self) -> str:
-        """Unique among what is different."""
-
-
 class _WriteFile(beam.DoFn):
     def __init__(self, write: Callable[[WindowFile, list[Any]], Iterable[Any]], num_shards: int) -> None:
         self._write, self._num_shards = write, num_shards
 
     def process(
         self,
-        element: tuple[int, Iterable[Row]],
+        element: tuple[int, Iterable[Any]],
         bounds=beam.DoFn.WindowParam,
         pane=beam.DoFn.PaneInfoParam,
     ) -> Iterator[Any]:
@@ -111,6 +103,8 @@ class _WriteFile(beam.DoFn):
 @dataclasses.dataclass
 class WriteWindows(beam.PTransform):
     """Timestamped rows -> what `write` yields, which is called with a file's name and its rows.
+
+    A row's `name` says what it is: rows of one name are one row, and the name says which shard is theirs.
 
     A window's file is written when the watermark has passed its end; what comes later, at once, each in its own file.
 
@@ -143,6 +137,6 @@ class WriteWindows(beam.PTransform):
         )
 
 
-def _to_shard(row: Row, num_shards: int) -> tuple[int, Row]:
+def _to_shard(row: Any, num_shards: int) -> tuple[int, Any]:
     # Not hash(), which is another one in each process.
     return zlib.crc32(row.name.encode()) % num_shards, row

@@ -1,10 +1,11 @@
-"""A bucket that announces its objects, on loopback: Google's Pub/Sub emulator and fake-gcs-server."""
+"""A bucket that announces its objects, on loopback: Google's Pub/Sub emulator and fake-gcs-server; a job that reads."""
 
 import contextlib
 import glob
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,8 +13,13 @@ import time
 import uuid
 from collections.abc import Iterator
 
+import pyarrow as pa
+import pyarrow.dataset as pads
 import pytest
+from commands import REPOSITORY
 from engines import free_port, wait_for_port
+
+from beam_jobs import storage, tables
 
 PROJECT = "project-of-tests"
 # Where Debian's package of Google's puts it; gcloud has it under its own folder.
@@ -116,3 +122,40 @@ class Topic:
                 self.subscriber.acknowledge(subscription=self.subscription, ack_ids=ids)
                 found += [received.message for received in answer.received_messages]
         return found
+
+
+@contextlib.contextmanager
+def streaming(*flags, log):
+    """Runs the command until the block ends, then stops it as Ctrl-C does; it must end well."""
+    command = [sys.executable, "-m", "beam_jobs", "stream", *map(str, flags)]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output, env=os.environ)
+        try:
+            yield process
+            assert process.poll() is None, log.read_text()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(90) == 0, log.read_text()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_for(process, condition, seconds=180.0, what=""):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        found = condition()
+        if found:
+            return found
+        time.sleep(1)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def written(output: str, table: tables.Table) -> pa.Table:
+    """A table's rows; none where nothing is written."""
+    storage.filesystem(output)[0].invalidate_cache()
+    files = storage.table_files(output, table)
+    if not files:
+        return table.schema().empty_table()
+    fs, _ = storage.filesystem(output)
+    names = [storage.filesystem(file)[1] for file in files]
+    return pads.dataset(names, filesystem=fs, format="parquet", schema=table.schema()).to_table()

@@ -1,23 +1,16 @@
 """The stream command on real parts: a bucket that announces uploads, Pub/Sub, Beam's DirectRunner, MediaPipe."""
 
-import contextlib
-import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import cloud
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pytest
-from commands import REPOSITORY, run_command
+from commands import run_command
 
-from beam_jobs import segments, storage, tables
+from beam_jobs import storage, tables
 from beam_jobs.features.pipeline import WRITTEN
 from live.__main__ import DEFAULT_BUNDLE
 
@@ -47,43 +40,6 @@ def uploads(pubsub):
     gcsfs.GCSFileSystem.clear_instance_cache()
 
 
-@contextlib.contextmanager
-def streaming(*flags, log):
-    """Runs the command until the block ends, then stops it as Ctrl-C does; it must end well."""
-    command = [sys.executable, "-m", "beam_jobs", "stream", *map(str, flags)]
-    with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output, env=os.environ)
-        try:
-            yield process
-            assert process.poll() is None, log.read_text()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(90) == 0, log.read_text()
-        finally:
-            process.kill()
-            process.wait()
-
-
-def wait_for(condition, seconds=180.0, what=""):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(1)
-    raise AssertionError(f"not within {seconds} s: {what}")
-
-
-def written(output: str, table: tables.Table) -> pa.Table:
-    """A table's rows; none where nothing is written."""
-    storage.filesystem(output)[0].invalidate_cache()
-    files = storage.table_files(output, table)
-    if not files:
-        return table.schema().empty_table()
-    fs, _ = storage.filesystem(output)
-    names = [storage.filesystem(file)[1] for file in files]
-    return pads.dataset(names, filesystem=fs, format="parquet", schema=table.schema()).to_table()
-
-
 def in_order(rows: pa.Table) -> pa.Table:
     return rows.sort_by([(name, "ascending") for name in ("video_id", "person_id", "frame_id")])
 
@@ -92,37 +48,11 @@ def put(store, folder, name: str, under: str) -> None:
     store.put_file(str(folder / name), f"bucket/{under}/{name}")
 
 
-@dataclasses.dataclass
-class Streamed:
-    """The output folder, the videos' ids, and messages; what live said of two sessions whose landmarks it published."""
-
-    output: str
-    names: list[str]
-    answers: list[dict]
-    letters: list[dict]
-    lives: list[list[segments.Segment]]
-    published_segments: list
-
-
-def publish_landmarks(video, topic: str) -> list[segments.Segment]:
-    """Runs live on a file; the segments of its own answers."""
-    flags = ("--source", video, "--json", "--no_window", "--min_probability", 0)
-    done = run_command("live", *flags, "--publish", topic)
-    assert done.returncode == 0
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    answers = [
-        segments.Answer(line["timestamp_ms"], line["exercise"], line["probability"])
-        for line in lines
-        if line.get("exercise")
-    ]
-    return segments.find_segments(answers)
-
-
 @pytest.fixture(scope="module")
 def streamed(uploads, athlete_videos, tmp_path_factory):
     """What a stream has written of six videos, of which one was overwritten, one vanished, and others are damaged."""
     topic, store = uploads
-    answers, letters, landmarks, segments_topic = (cloud.Topic() for _ in range(4))
+    answers, letters = cloud.Topic(), cloud.Topic()
     names = sorted(path.relative_to(athlete_videos).as_posix() for path in athlete_videos.rglob("*.mp4"))
     waiting, burst = names[:2], names[2:]
     # All this waits for the job when it starts.
@@ -157,45 +87,42 @@ def streamed(uploads, athlete_videos, tmp_path_factory):
             objectGeneration=str(info["generation"]),
             eventTime=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
-    lives = [publish_landmarks(athlete_videos / name, landmarks.path) for name in waiting]
     output, log = "gs://bucket/tables", tmp_path_factory.mktemp("stream") / "log"
     flags = ("--videos", "gs://bucket/videos", "--subscription", topic.subscription, "--bundle", DEFAULT_BUNDLE)
     topics = ("--predictions_topic", answers.path, "--dead_letters_topic", letters.path)
-    sessions = ("--landmarks_subscription", landmarks.subscription, "--segments_topic", segments_topic.path)
-    landmarks.publish(b"poison")
-    times = ("--window_s", 10, "--session_gap_s", 10)
-    with streaming(*flags, *topics, *sessions, *times, "--output", output, log=log):
+    with cloud.streaming(*flags, *topics, "--output", output, "--window_s", 10, log=log) as process:
         found = [json.loads(message.data) for message in answers.pull(len(names), 180)]
-        failed = [json.loads(message.data) for message in letters.pull(7, 60)]
+        failed = [json.loads(message.data) for message in letters.pull(6, 60)]
         # A pause, then one more while the stream runs.
         store.pipe_file("bucket/videos/last.mp4", b"no video either")
         failed += [json.loads(message.data) for message in letters.pull(1, 60)]
-        wait_for(lambda: len(written(output, tables.QUALITY)) >= len(names), what="quality")
-        wait_for(lambda: len(written(output, tables.DEAD_LETTERS)) >= 8, what="dead letters")
-        wait_for(lambda: len(written(output, tables.SEGMENTS)) >= sum(map(len, lives)), what="segments")
+        cloud.wait_for(process, lambda: len(cloud.written(output, tables.QUALITY)) >= len(names), what="quality")
+        cloud.wait_for(process, lambda: len(cloud.written(output, tables.DEAD_LETTERS)) >= 7, what="dead letters")
         time.sleep(3)  # were there more, they would come now
-    return Streamed(output, names, found, failed, lives, segments_topic.pull(sum(map(len, lives)), 10))
+    return output, names, found, failed, log.read_text()
 
 
 def test_streaming_writes_the_same_rows_as_batch(streamed, athlete_videos, tmp_path):
-    output, names = streamed.output, streamed.names
+    output, names, *_ = streamed
     batch = tmp_path / "batch"
     extract = ("extract", "--videos", athlete_videos, "--output", batch)
     assert run_command("beam_jobs", *extract).returncode == 0
     features = ("features", "--input", batch, "--output", batch, "--transform_fn", DEFAULT_BUNDLE)
     assert run_command("beam_jobs", *features).returncode == 0
     for table in (tables.LANDMARKS, *WRITTEN):
-        ours, theirs = in_order(written(output, table)), in_order(written(str(batch), table))
+        ours, theirs = in_order(cloud.written(output, table)), in_order(cloud.written(str(batch), table))
         assert ours.num_rows > 100 and ours.schema.equals(theirs.schema)
         for name in ours.column_names:
             one, other = ours[name].to_numpy(), theirs[name].to_numpy()
             np.testing.assert_array_equal(one, other, f"{table.name}.{name}")  # to the last bit; NaN is NaN
-    quality = [written(folder, tables.QUALITY).sort_by("video_id").drop(["uri"]) for folder in (output, str(batch))]
+    quality = [
+        cloud.written(folder, tables.QUALITY).sort_by("video_id").drop(["uri"]) for folder in (output, str(batch))
+    ]
     assert quality[0].equals(quality[1]) and quality[0]["video_id"].to_pylist() == names
 
 
 def test_every_failure_is_a_dead_letter_and_the_stream_goes_on(streamed):
-    output, names, published = streamed.output, streamed.names, streamed.letters
+    output, names, _, published, _ = streamed
     expected = {
         ("broken.mp4", "decode", "not_a_video"),
         ("last.mp4", "decode", "not_a_video"),
@@ -203,11 +130,10 @@ def test_every_failure_is_a_dead_letter_and_the_stream_goes_on(streamed):
         (names[2], "read", "overwritten"),
         ("too_late.mp4", "notify", "too_late"),
     }
-    for rows in (written(output, tables.DEAD_LETTERS).to_pylist(), published):
+    for rows in (cloud.written(output, tables.DEAD_LETTERS).to_pylist(), published):
         found = [(row["video_id"], row["stage"], row["reason"]) for row in rows]
-        assert len(found) == 8 and expected <= set(found)
+        assert len(found) == 7 and expected <= set(found)
         assert [reason for _, _, reason in found].count("not_a_notification") == 2
-        assert [reason for _, _, reason in found].count("not_landmarks") == 1
         assert not any("/tmp" in row["message"] for row in rows)
 
 
@@ -215,10 +141,12 @@ def test_each_video_is_predicted_once_and_as_by_the_bundle(streamed):
     from beam_jobs import windows
     from model import bundle
 
-    output, names, answers = streamed.output, streamed.names, streamed.answers
+    output, names, answers, *_ = streamed
     assert sorted(answer["video_id"] for answer in answers) == names
     loaded = bundle.load(DEFAULT_BUNDLE)
-    predicted, features = (in_order(written(output, table)) for table in (tables.PREDICTIONS, tables.FINAL_FEATURES))
+    predicted, features = (
+        in_order(cloud.written(output, table)) for table in (tables.PREDICTIONS, tables.FINAL_FEATURES)
+    )
     for answer in answers:
         rows = features.filter(pc.equal(features["video_id"], answer["video_id"]))
         values = np.stack([rows[name].to_numpy() for name in tables.FEATURE_NAMES], axis=1)
@@ -233,30 +161,16 @@ def test_each_video_is_predicted_once_and_as_by_the_bundle(streamed):
         assert answer["num_windows"] == len(ends) and len(answer["bundle_sha256"]) == 64
 
 
-def test_live_sessions_become_segments_that_live_would_find(streamed):
-    rows = written(streamed.output, tables.SEGMENTS).to_pylist()
-    published = [json.loads(message.data) for message in streamed.published_segments]
-    assert len({row["session_id"] for row in rows}) == 2 and sum(map(len, streamed.lives)) >= 2
-    for found in (rows, published):
-        ours = sorted((row["exercise"], row["start_ms"], row["end_ms"], row["num_windows"]) for row in found)
-        theirs = sorted(
-            (segment.exercise, segment.start_ms, segment.end_ms, segment.num_windows)
-            for session in streamed.lives
-            for segment in session
-        )
-        assert ours == theirs
-
-
 def test_a_trainer_finds_a_whole_folder(streamed):
     from beam_jobs import transform_graph
 
-    output = streamed.output
+    output, *_ = streamed
     fingerprint = storage.fingerprint(storage.table_files(output, tables.FINAL_FEATURES)[0])
     assert transform_graph.find(output, fingerprint)
     assert not [file for file in storage.filesystem(output)[0].find("bucket/tables") if file.endswith(".tmp")]
 
 
 def test_batch_jobs_do_not_write_over_a_stream(streamed, athlete_videos):
-    output = streamed.output
+    output, *_ = streamed
     done = run_command("beam_jobs", "extract", "--videos", athlete_videos, "--output", output)
     assert done.returncode == 1 and "stream" in done.stderr

@@ -1,0 +1,61 @@
+"""Live publishes its landmarks, and the stream job says what was done: Pub/Sub's emulator, DirectRunner, MediaPipe."""
+
+import json
+
+import cloud
+import pytest
+from commands import run_command
+
+from beam_jobs import segments, tables
+from live.__main__ import DEFAULT_BUNDLE
+
+pytestmark = pytest.mark.slow
+
+
+def publish_landmarks(video, topic: str) -> list[segments.Segment]:
+    """Runs live on a file; the segments of its own answers."""
+    flags = ("--source", video, "--json", "--no_window", "--min_probability", 0)
+    done = run_command("live", *flags, "--publish", topic)
+    assert done.returncode == 0
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    answers = [
+        segments.Answer(line["timestamp_ms"], line["exercise"], line["probability"])
+        for line in lines
+        if line.get("exercise")
+    ]
+    return segments.find_segments(answers)
+
+
+def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, tmp_path):
+    videos = sorted(athlete_videos.rglob("*.mp4"))
+    with cloud.pubsub_emulator() as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PUBSUB_EMULATOR_HOST", address)
+        landmarks, found, letters = cloud.Topic(), cloud.Topic(), cloud.Topic()
+        sessions = [publish_landmarks(video, landmarks.path) for video in (videos[0], videos[-1])]
+        expected = sorted(
+            (segment.exercise, segment.start_ms, segment.end_ms, segment.num_windows)
+            for session in sessions
+            for segment in session
+        )
+        assert len(expected) >= 2
+        landmarks.publish(b"poison")
+        output = str(tmp_path / "streamed")
+        flags = ("--landmarks_subscription", landmarks.subscription, "--bundle", DEFAULT_BUNDLE, "--output", output)
+        topics = ("--segments_topic", found.path, "--dead_letters_topic", letters.path)
+        times = ("--window_s", 10, "--session_gap_s", 10)
+        with cloud.streaming(*flags, *topics, *times, log=tmp_path / "log") as process:
+            published = [json.loads(message.data) for message in found.pull(len(expected), 120)]
+            failed = [json.loads(message.data) for message in letters.pull(1, 30)]
+            rows = cloud.wait_for(
+                process,
+                lambda: (
+                    len(cloud.written(output, tables.SEGMENTS)) >= len(expected)
+                    and cloud.written(output, tables.SEGMENTS).to_pylist()
+                ),
+                what="segments",
+            )
+    for ours in (published, rows):
+        assert len({row["session_id"] for row in ours}) == 2
+        names = ("exercise", "start_ms", "end_ms", "num_windows")
+        assert sorted(tuple(row[name] for name in names) for row in ours) == expected
+    assert [letter["reason"] for letter in failed] == ["not_landmarks"]
