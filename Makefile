@@ -7,7 +7,7 @@ PRISM_PACKAGE = github.com/apache/beam/sdks/v2/go/cmd/prism
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment prism pubsub_server kafka demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
+.PHONY: environment prism pubsub_server kafka flink test-flink demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -33,6 +33,18 @@ pubsub_server: .venv/bin/pubsub_server
 # A Kafka server for the tests; needs Maven, and Java to run.
 kafka: .venv/installed
 	mvn --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.venv/kafka
+
+# Apache Flink's jars (313 MB); needs Java to run. `$(RUN) tests/flink_cluster.py` starts a cluster of them on this machine.
+flink: .venv/installed
+	$(RUN) -m pip install --quiet --no-deps --upgrade --target .venv/flink apache-flink-libraries==2.2.1
+
+# The jobs on Flink. Beam's job server is a jar of its own; with Maven, where it is served:
+#   mvn dependency:copy -Dartifact=org.apache.beam:beam-runners-flink-2.2-job-server:2.77.0 -DoutputDirectory=.
+#   make test-flink FLINK_JOB_SERVER_JAR=$$PWD/beam-runners-flink-2.2-job-server-2.77.0.jar
+FLINK_JOB_SERVER_JAR =
+test-flink: flink
+	FLINK_JOB_SERVER_JAR=$(FLINK_JOB_SERVER_JAR) $(RUN) -m pytest tests/beam_jobs/engines/test_flink.py \
+	  tests/beam_jobs/stream/test_stream_on_engines.py -k flink
 
 # The whole path on drawn athletes: videos -> tables -> bundle -> report -> a live answer. `make` prints each command.
 demo: .venv/installed

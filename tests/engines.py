@@ -36,12 +36,15 @@ def wait_for_port(port: int, process: subprocess.Popen, within_s: float = 60) ->
 
 
 @contextlib.contextmanager
-def started(command: Sequence[str], port: int, log: pathlib.Path, **environment: str) -> Iterator[subprocess.Popen]:
-    """Runs a server until the block ends; its output goes to `log`."""
+def started(
+    command: Sequence[str], port: int | None, log: pathlib.Path, **environment: str
+) -> Iterator[subprocess.Popen]:
+    """Runs a server until the block ends; its output goes to `log`. Waits for its port, if one is given."""
     with open(log, "ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | environment)
     try:
-        wait_for_port(port, process)
+        if port is not None:
+            wait_for_port(port, process)
         yield process
     finally:
         process.terminate()
@@ -79,17 +82,25 @@ class Engine:
 
 
 @contextlib.contextmanager
-def _with_workers(
-    job_port: int, folder: pathlib.Path, environment: dict[str, str], *beam_args: str
-) -> Iterator[Engine]:
+def worker_pool(folder: pathlib.Path, *beam_args: str, **environment: str) -> Iterator[Engine]:
+    """A pool that starts a worker process whenever an engine asks for one.
+
+    Args:
+      folder: for its log.
+      beam_args: of the engine.
+      environment: of the workers, beside this process's.
+    """
     port = free_port()
     command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
     # The pool starts `python` by that name.
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
     with started(command, port, folder / "workers.log", **environment, PATH=path) as pool:
-        engine = ("--runner=PortableRunner", f"--job_endpoint=127.0.0.1:{job_port}")
         workers = ("--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{port}")
-        yield Engine((*engine, *workers, *beam_args), pool)
+        yield Engine((*beam_args, *workers), pool)
+
+
+def _portable(job_port: int) -> tuple[str, str]:
+    return "--runner=PortableRunner", f"--job_endpoint=127.0.0.1:{job_port}"
 
 
 @contextlib.contextmanager
@@ -104,7 +115,7 @@ def job_service(folder: pathlib.Path, **environment: str) -> Iterator[Engine]:
     command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main", f"--port={port}"]
     with (
         started(command, port, folder / "job_service.log"),
-        _with_workers(port, folder, environment, "--direct_num_workers=2") as engine,
+        worker_pool(folder, *_portable(port), "--direct_num_workers=2", **environment) as engine,
     ):
         yield engine
 
@@ -127,7 +138,7 @@ def prism(folder: pathlib.Path, **environment: str) -> Iterator[Engine]:
     """
     port = free_port()
     command = [prism_binary(), f"--job_port={port}", "--serve_http=false", "--log_kind=text"]
-    with started(command, port, folder / "prism.log"), _with_workers(port, folder, environment) as engine:
+    with started(command, port, folder / "prism.log"), worker_pool(folder, *_portable(port), **environment) as engine:
         yield engine
 
 

@@ -8,9 +8,9 @@ import sys
 import time
 
 import engines
-import numpy as np
 import pytest
 from commands import REPOSITORY, run_command
+from same_rows import assert_same_rows
 
 from beam_jobs import storage, tables
 from beam_jobs.features.pipeline import WRITTEN
@@ -46,17 +46,6 @@ def expected(videos, tmp_path_factory, pose_model_path):
     assert run_command("beam_jobs", "extract", "--videos", videos, "--output", folder).returncode == 0
     assert features(folder).returncode == 0
     return folder
-
-
-def assert_same_rows(folder, expected, table):
-    found, wanted = (storage.read_table(str(one), table) for one in (folder, expected))
-    assert found.num_rows == wanted.num_rows
-    for name in wanted.column_names:
-        if str(wanted.schema.field(name).type) in ("float", "double"):
-            # Summed in another order, a mean or a deviation may differ in the last bits.
-            np.testing.assert_allclose(found[name].to_numpy(), wanted[name].to_numpy(), 1e-4, 1e-5, err_msg=name)
-        else:
-            assert found[name].equals(wanted[name]), name
 
 
 def extract_until_a_worker_is_killed(command, engine, folder) -> subprocess.CompletedProcess:

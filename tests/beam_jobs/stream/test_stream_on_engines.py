@@ -1,4 +1,4 @@
-"""The whole `stream` command on a real engine, with a bucket and a queue on loopback: files while the source runs."""
+"""The whole `stream` command on real engines, with a bucket and a queue on loopback: files while the source runs."""
 
 import contextlib
 import os
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 from cloud import Topic, announcing_store, pubsub_emulator
 from commands import REPOSITORY, run_command
+from flink_cluster import flink
 
 from beam_jobs import storage, tables
 
@@ -24,8 +25,7 @@ TABLES = (tables.LANDMARKS, tables.QUALITY, tables.FINAL_FEATURES, tables.PREDIC
 
 @pytest.fixture
 def queue(tmp_path):
-    """A topic to which a bucket, gs://clips, announces its objects, and Prism; for this process and all it starts."""
-    engines.prism_binary()
+    """A topic to which a bucket, gs://clips, announces its objects; for this process and all it starts."""
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         address = stack.enter_context(pubsub_emulator())
@@ -86,6 +86,19 @@ def rows(output, table):
     return found.sort_by([(name, "ascending") for name in keys])
 
 
+def stop(stream):
+    stream.process.send_signal(signal.SIGTERM)
+    assert stream.process.wait(60) == 0, stream.said()
+
+
+def assert_same_as_files(output, tmp_path):
+    """The rows are those that a batch of the same files writes."""
+    expected = tmp_path / "expected"
+    assert run_command(*flags(expected, "files")).returncode == 0
+    for table in TABLES:
+        assert rows(output, table).equals(rows(expected, table)), table.name
+
+
 def test_files_appear_while_the_source_runs_and_a_killed_worker_s_videos_are_found_again(
     queue, athlete_videos, tmp_path
 ):
@@ -109,12 +122,22 @@ def test_files_appear_while_the_source_runs_and_a_killed_worker_s_videos_are_fou
 
         stream = Stream(queue, output, engine, tmp_path / "log_2")
         stream.wait_for(lambda: engine.workers())
-        stream.process.send_signal(signal.SIGTERM)
-        assert stream.process.wait(60) == 0
+        stop(stream)
     assert run_command(*flags(output, "files")).returncode == 0
-    expected = tmp_path / "expected"
-    assert run_command(*flags(expected, "files")).returncode == 0
-    for table in TABLES:
-        assert rows(output, table).equals(rows(expected, table)), table.name
+    assert_same_as_files(output, tmp_path)
     letters = storage.read_table(str(output), tables.DEAD_LETTERS)
     assert pc.all(pc.equal(letters["reason"], "not_a_notification")).as_py()
+
+
+def test_a_killed_task_manager_of_flink_loses_nothing(queue, athlete_videos, tmp_path):
+    videos = sorted(athlete_videos.glob("*/*.mp4"))
+    output = tmp_path / "output"
+    with flink(tmp_path) as (cluster, engine):
+        stream = Stream(queue, output, engine, tmp_path / "log")
+        upload(videos[:3])
+        stream.wait_for(lambda: storage.list_files(str(output / "landmarks")), seconds=300)
+        os.kill(cluster.task_managers[0].pid, signal.SIGKILL)
+        upload(videos[3:])
+        stream.wait_for(lambda: len(written(output, tables.FINAL_FEATURES)) == len(videos), seconds=300)
+        stop(stream)
+    assert_same_as_files(output, tmp_path)
