@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -122,6 +123,32 @@ class Topic:
                 self.subscriber.acknowledge(subscription=self.subscription, ack_ids=ids)
                 found += [received.message for received in answer.received_messages]
         return found
+
+
+def of_no_interest() -> tuple[bytes, dict[str, str]]:
+    """A message: an object was deleted."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    about = {"bucketId": "bucket", "objectId": "videos/deleted.mp4", "objectGeneration": "1", "eventTime": now}
+    return b"", about | {"eventType": "OBJECT_DELETE"}
+
+
+@contextlib.contextmanager
+def traffic(topic: Topic, message: Callable[[], tuple[bytes, dict[str, str]]] = of_no_interest) -> Iterator[None]:
+    """Publishes a message every second: the DirectRunner waits half a minute where nothing comes."""
+    ended = threading.Event()
+
+    def publish() -> None:
+        while not ended.wait(1):
+            data, attributes = message()
+            topic.publish(data, **attributes)
+
+    thread = threading.Thread(target=publish, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextlib.contextmanager

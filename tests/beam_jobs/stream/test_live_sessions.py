@@ -1,12 +1,18 @@
 """Live publishes its landmarks, and the stream job says what was done: Pub/Sub's emulator, DirectRunner, MediaPipe."""
 
+import datetime
+import functools
 import json
+import uuid
 
 import cloud
+import numpy as np
 import pytest
 from commands import run_command
 
 from beam_jobs import segments, tables
+from beam_jobs.pose import estimator
+from beam_jobs.stream.landmark_messages import LandmarkMessage, encode
 from live.__main__ import DEFAULT_BUNDLE
 
 pytestmark = pytest.mark.slow
@@ -26,7 +32,14 @@ def publish_landmarks(video, topic: str) -> list[segments.Segment]:
     return segments.find_segments(answers)
 
 
-def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, tmp_path):
+def nobody(fingerprint: dict) -> tuple[bytes, dict[str, str]]:
+    """A message of a camera that nobody stands in front of."""
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    row = np.full((1, 33, 3), np.nan, np.float32)
+    return encode(LandmarkMessage(uuid.uuid4().hex, 0, 0, now, fingerprint, [0], np.zeros(1, np.int64), row))
+
+
+def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, pose_model_path, tmp_path):
     videos = sorted(athlete_videos.rglob("*.mp4"))
     with cloud.pubsub_emulator() as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PUBSUB_EMULATOR_HOST", address)
@@ -43,7 +56,9 @@ def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, tmp_pat
         flags = ("--landmarks_subscription", landmarks.subscription, "--bundle", DEFAULT_BUNDLE, "--output", output)
         topics = ("--segments_topic", found.path, "--dead_letters_topic", letters.path)
         times = ("--window_s", 10, "--session_gap_s", 10)
-        with cloud.streaming(*flags, *topics, *times, log=tmp_path / "log") as process:
+        idle = functools.partial(nobody, estimator.fingerprint(pose_model_path))
+        stream = cloud.streaming(*flags, *topics, *times, log=tmp_path / "log")
+        with cloud.traffic(landmarks, idle), stream as process:
             published = [json.loads(message.data) for message in found.pull(len(expected), 120)]
             failed = [json.loads(message.data) for message in letters.pull(1, 30)]
             rows = cloud.wait_for(

@@ -90,7 +90,10 @@ def streamed(uploads, athlete_videos, tmp_path_factory):
     output, log = "gs://bucket/tables", tmp_path_factory.mktemp("stream") / "log"
     flags = ("--videos", "gs://bucket/videos", "--subscription", topic.subscription, "--bundle", DEFAULT_BUNDLE)
     topics = ("--predictions_topic", answers.path, "--dead_letters_topic", letters.path)
-    with cloud.streaming(*flags, *topics, "--output", output, "--window_s", 10, log=log) as process:
+    with (
+        cloud.traffic(topic),
+        cloud.streaming(*flags, *topics, "--output", output, "--window_s", 10, log=log) as process,
+    ):
         found = [json.loads(message.data) for message in answers.pull(len(names), 180)]
         failed = [json.loads(message.data) for message in letters.pull(6, 60)]
         # A pause, then one more while the stream runs.
