@@ -5,6 +5,7 @@ import contextlib
 import io
 import logging
 import os
+import socket
 
 from beam_jobs import dataflow_options, storage
 from beam_jobs.errors import UsageError
@@ -58,6 +59,24 @@ def check_shared(beam_args: list[str], paths: dict[str, str | None], shared_disk
                     "known to see this disk; expected a gs:// path. Copy it there, leave --runner out, or add "
                     "--shared_disk if all workers see this path (they run on this machine, or its folder is mounted)."
                 )
+
+
+def check_job_endpoint(beam_args: list[str]) -> None:
+    """Refuses the address of an engine where nothing listens; Beam would wait for minutes.
+
+    Raises:
+      UsageError: with the address.
+    """
+    address = _option(beam_args, "job_endpoint", "")
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except OSError as error:
+            raise UsageError(
+                f"nothing answers at --job_endpoint {address} ({error}); expected a job service, such as Prism's. "
+                "Start it first."
+            ) from None
 
 
 def _option(beam_args: list[str], name: str, default: str) -> str:

@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from beam_jobs import dataflow_options
+from beam_jobs import beam_options, dataflow_options
 from beam_jobs.errors import UsageError, UserError, error_in_text
 
 # The name that Beam's local runner gives the threads that wait for its worker processes.
@@ -21,14 +21,14 @@ _INTERRUPTED = ("return code -2", "return code 130")
 _WORKER_GONE = ("Channel closed prematurely", "Data channel closed", "SDK worker disconnected")
 
 
-def _worker_gone(text: str) -> UserError | None:
+def _worker_gone(text: str, advice: str) -> UserError | None:
     """The error of a job that an engine gave up because a worker process died; None for other errors."""
     if not any(sign in text for sign in _WORKER_GONE):
         return None
     said = text.strip().splitlines()[-1]
     return UserError(
         f"The engine lost a worker process ({said}): its native code crashed, memory ran out, or it was stopped. What "
-        "is done is kept: run the same command again to continue."
+        f"is done is kept: run the same command again to continue{advice}."
     )
 
 
@@ -36,8 +36,9 @@ def new_pipeline(beam_args: list[str], command: str) -> beam.Pipeline:
     """An empty pipeline with Beam's options, whose workers install what `command` needs.
 
     Raises:
-      UsageError: if Beam finds that options are missing or do not go together.
+      UsageError: if Beam finds that options are missing or do not go together, or nothing is at --job_endpoint.
     """
+    beam_options.check_job_endpoint(beam_args)
     os.environ[dataflow_options.WORKER_EXTRAS_VARIABLE] = dataflow_options.worker_extras(command)
     try:
         return beam.Pipeline(options=PipelineOptions(beam_args))
@@ -111,7 +112,7 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
         result = pipeline.run()
         state = result.wait_until_finish() or result.state
     except RuntimeError as error:  # Beam hands on what was raised in a worker as a text
-        user_error = error_in_text(str(error)) or _worker_gone(str(error))
+        user_error = error_in_text(str(error)) or _worker_gone(str(error), "")
         if user_error is None:
             raise
         raise user_error from error
@@ -136,6 +137,8 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
     return result
 
 
+# Prism keeps what is under way in memory alone; Flink and Dataflow do not give up here.
+_LOST = ", and once with --source files: notifications that were under way may be lost"
 # How a job that never ends by itself may end.
 _STOPPED = (PipelineState.DONE, PipelineState.CANCELLED, PipelineState.DRAINED, PipelineState.UPDATED)
 
@@ -166,7 +169,7 @@ def run_until_stopped(pipeline: beam.Pipeline, cancel: bool = True) -> PipelineR
         # Dataflow's client raises for every end but DONE.
         if type(error).__name__ == "DataflowRuntimeException" and result.state in _STOPPED:
             return result
-        raise (error_in_text(str(error)) or _worker_gone(str(error)) or _refused(error)) from error
+        raise (error_in_text(str(error)) or _worker_gone(str(error), _LOST) or _refused(error)) from error
     finally:
         signal.signal(signal.SIGTERM, former)
     if state not in _STOPPED:

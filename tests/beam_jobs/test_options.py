@@ -1,5 +1,6 @@
 """The command line: what is refused, and with which message. No pipeline is built here."""
 
+import socket
 import sys
 
 import pytest
@@ -96,6 +97,15 @@ def test_a_runner_elsewhere_needs_paths_that_its_workers_see(name):
     with pytest.raises(UsageError, match=f"--output tables .*{name}.*--shared_disk"):
         beam_options.check_shared([f"--runner={name}"], paths)
     beam_options.check_shared([f"--runner={name}"], paths, shared_disk=True)
+
+
+def test_an_engine_that_is_not_there_is_said_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"--job_endpoint=127.0.0.1:{server.getsockname()[1]}"
+        beam_options.check_job_endpoint([endpoint])
+    with pytest.raises(UsageError, match="--job_endpoint"):
+        beam_options.check_job_endpoint([endpoint])
+    beam_options.check_job_endpoint([])
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_cluster_starts_notices_a_killed_task_manager_and_stops_whole(tmp_path
         cluster.get("overview")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def jar():
     """Asked for before what takes long."""
     return job_server_jar()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import confluent_kafka
+import confluent_kafka.admin
 import engines
 import fsspec
 import pyarrow.compute as pc
@@ -15,6 +17,7 @@ import pytest
 from cloud import Topic, announcing_store, pubsub_emulator
 from commands import REPOSITORY, run_command
 from flink_cluster import flink
+from kafka_server import kafka_server
 
 from beam_jobs import storage, tables
 
@@ -44,19 +47,31 @@ def upload(videos):
         fs.put_file(str(video), f"clips/videos/{video.name}")
 
 
+def forward(queue, servers, kafka_topic):
+    """What a bridge from Pub/Sub to Kafka does: the same bodies, without attributes."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": servers, "log_level": 0})
+    for message in queue.pull(1):
+        producer.produce(kafka_topic, message.data)
+    assert producer.flush(30) == 0
+
+
 def flags(output, source, *more):
     what = ("--videos", "gs://clips/videos", "--bundle", BUNDLE, "--window_s", "5")
     return ("beam_jobs", "stream", "--source", source, *what, "--output", output, *more)
 
 
-class Stream:
-    """The command, while it runs."""
+def pull(queue):
+    return ("pubsub_pull", "--subscription", queue.subscription)
 
-    def __init__(self, topic, output, engine, log):
-        pull = flags(output, "pubsub_pull", "--subscription", topic.subscription, "--shared_disk", *engine.beam_args)
+
+class Stream:
+    """The command, while it runs; `source` is the source's name and flags."""
+
+    def __init__(self, source, output, engine, log):
         self._log = log
         with open(log, "w") as file:
-            command = [sys.executable, "-m", *map(str, pull)]
+            args = flags(output, *source, "--shared_disk", *engine.beam_args)
+            command = [sys.executable, "-m", *map(str, args)]
             self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=file, stderr=file)
 
     def wait_for(self, condition, seconds=120.0):
@@ -106,7 +121,7 @@ def test_files_appear_while_the_source_runs_and_a_killed_worker_s_videos_are_fou
     first, second = videos[:3], videos[3:]
     output = tmp_path / "output"
     with engines.prism(tmp_path) as engine:
-        stream = Stream(queue, output, engine, tmp_path / "log")
+        stream = Stream(pull(queue), output, engine, tmp_path / "log")
         upload(first)
         queue.publish(b"no notification")
         stream.wait_for(lambda: len(written(output, tables.FINAL_FEATURES)) == len(first))
@@ -120,7 +135,7 @@ def test_files_appear_while_the_source_runs_and_a_killed_worker_s_videos_are_fou
         assert stream.process.wait(60) == 1
         assert "lost a worker" in stream.said().splitlines()[-1]
 
-        stream = Stream(queue, output, engine, tmp_path / "log_2")
+        stream = Stream(pull(queue), output, engine, tmp_path / "log_2")
         stream.wait_for(lambda: engine.workers())
         stop(stream)
     assert run_command(*flags(output, "files")).returncode == 0
@@ -129,11 +144,27 @@ def test_files_appear_while_the_source_runs_and_a_killed_worker_s_videos_are_fou
     assert pc.all(pc.equal(letters["reason"], "not_a_notification")).as_py()
 
 
+def test_notifications_from_kafka(queue, athlete_videos, tmp_path):
+    output = tmp_path / "output"
+    videos = sorted(athlete_videos.glob("*/*.mp4"))[:1]
+    with kafka_server(tmp_path) as servers, engines.prism(tmp_path) as engine:
+        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": servers, "log_level": 0})
+        admin.create_topics([confluent_kafka.admin.NewTopic("videos", 2, 1)])["videos"].result(30)
+        stream = Stream(
+            ("kafka", "--kafka_servers", servers, "--kafka_topic", "videos"), output, engine, tmp_path / "log"
+        )
+        upload(videos)
+        forward(queue, servers, "videos")
+        stream.wait_for(lambda: written(output, tables.FINAL_FEATURES))
+        stop(stream)
+    assert_same_as_files(output, tmp_path)
+
+
 def test_a_killed_task_manager_of_flink_loses_nothing(queue, athlete_videos, tmp_path):
     videos = sorted(athlete_videos.glob("*/*.mp4"))
     output = tmp_path / "output"
     with flink(tmp_path) as (cluster, engine):
-        stream = Stream(queue, output, engine, tmp_path / "log")
+        stream = Stream(pull(queue), output, engine, tmp_path / "log")
         upload(videos[:3])
         stream.wait_for(lambda: storage.list_files(str(output / "landmarks")), seconds=300)
         os.kill(cluster.task_managers[0].pid, signal.SIGKILL)
