@@ -218,6 +218,23 @@ def write_text(path: str, text: str) -> None:
         pathlib.Path(local).write_text(text, encoding="utf-8")
 
 
+def create_text(path: str, text: str) -> None:
+    """Writes a whole file of UTF-8 text where there is none; of several that try at once, one succeeds.
+
+    Raises:
+      FileExistsError: if there is a file.
+    """
+    if not is_remote(path):
+        with open(path.removeprefix("file://"), "x", encoding="utf-8") as file:
+            file.write(text)
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as local:
+        local.write(text)
+        local.flush()
+        fs, name = filesystem(path)
+        fs.put_file(local.name, name, mode="create")
+
+
 def remove(path: str) -> None:
     """Removes a file or a folder; nothing happens where there is none."""
     fs, name = filesystem(path)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
-from beam_jobs import progress, storage, tables, windows
+from beam_jobs import local_copies, progress, storage, tables, windows
 from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
 from beam_jobs.extract.failed_share import CheckFailedShare
 from beam_jobs.extract.label_lookup import LabelLookup
@@ -102,7 +102,7 @@ class ExtractVideo(beam.DoFn):
         with contextlib.ExitStack() as stack:
             try:
                 video.uri.encode()  # a local name that is no UTF-8 cannot stand in a table
-                path = stack.enter_context(storage.local_copy(video.uri))
+                path = stack.enter_context(local_copies.local_copy(video.uri))
                 check_version(video)
                 content = model_file.sha256(path)
             except (OSError, UnicodeEncodeError, VideoError) as error:

@@ -5,10 +5,13 @@ import uuid
 from collections.abc import Collection, Sequence
 
 from beam_jobs import storage
+from beam_jobs.errors import UserError
 
 _PREFIX = ".staging-"
 # Below the staging folder: a former run's folders (empty: there was none) while they are being replaced, and after.
 _FORMER, _REPLACED = "former", "replaced"
+# In a store: says which job is putting its files in their places.
+_CLAIM = ".publishing"
 
 
 def new_staging(output: str) -> str:
@@ -54,6 +57,7 @@ def publish(staging: str, output: str, folders: Sequence[str], files: Collection
 
     Raises:
       RuntimeError: if one of `files` is not there; before anything is touched where it was not staged.
+      UserError: if another job is publishing there, in a store.
     """
     if storage.is_remote(output):
         _publish_files(staging, output, folders, files)
@@ -64,6 +68,7 @@ def publish(staging: str, output: str, folders: Sequence[str], files: Collection
 def _publish_files(staging: str, output: str, folders: Sequence[str], files: Collection[str]) -> None:
     staged = _files(staging, folders)
     _check(files, staged, staging)
+    _claim(staging, output)
     fs, output_name = storage.filesystem(output)
     storage.remove(storage.join(output, folders[-1]))
     for folder in folders:
@@ -74,6 +79,28 @@ def _publish_files(staging: str, output: str, folders: Sequence[str], files: Col
         for file in _files(output, [folder]) - set(wanted):
             storage.remove(storage.join(output, file))
     _check(files, _files(output, folders), output)
+    storage.remove(storage.join(output, _CLAIM))
+
+
+def _claim(staging: str, output: str) -> None:
+    """Makes this job the only one that publishes in a folder of a store, until the claim is removed.
+
+    A job whose staging folder is gone can publish nothing more: its claim is void.
+    """
+    claim = storage.join(output, _CLAIM)
+    try:
+        storage.create_text(claim, staging)
+    except FileExistsError:
+        holder = storage.read_text(claim)
+        if holder == staging:  # this was called before
+            return
+        if storage.list_files(holder):
+            raise UserError(
+                f"{output}: another job is publishing its tables there ({claim} names its folder). Wait for its end, "
+                "and run this one again."
+            ) from None
+        storage.remove(claim)
+        storage.create_text(claim, staging)
 
 
 def _publish_folders(staging: str, output: str, folders: Sequence[str], files: Collection[str]) -> None:

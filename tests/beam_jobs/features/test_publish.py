@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from beam_jobs import storage
+from beam_jobs.errors import UserError
 from beam_jobs.features import publish as features_publish
 
 FOLDERS = ("graph", "velocity", "final")
@@ -137,3 +138,35 @@ def test_a_store_shows_no_last_folder_until_all_is_there(tmp_path, gcs_bucket, m
     assert not [name for name in contents(output) if name.startswith("final/")]
     publish(staging, output)
     assert contents(output) == NEW
+
+
+def test_two_jobs_do_not_publish_in_one_folder_of_a_store_at_a_time(tmp_path, gcs_bucket, monkeypatch):
+    output = f"{gcs_bucket}/{tmp_path.name}"
+    first, second = stage(output), features_publish.new_staging(output)
+    write(second, dict.fromkeys(FILES, "of the second"))
+    fs = storage.filesystem(output)[0]
+    copy = fs.cp_file
+
+    def with_second_job(source, target, **kwargs):
+        if target.endswith("velocity/part-1"):
+            publish(second, output)
+        return copy(source, target, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fs, "cp_file", with_second_job)
+        with pytest.raises(UserError, match="another job is publishing"):
+            publish(first, output)
+    assert "of the second" not in contents(output).values()
+    publish(first, output)
+    assert contents(output) == NEW
+    publish(second, output)
+    assert set(contents(output).values()) == {"of the second", "not ours"}
+
+
+def test_the_claim_of_a_job_that_can_publish_nothing_more_is_void(tmp_path, gcs_bucket):
+    output = f"{gcs_bucket}/{tmp_path.name}"
+    staging = stage(output)
+    storage.write_text(f"{output}/.publishing", features_publish.new_staging(output))
+    publish(staging, output)
+    assert contents(output) == NEW
+    assert not storage.exists(f"{output}/.publishing")
