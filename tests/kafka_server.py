@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -21,9 +22,34 @@ def _classpath() -> str:
     return f"{jars}/*"
 
 
-@contextlib.contextmanager
-def kafka_server(folder: pathlib.Path) -> Iterator[str]:
-    """Runs Kafka (KRaft, no ZooKeeper) with its data and log below `folder`; yields HOST:PORT."""
+@dataclasses.dataclass(frozen=True)
+class Kafka:
+    """A server that can be started again with the data that it has.
+
+    Attributes:
+      command: that runs it.
+      port: where it listens.
+      folder: of its data and log.
+    """
+
+    command: tuple[str, ...]
+    port: int
+    folder: pathlib.Path
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return f"127.0.0.1:{self.port}"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[str]:
+        """Runs it until the block ends; yields its address."""
+        with started(self.command, self.port, self.folder / "kafka.log"):
+            yield self.address
+
+
+def new_kafka(folder: pathlib.Path) -> Kafka:
+    """An empty server (KRaft, no ZooKeeper) with its data and log below `folder`; the test skips without its jars."""
     classpath, port, controller_port = _classpath(), free_port(), free_port()
     settings = {
         "process.roles": "broker,controller",
@@ -41,5 +67,11 @@ def kafka_server(folder: pathlib.Path) -> Iterator[str]:
     java = ["java", "-Xmx256m", "-cp", classpath]
     tool = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
     subprocess.run(tool, check=True, capture_output=True)
-    with started([*java, "kafka.Kafka", str(properties)], port, folder / "kafka.log"):
-        yield f"127.0.0.1:{port}"
+    return Kafka((*java, "kafka.Kafka", str(properties)), port, folder)
+
+
+@contextlib.contextmanager
+def kafka_server(folder: pathlib.Path) -> Iterator[str]:
+    """Runs a new server until the block ends; yields its address."""
+    with new_kafka(folder).running() as address:
+        yield address

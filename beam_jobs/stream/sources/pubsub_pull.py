@@ -82,7 +82,8 @@ class PubSubPullSource(UnboundedSource):
       settle_s: how late a message may come without being late data; the watermark is so far behind.
       ack_deadline_s: after so long without an acknowledgement a message is delivered again, for instance because its
         worker died. A bundle must be durable sooner (a Flink checkpoint, for instance), or everything is read twice.
-      max_held: how many messages a reader holds at once, and how many a bundle has.
+      max_held: how many messages a reader holds at once, and how many a bundle has. On Prism, with an emulator, one
+        reader passed on 570 messages a second by bundles of 10, and 2,600 by bundles of 100.
       num_readers: how many read side by side.
       stop_when_idle_s: ends the source when nothing has come for so long; None: it never ends.
       index: which of the readers.
@@ -92,7 +93,7 @@ class PubSubPullSource(UnboundedSource):
     timestamp_attribute: str = "eventTime"
     settle_s: float = 10.0
     ack_deadline_s: int = 120
-    max_held: int = 10
+    max_held: int = 100
     num_readers: int = 1
     stop_when_idle_s: float | None = None
     index: int = 0

@@ -13,7 +13,7 @@ import engines
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.timestamp import MAX_TIMESTAMP
-from kafka_server import kafka_server
+from kafka_server import kafka_server, new_kafka
 
 from beam_jobs.errors import UserError
 from beam_jobs.stream.messages import Message
@@ -148,6 +148,24 @@ def test_the_watermark_waits_for_the_partition_that_is_behind_and_for_no_empty_o
     while float(reader.get_watermark()) < time.time() - 5 and time.monotonic() < give_up:
         assert not reader.advance()
     assert float(reader.get_watermark()) >= time.time() - 5  # all is read: by the clock
+    reader.close()
+
+
+def test_a_server_that_is_started_again_is_read_on(tmp_path):
+    server = new_kafka(tmp_path)
+    with server.running():
+        topic = Topic(server.address)
+        topic.publish(range(3))
+        reader = topic.source(settle_s=1).create_reader(None, None)
+        begun = read(reader, 3)
+    assert not reader.advance()
+    watermark = reader.get_watermark()
+    time.sleep(2)
+    assert not reader.advance()
+    assert reader.get_watermark() == watermark  # by the clock, windows would close before their messages come
+    with server.running():
+        topic.publish(range(3, 6))
+        assert begun + read(reader, 3, seconds=60) == [(number, number) for number in range(6)]
     reader.close()
 
 

@@ -9,7 +9,7 @@ import apache_beam as beam
 import engines
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.utils.timestamp import MAX_TIMESTAMP
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP
 from cloud import PROJECT, Topic, pubsub_emulator
 from google.api_core import exceptions
 
@@ -132,7 +132,7 @@ def test_an_empty_mark_asks_nobody(topic, monkeypatch):
 
 
 def test_readers_side_by_side_have_marks_and_caches_of_their_own(topic):
-    sources = PubSubPullSource(topic.subscription, num_readers=3).split(20)
+    sources = PubSubPullSource(topic.subscription, max_held=10, num_readers=3).split(20)
     assert len(set(sources)) == 3
     publish(topic, range(30))
     numbers = set()
@@ -158,6 +158,19 @@ def test_no_subscription_is_an_error_that_names_it(emulator):
         reader.start()
 
 
+def test_a_service_out_of_reach_is_not_taken_for_an_empty_one(monkeypatch):
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{engines.free_port()}")
+    pubsub_pull._client.cache_clear()
+    reader = PubSubPullSource("projects/p/subscriptions/s", stop_when_idle_s=0).create_reader(None, None)
+    assert not reader.start()
+    assert not reader.advance()
+    assert reader.get_watermark() == MIN_TIMESTAMP  # by the clock, windows would close before their messages come
+    monkeypatch.setattr(pubsub_pull, "_PATIENCE_S", 0)
+    with pytest.raises(exceptions.ServiceUnavailable):
+        reader.advance()
+    pubsub_pull._client.cache_clear()
+
+
 class Note(beam.DoFn):
     """Appends each message to a file, with its time."""
 
@@ -173,7 +186,7 @@ class Note(beam.DoFn):
 def test_every_message_once_at_its_time_and_nothing_left(name, topic, tmp_path):
     publish(topic, range(40))
     file = tmp_path / "read"
-    source = PubSubPullSource(topic.subscription, ack_deadline_s=10, num_readers=2, stop_when_idle_s=3)
+    source = PubSubPullSource(topic.subscription, ack_deadline_s=10, max_held=10, num_readers=2, stop_when_idle_s=3)
     if name == "FnApiRunner":
         run(source, file, ["--runner=FnApiRunner"])
     else:
