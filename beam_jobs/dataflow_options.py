@@ -15,7 +15,8 @@ WORKER_EXTRAS_VARIABLE = "EXERCISE_RECOGNITION_WORKER_EXTRAS"
 # The extras of setup.py that the workers of each command need.
 _WORKER_EXTRAS = {"extract": ("jobs", "pose"), "features": ("transform",), "stream": ("jobs", "live")}
 
-# A worker's memory at the least, for two processes; measured: results/speed.md.
+# A worker's memory at the least, for two processes. Measured peak of one: 0.6 GB with extract and its decoder
+# (results/speed.md), 1.1 GB with features; stream has both.
 _MIN_RAM = {"extract": "2GB", "features": "4GB", "stream": "4GB"}
 
 _NEEDED = ("project", "region", "temp_location")

@@ -1,6 +1,10 @@
 """Jobs submitted by Beam's real Dataflow client to a local stand-in for the service, which runs what was staged."""
 
 import io
+import os
+import re
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -66,6 +70,29 @@ def test_extract_by_setup_file_runs_from_what_was_staged(dataflow, extracted_on_
     names = {name.split("/", 1)[-1] for name in archive.getnames()}
     assert {"beam_jobs/extract/pipeline.py", "live/default_bundle/bundle.json", "pyproject.toml"} <= names
     assert any(name.startswith(f"{extracted_on_dataflow}/.pose_model-") for name in hidden(extracted_on_dataflow))
+
+
+def test_a_worker_installs_the_system_s_libraries_that_it_lacks(dataflow, extracted_on_dataflow, tmp_path):
+    """With libGL hidden, and with it; apt-get is a script that notes what it is asked for."""
+    libraries = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"libGL\.so\.1 .* (/\S+)$", libraries, re.MULTILINE)
+    hiding = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$0" && exec "$@"']
+    if found is None or subprocess.run([*hiding, os.path.realpath(found[1]), "true"], capture_output=True).returncode:
+        pytest.skip("libGL is not here, or this user may not hide it")
+    service, _ = dataflow
+    source_distribution(service).extractall(tmp_path, filter="data")
+    (tree,) = tmp_path.glob("exercise*")
+    noted = tmp_path / "noted"
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "apt-get"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {noted}\n')
+    script.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "built")]
+    subprocess.run(build, cwd=tree, env=environment, check=True)
+    assert not noted.exists()
+    subprocess.run([*hiding, os.path.realpath(found[1]), *build], cwd=tree, env=environment, check=True)
+    assert noted.read_text().splitlines() == ["update", "install --yes --no-install-recommends libgl1"]
 
 
 def hidden(folder: str) -> list[str]:
