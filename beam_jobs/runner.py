@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -19,6 +20,10 @@ _WORKER_THREAD = "run_worker"
 _INTERRUPTED = ("return code -2", "return code 130")
 # What an engine says of a job whose worker process is gone: Beam's job service (twice), Prism.
 _WORKER_GONE = ("Channel closed prematurely", "Data channel closed", "SDK worker disconnected")
+
+
+# How Prism says which part of a job it does not have.
+_UNSUPPORTED = re.compile(r'unsupported feature "(.*?)(?:See |" set with)', re.DOTALL)
 
 
 def _worker_gone(text: str, advice: str) -> UserError | None:
@@ -68,6 +73,11 @@ def job_name(result: PipelineResult) -> str:
 
 def _refused(error: Exception) -> Exception:
     """The error of a service that does not take a job, or in which it failed, as the user's; others as they are."""
+    unsupported = _UNSUPPORTED.search(str(error))
+    if unsupported is not None:
+        return UserError(
+            f"Prism cannot run this job ({unsupported[1].strip()}). Run it on another engine (beam_jobs/engines.md)."
+        )
     # By their names: the client of Dataflow is imported by its runner alone.
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
     if "google.GoogleAPICallError" in names or "google.GoogleAuthError" in names:
