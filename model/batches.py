@@ -40,6 +40,8 @@ class Batches(keras.utils.PyDataset):
 
     Attributes:
       batch_size: of each of them, the last one apart where nothing is augmented.
+      epoch: which one is drawn, from 0 on.
+      order: the windows of this epoch, by their numbers, in the order in which they come.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Batches(keras.utils.PyDataset):
         self._data, self._truth, self._settings = data, truth, settings
         self._one_hot = np.eye(num_classes, dtype=np.float32)
         self._augmenter, self._mixup = augmenter, mixup
-        self._seed, self._epoch = seed, 0
+        self._seed, self.epoch = seed, 0
         self._random = np.random.default_rng(seed)
         self._synthetic = np.zeros(len(truth), bool) if synthetic is None else synthetic
         self._teacher = teacher
@@ -83,11 +85,11 @@ class Batches(keras.utils.PyDataset):
         self._draw()
         self.batch_size = settings.batch_size
         if augmenter is not None:
-            self.batch_size = _full_batch_size(len(self._order), settings.batch_size)
+            self.batch_size = _full_batch_size(len(self.order), settings.batch_size)
         # The same in every epoch, for the tables' own windows: how many of a clip are drawn does not depend on which.
         self._weights = np.ones((2, num_classes), np.float32)
         if settings.class_weights:
-            drawn, is_synthetic = truth[self._order], self._synthetic[self._order]
+            drawn, is_synthetic = truth[self.order], self._synthetic[self.order]
             for part in (0, 1):
                 self._weights[part] = class_weights(np.bincount(drawn[is_synthetic == part], minlength=num_classes))
 
@@ -102,7 +104,7 @@ class Batches(keras.utils.PyDataset):
             rank = np.empty(len(order), np.int64)
             rank[by_clip] = np.arange(len(order)) - starts
             order = order[rank < limit]
-        self._order = self._shared(order)
+        self.order = self._shared(order)
 
     def _shared(self, order: np.ndarray) -> np.ndarray:
         """As many synthetic windows as are to be in an epoch, where there are so many."""
@@ -115,12 +117,12 @@ class Batches(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         if self._augmenter is not None:
-            return len(self._order) // self.batch_size
-        return -(-len(self._order) // self.batch_size)
+            return len(self.order) // self.batch_size
+        return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         size = self.batch_size
-        chosen = self._order[index * size : (index + 1) * size]
+        chosen = self.order[index * size : (index + 1) * size]
         truth = self._truth[chosen]
         weights = self._weights[self._synthetic[chosen].astype(int), truth]
         if self._augmenter is None:
@@ -136,8 +138,8 @@ class Batches(keras.utils.PyDataset):
         size = self.batch_size
         if self._augmented is None or self._augmented[0] != number:
             start = number * _BATCHES_AUGMENTED_AT_ONCE * size
-            chosen = self._order[start : start + _BATCHES_AUGMENTED_AT_ONCE * size]
-            seed = (self._seed % 2**31, self._epoch * len(self) + number)
+            chosen = self.order[start : start + _BATCHES_AUGMENTED_AT_ONCE * size]
+            seed = (self._seed % 2**31, self.epoch * len(self) + number)
             features = self._augmenter(self._data.positions[chosen, -1], seed)
             answers = self._one_hot[self._truth[chosen]]
             taught = self._synthetic[chosen]
@@ -148,7 +150,7 @@ class Batches(keras.utils.PyDataset):
         return self._augmented[1][part], self._augmented[2][part]
 
     def _blended(self, index: int, *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        random = np.random.default_rng([self._seed, self._epoch, index])
+        random = np.random.default_rng([self._seed, self.epoch, index])
         num = len(arrays[0])
         share, other = random.beta(self._mixup, self._mixup, num).astype(np.float32), random.permutation(num)
         features, answers, weights = arrays
@@ -161,6 +163,6 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Draws the next epoch."""
-        self._epoch += 1
+        self.epoch += 1
         self._augmented = None
         self._draw()

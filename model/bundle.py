@@ -62,6 +62,7 @@ class Bundle:
       fingerprint: of the extractor that made the landmarks; `coordinates` says which landmarks the graph is fed.
       holds: the labels that a window without movement may have (see model/holds.py).
       metadata: all of bundle.json.
+      feature_scale: see `holds.feature_scale`.
     """
 
     labels: tuple[str, ...]
@@ -72,7 +73,7 @@ class Bundle:
     metadata: dict[str, Any] = dataclasses.field(repr=False)
     _transform: Callable = dataclasses.field(repr=False)
     _classify: Callable = dataclasses.field(repr=False)
-    _feature_scale: np.ndarray = dataclasses.field(repr=False)
+    feature_scale: np.ndarray = dataclasses.field(repr=False)
 
     @property
     def history_length(self) -> int:
@@ -109,7 +110,7 @@ class Bundle:
         import tensorflow as tf
 
         fed = tf.constant(feature_windows, tf.float32)
-        movement = holds.movement_torso_lengths(fed, self._feature_scale)
+        movement = holds.movement_torso_lengths(fed, self.feature_scale)
         return holds.without_still_exercises(self._classify(fed), movement, self.labels, self.holds).numpy()
 
     def check_fingerprint(self, fingerprint: Mapping[str, Any], what: str = "this extractor") -> None:
@@ -202,7 +203,7 @@ def _loaded(metadata: dict[str, Any], transform: Any, classifier: Any) -> Bundle
         # A loaded graph's variables live as long as the loaded object: the closures keep it.
         _transform=lambda inputs: transform.transform_fn(inputs),
         _classify=lambda inputs: classifier.serve(inputs),
-        _feature_scale=holds.feature_scale(transform.transform_fn, metadata["history_length"]),
+        feature_scale=holds.feature_scale(transform.transform_fn, metadata["history_length"]),
     )
 
 

@@ -87,12 +87,7 @@ def finetune(
     start = finetune_data.read_start(bundle_path, inputs, settings)
     data = finetune_data.load(start, inputs)
     started = time.monotonic()
-    network, history, left_out = finetune_data.load_network(start), None, []
-    # Where no class is new, a validation split says whether anything gets better; the bundle's weights may stay.
-    if data.labels != start.labels or data.validation is None:
-        material = prepare(start, data, tuning)
-        left_out = cross_validate(start, data, material, tuning)
-        network, history = fit_last_layers(start, data, material, tuning)
+    network, history, left_out = _fit_and_measure_last_layers(start, data, tuning)
     with train.log_folder(log_dir) as logs:
         history = fit_all_layers(start, data, network, logs) or history
         assert history is not None  # one of the two has trained
@@ -117,6 +112,18 @@ def finetune(
             holds=[*start.metadata.get("holds", ()), *_new_holds(start, data)],
         )
     return report
+
+
+def _fit_and_measure_last_layers(
+    start: Start, data: FinetuneData, tuning: FinetuneConfig
+) -> tuple[keras.Model, fitting.FitHistory | None, list[ClipAnswer]]:
+    """The network, how its last layers were fitted, and what people who were left out are answered."""
+    # Where no class is new, a validation split says whether anything gets better; the bundle's weights may stay.
+    if data.labels == start.labels and data.validation is not None:
+        return finetune_data.load_network(start), None, []
+    material = prepare(start, data, tuning)
+    left_out = cross_validate(start, data, material, tuning)
+    return *fit_last_layers(start, data, material, tuning), left_out
 
 
 def _measure(start: Start, data: FinetuneData, network: keras.Model, left_out: list[ClipAnswer]) -> FinetuneReport:

@@ -57,7 +57,7 @@ def _still(limbs: np.ndarray, positions: np.ndarray) -> np.ndarray:
     rows = dataset.gather(limbs, positions, np.nan).astype(np.float64)
     hips = rows[:, :, _HIPS].mean(axis=2)
     relative = rows - hips[:, :, None]
-    low, middle, high = _percentiles(relative, (0.05, 0.5, 0.95))
+    low, middle, high = percentiles(relative, (0.05, 0.5, 0.95))
     shoulders, knees, ankles, wrists = (middle[:, part] for part in (_SHOULDERS, _KNEES, _ANKLES, _WRISTS))
     torso = np.linalg.norm(shoulders.mean(axis=1), axis=1)
     # Without the depth, which shakes in an estimate.
@@ -70,7 +70,7 @@ def _still(limbs: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return still & upright & arms_down
 
 
-def _percentiles(values: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
+def percentiles(values: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
     """As np.nanpercentile over axis 1, in an eightieth of its time: shape (N, T, ...) to (N, ...) for each share.
 
     A window holds some rows that are there.

@@ -46,7 +46,8 @@ def files_of_packages() -> set[str]:
     """Every file below the packages' folders but the pages and their pictures, which readers of the source have."""
     paths = (path for package in PACKAGES for path in (REPOSITORY / package).rglob("*") if path.is_file())
     names = {path.relative_to(REPOSITORY).as_posix() for path in paths if "__pycache__" not in path.parts}
-    return {name for name in names if not name.endswith(("/README.md", ".webp"))}
+    pages = {name for name in names if name.endswith((".md", ".webp")) and "/default_bundle/" not in name}
+    return names - pages
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):

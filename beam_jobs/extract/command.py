@@ -54,7 +54,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
     lookup = LabelLookup.read(labels_path)
-    _report_other_files(source)
+    _report_other_files(source, labels_path)
     for warning in check_labels(videos, lookup):
         print(f"warning: {warning}", file=sys.stderr)
     if args.dry_run:
@@ -106,13 +106,16 @@ def _dry_run(args: ExtractArgs, videos: list[Video], lookup: LabelLookup) -> int
     return 0
 
 
-def _report_other_files(source: VideoSource) -> None:
+def _report_other_files(source: VideoSource, labels_path: str | None) -> None:
     """Says which files of a folder are not tried as videos: a silent omission could be a mistake."""
-    if source.passed_over:
-        endings = collections.Counter(os.path.splitext(name)[1].lower() or name for name in source.passed_over)
+    # The labels.csv that is read is not left out.
+    labels_file = os.path.realpath(labels_path) if labels_path and not storage.is_remote(labels_path) else None
+    names = [name for name in source.passed_over if os.path.realpath(source.base + name) != labels_file]
+    if names:
+        endings = collections.Counter(os.path.splitext(name)[1].lower() or name for name in names)
         shown = ", ".join(f"{number} {ending}" for ending, number in endings.most_common(6))
         more = ", …" if len(endings) > 6 else ""
-        print(f"Files passed over, which are no videos by their names: {len(source.passed_over)} ({shown}{more}).")
+        print(f"Files passed over, which are no videos by their names: {len(names)} ({shown}{more}).")
 
 
 def _build(settings: ExtractSettings, source: VideoSource, beam_args: list[str]) -> beam.Pipeline:

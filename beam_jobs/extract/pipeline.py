@@ -85,12 +85,12 @@ class ExtractVideo(beam.DoFn):
         self._fingerprint = json.dumps(
             pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz), sort_keys=True
         )
-        self._decoder = Decoder(self._settings.decode_timeout_s)
+        self.decoder = Decoder(self._settings.decode_timeout_s)
         self._sender = progress.ProgressSender(self._settings.progress_address)
 
     def teardown(self) -> None:
         """Ends the decoder's process."""
-        self._decoder.close()
+        self.decoder.close()
         self._sender.close()
 
     def process(self, video: Video) -> Iterator[Any]:
@@ -146,7 +146,7 @@ class ExtractVideo(beam.DoFn):
         counts, gaps = FrameCounts(), LongestGap()
         letters: list[dict] = []
         metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
-        decoded = self._decoder.read(path, self._settings.frame_rate_hz)
+        decoded = self.decoder.read(path, self._settings.frame_rate_hz)
         try:
             with (
                 storage.table_writer(file, tables.LANDMARKS, metadata) as writer,

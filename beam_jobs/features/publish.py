@@ -112,14 +112,14 @@ def _publish_folders(staging: str, output: str, folders: Sequence[str], files: C
     try:
         for folder in reversed(folders):
             if storage.exists(storage.join(output, folder)):
-                _rename(storage.join(output, folder), storage.join(staging, _FORMER, folder))
+                rename(storage.join(output, folder), storage.join(staging, _FORMER, folder))
             else:
                 os.makedirs(_local(storage.join(staging, _FORMER, folder)))
         for folder in folders:
-            _rename(storage.join(staging, folder), storage.join(output, folder))
+            rename(storage.join(staging, folder), storage.join(output, folder))
         _check(files, _files(output, folders), output)
         # This rename decides: before it the former folders must be restored, after it they can be deleted.
-        _rename(storage.join(staging, _FORMER), storage.join(staging, _REPLACED))
+        rename(storage.join(staging, _FORMER), storage.join(staging, _REPLACED))
     except BaseException:
         _restore(staging, output)
         raise
@@ -130,9 +130,9 @@ def _restore(staging: str, output: str) -> None:
     former = _local(storage.join(staging, _FORMER))
     for folder in sorted(os.listdir(former)) if os.path.isdir(former) else []:
         if storage.exists(storage.join(output, folder)):
-            _rename(storage.join(output, folder), storage.join(staging, folder))
+            rename(storage.join(output, folder), storage.join(staging, folder))
         if os.listdir(os.path.join(former, folder)):
-            _rename(storage.join(staging, _FORMER, folder), storage.join(output, folder))
+            rename(storage.join(staging, _FORMER, folder), storage.join(output, folder))
         else:  # there was none
             os.rmdir(os.path.join(former, folder))
 
@@ -153,7 +153,8 @@ def _check(expected: Collection[str], found: Collection[str], where: str) -> Non
         )
 
 
-def _rename(source: str, target: str) -> None:
+def rename(source: str, target: str) -> None:
+    """Moves a local folder, and makes the folder that it goes into."""
     os.makedirs(os.path.dirname(_local(target)), exist_ok=True)
     os.rename(_local(source), _local(target))
 

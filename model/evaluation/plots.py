@@ -37,10 +37,10 @@ def write(folder: str, result: dict[str, Any], predictions: Predictions, metadat
             "confusion": (_confusion(result), "Confusion matrix"),
             "classes": (_classes(result), "Precision and recall"),
             "reliability": (_reliability(result), "Reliability: accuracy by confidence"),
-            "timeline": (_timeline(predictions, _longest(predictions), stride), "Timeline of one clip"),
+            "timeline": (timeline(predictions, longest_clip(predictions), stride), "Timeline of one clip"),
         }
-        if (wrong := _most_wrong(predictions)) is not None:
-            pictures["timeline_wrong"] = (_timeline(predictions, wrong, stride), "Timeline of a clip that went wrong")
+        if (wrong := most_wrong_clip(predictions)) is not None:
+            pictures["timeline_wrong"] = (timeline(predictions, wrong, stride), "Timeline of a clip that went wrong")
         for name, (figure, _) in pictures.items():
             figure.savefig(os.path.join(folder, f"{name}.png"), dpi=_DPI, bbox_inches="tight")
             plt.close(figure)
@@ -143,12 +143,12 @@ def _reliability(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def _longest(predictions: Predictions) -> int:
+def longest_clip(predictions: Predictions) -> int:
     """The clip with the most windows, of those that count."""
     return int(np.bincount(predictions.data.clip[predictions.known], minlength=len(predictions.data.clips)).argmax())
 
 
-def _most_wrong(predictions: Predictions) -> int | None:
+def most_wrong_clip(predictions: Predictions) -> int | None:
     """The clip that was answered wrong with the highest probability; None where none was."""
     answers = metrics.clip_answers(predictions.clip_probabilities)
     wrong = np.flatnonzero((answers != predictions.clip_truth) & (answers != metrics.NO_ANSWER))
@@ -157,7 +157,7 @@ def _most_wrong(predictions: Predictions) -> int | None:
     return int(predictions.clips[wrong[predictions.clip_probabilities[wrong].max(axis=1).argmax()]])
 
 
-def _timeline(predictions: Predictions, chosen: int, stride: int) -> Figure:
+def timeline(predictions: Predictions, chosen: int, stride: int) -> Figure:
     """The probabilities of a clip's windows over time; the lines break where there is none."""
     data = predictions.data
     clip = data.clips[chosen]

@@ -75,7 +75,7 @@ def test_the_default_bundle_says_nothing_of_a_body_that_stands_like_a_squat(tf):
     answers = loaded.probabilities(windows)
     exercises = [index for index, label in enumerate(loaded.labels) if label not in ("none", "plank")]
     assert (answers[:, exercises] == 0).all() and answers.sum(axis=1) == pytest.approx(np.ones(16))
-    assert (loaded._feature_scale > 0.01).all() and (loaded._feature_scale < 2).all()
+    assert (loaded.feature_scale > 0.01).all() and (loaded.feature_scale < 2).all()
 
 
 def test_the_default_bundles_end_to_end_graph_has_the_same_rule(tf):

@@ -32,7 +32,7 @@ def test_percentiles_are_those_of_numpy():
     for number in range(40):
         # From all rows to one.
         values[number, random.permutation(34)[: number % 34]] = np.nan
-    found = standing_still._percentiles(values, (0.05, 0.5, 0.95))
+    found = standing_still.percentiles(values, (0.05, 0.5, 0.95))
     np.testing.assert_allclose(found, np.nanpercentile(values, (5, 50, 95), axis=1), atol=1e-12)
 
 

@@ -60,12 +60,12 @@ def test_batches_are_augmented_several_at_once_and_each_gets_its_own(made_tables
     assert len(drawn) > 16
     for epoch in range(2):
         found = np.concatenate([drawn[index][0][:, 0, 0] for index in range(len(drawn))])
-        assert found.tolist() == data.positions[drawn._order, -1].tolist()
+        assert found.tolist() == data.positions[drawn.order, -1].tolist()
         # Whatever was asked for before.
         assert drawn[9][0][:, 0, 0].tolist() == found[36:40].tolist()
         assert drawn[0][0][:, 0, 0].tolist() == found[:4].tolist()
         drawn.on_epoch_end()
-        assert drawn._epoch == epoch + 1
+        assert drawn.epoch == epoch + 1
     assert max(num for num, _ in asked) == 32 and sum(num for num, _ in asked) >= 2 * len(data)
     # No two calls of two epochs have the same random numbers.
     assert len({seed for _, seed in asked}) == 2 * -(-len(drawn) // 8)
@@ -95,17 +95,17 @@ def test_further_tables_have_their_share_of_an_epoch(made_tables):
     for share in (0.25, 0.5):
         settings = config.TrainingConfig(max_windows_per_clip=8, batch_size=4, synthetic_fraction=share)
         drawn = batches.Batches(data, truth, 3, settings, 1, synthetic=further)
-        of_further = further[drawn._order]
+        of_further = further[drawn.order]
         assert (~of_further).sum() == own and of_further.sum() == round(own * share / (1 - share))
-        first = drawn._order[of_further]
+        first = drawn.order[of_further]
         drawn.on_epoch_end()
-        assert set(drawn._order[further[drawn._order]]) != set(first)
+        assert set(drawn.order[further[drawn.order]]) != set(first)
     # None of further tables, none of one's own, or no share: nothing is left out.
     for parts in (np.zeros(len(truth), bool), np.ones(len(truth), bool)):
         settings = config.TrainingConfig(max_windows_per_clip=0, synthetic_fraction=0.5)
-        assert len(batches.Batches(data, truth, 3, settings, 1, synthetic=parts)._order) == len(truth)
+        assert len(batches.Batches(data, truth, 3, settings, 1, synthetic=parts).order) == len(truth)
     settings = config.TrainingConfig(max_windows_per_clip=0, synthetic_fraction=0.0)
-    assert len(batches.Batches(data, truth, 3, settings, 1, synthetic=further)._order) == len(truth)
+    assert len(batches.Batches(data, truth, 3, settings, 1, synthetic=further).order) == len(truth)
 
 
 def test_it_learns_what_can_be_learned(made_bundle, made_tables, tmp_path):

@@ -201,6 +201,9 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(mixed, extracted, 
     messages = capsys.readouterr()
     assert "5 videos" in messages.out and "1 squat" in messages.out and "5 are new" in messages.out
     assert "no label" in messages.err and "3 videos" in messages.err
+    # README.md, but not labels.csv: that one is read.
+    (passed_over,) = (line for line in messages.out.splitlines() if "passed over" in line)
+    assert ": 1 (1 .md)" in passed_over
     assert not (tmp_path / "out").exists()
     extract(mixed, extracted[0], mixed / "labels.csv", dry_run=True)
     assert "3 have landmarks" in (out := capsys.readouterr().out) and "2 are new" in out
@@ -339,7 +342,7 @@ def test_a_decoder_that_dies_or_hangs_costs_the_rest_of_one_video_and_is_tried_a
 
     def attack(dofn, number):
         if number == 5:
-            os.kill(dofn._decoder.process_id, signal_sent)
+            os.kill(dofn.decoder.process_id, signal_sent)
 
     quality, letters = process(tmp_path / "out", video, timeout_s=timeout_s, on_frame=attack, monkeypatch=monkeypatch)
     assert [letter["reason"] for letter in letters] == [reason]

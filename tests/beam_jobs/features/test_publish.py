@@ -70,9 +70,9 @@ def test_nothing_is_touched_where_something_staged_is_lost(output, lost, former)
     assert contents(output) == former
 
 
-def is_truncated(monkeypatch, at: int, for_ever: bool) -> None:
+def fail_rename(monkeypatch, at: int, for_ever: bool) -> None:
     """Lets rename number `at` fail; `for_ever`, as when the process is killed, all later ones, too."""
-    rename, calls = features_publish._rename, iter(range(1000))
+    rename, calls = features_publish.rename, iter(range(1000))
 
     def failing(source, target):
         call = next(calls)
@@ -80,7 +80,7 @@ def is_truncated(monkeypatch, at: int, for_ever: bool) -> None:
             raise OSError("the disk is gone")
         rename(source, target)
 
-    monkeypatch.setattr(features_publish, "_rename", failing)
+    monkeypatch.setattr(features_publish, "rename", failing)
 
 
 # By hand: two former folders go, three new ones come, and one rename decides.
@@ -92,7 +92,7 @@ NUM_RENAMES = 6
 )
 def test_a_failure_gives_the_former_folders_back(tmp_path, monkeypatch, at, former):
     staging = stage(str(tmp_path), former)
-    is_truncated(monkeypatch, at, for_ever=False)
+    fail_rename(monkeypatch, at, for_ever=False)
     with pytest.raises(OSError, match="the disk is gone"):
         publish(staging, str(tmp_path))
     assert contents(str(tmp_path)) == former
@@ -107,7 +107,7 @@ def test_a_kill_loses_nothing(tmp_path, monkeypatch, at, again):
     output = str(tmp_path)
     staging = stage(output)
     with monkeypatch.context() as patch:
-        is_truncated(patch, at, for_ever=True)
+        fail_rename(patch, at, for_ever=True)
         with pytest.raises(OSError, match="the disk is gone"):
             publish(staging, output)
     if again:

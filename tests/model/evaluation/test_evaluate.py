@@ -138,12 +138,12 @@ def test_a_timeline_breaks_where_nobody_is_in_view(made, tmp_path):
 
     clips = [made.Clip("gap", "squat", undetected=tuple(range(30, 41))), made.Clip("$2 and $3", "lunge", num_rows=30)]
     by_hand = predictions_by_hand(made.tables(tmp_path, clips), wrong=("$2 and $3",))
-    assert by_hand.data.clips[plots._longest(by_hand)].video_id == "gap"
-    line = drawn_lines(plots._timeline(by_hand, plots._longest(by_hand), 3))["squat (truth)"]
+    assert by_hand.data.clips[plots.longest_clip(by_hand)].video_id == "gap"
+    line = drawn_lines(plots.timeline(by_hand, plots.longest_clip(by_hand), 3))["squat (truth)"]
     # Windows end in rows 9, 12, ..., 27, then 42, ..., 57.
     assert np.isnan(line[:, 7]).all() and np.isfinite(np.delete(line, 7, axis=1)).all() and line.shape[1] == 7 + 1 + 6
-    assert by_hand.data.clips[plots._most_wrong(by_hand)].video_id == "$2 and $3"
-    assert plots._most_wrong(predictions_by_hand(str(tmp_path), wrong=())) is None
+    assert by_hand.data.clips[plots.most_wrong_clip(by_hand)].video_id == "$2 and $3"
+    assert plots.most_wrong_clip(predictions_by_hand(str(tmp_path), wrong=())) is None
 
 
 def test_a_report_of_awkward_names_a_wrong_clip_and_curves_that_are_no_numbers(made, made_bundle, tmp_path):
