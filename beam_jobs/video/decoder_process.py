@@ -1,8 +1,8 @@
 """Decoder: reads videos in a process of its own, so that a crash or hang of native code costs one video, not a worker.
 
 The process is started once and reads one video after the other; it imports only PyAV and NumPy (a fifth of a second).
-So decoding also runs beside pose estimation: the next frame waits in the pipe. And the FFmpeg libraries of PyAV and
-those of OpenCV are never in one process.
+So decoding also runs beside pose estimation: the next frames wait in shared memory (frame_ring.py), messages about
+them in a pipe. And the FFmpeg libraries of PyAV and those of OpenCV are never in one process.
 """
 
 import contextlib
@@ -19,9 +19,8 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from beam_jobs import windows
+from beam_jobs.video.frame_ring import FrameReader, FrameWriter
 from beam_jobs.video.frames import DecodingState, Frame, VideoError, VideoInfo, mean_brightness
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ class DecodedVideo:
         self._decoder = decoder
         self._request = (source, frame_rate_hz)
         self._connection: multiprocessing.connection.Connection | None = None
+        self._ring: FrameReader | None = None
         self.info: VideoInfo | None = None
         self.state = DecodingState()
 
@@ -57,8 +57,8 @@ class DecodedVideo:
           RuntimeError: if the reader has a fault of its own; with its traceback.
         """
         with self._closing_after_failure():
-            self._connection = self._decoder.request(self._request)
-            self._receive("opened")
+            self._connection, self._ring = self._decoder.request(self._request)
+            (self.info,) = self._receive("opened") or (None,)
         assert self.info is not None
         return self.info
 
@@ -76,31 +76,21 @@ class DecodedVideo:
                 header = self._receive("frame", "end")
                 if header is None:
                     return
-                frame_id, timestamp_ms, shape = header
-                yield Frame(frame_id, timestamp_ms, self._receive_image(shape))
+                frame_id, timestamp_ms, offset, shape = header
+                assert self._ring is not None
+                yield Frame(frame_id, timestamp_ms, self._ring.take(offset, shape))
 
     def _receive(self, *kinds: str) -> tuple | None:
         """The payload of the next message, which is of one of these kinds, or an error that is raised."""
         assert self._connection is not None
-        kind, payload, self.info, self.state = self._connection.recv()
+        kind, payload, state = self._connection.recv()
+        self.state = DecodingState(*state)
         if kind == "error":
             raise VideoError(*payload)
         if kind == "fault":
             raise RuntimeError(f"the decoder failed on {self._request[0]}; this is a fault of the program:\n{payload}")
         assert kind in kinds, kind
         return payload
-
-    def _receive_image(self, shape: tuple[int, int, int]) -> np.ndarray:
-        # Into the picture itself: Connection.recv_bytes would copy it twice.
-        assert self._connection is not None
-        image = np.empty(shape, np.uint8)
-        rest = image.data.cast("B")
-        while rest:
-            num = os.readv(self._connection.fileno(), [rest])
-            if not num:
-                raise EOFError
-            rest = rest[num:]
-        return image
 
     @contextlib.contextmanager
     def _closing_after_failure(self) -> Iterator[None]:
@@ -134,6 +124,7 @@ class Decoder:
         self.timeout_s = timeout_s
         self._process: subprocess.Popen | None = None
         self._connection: multiprocessing.connection.Connection | None = None
+        self._ring: FrameReader | None = None
 
     @property
     def process_id(self) -> int | None:
@@ -144,36 +135,42 @@ class Decoder:
         """The frames on a sampling grid of a local video or of one behind an http address; read one at a time."""
         return DecodedVideo(self, source, frame_rate_hz)
 
-    def request(self, request: tuple[str, float]) -> multiprocessing.connection.Connection:
-        """Asks the process for a video."""
-        if self._connection is None or self._process is None or self._process.poll() is not None:
+    def request(self, request: tuple[str, float]) -> tuple[multiprocessing.connection.Connection, FrameReader]:
+        """Asks the process for a video; messages come by the connection, frames by the ring."""
+        if self._connection is None or self._ring is None or self._process is None or self._process.poll() is not None:
             self.close()
             self._connection, theirs = multiprocessing.Pipe()
+            self._ring = FrameReader()
             limit_reading(self._connection, self.timeout_s)
             # Not multiprocessing.Process: its child would import the parent's __main__, here Beam's worker, first.
-            command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL)
+            inherited = (theirs.fileno(), *self._ring.inherited)
+            command = [sys.executable, "-m", __name__, *map(str, inherited)]
+            self._process = subprocess.Popen(command, pass_fds=inherited, stderr=subprocess.DEVNULL)
             theirs.close()
+            self._ring.started()
         self._connection.send(request)
-        return self._connection
+        return self._connection, self._ring
 
     def close(self) -> None:
         """Ends the process; may be called twice at once, by a reader that gives up and by a worker that ends."""
         process, self._process = self._process, None
         connection, self._connection = self._connection, None
+        ring, self._ring = self._ring, None
         if process is not None:
             process.kill()
             process.wait()
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.close()
+        if ring is not None:
+            ring.close()
 
 
 def limit_reading(connection: multiprocessing.connection.Connection, timeout_s: float) -> None:
     """Lets every read of a `multiprocessing.Pipe()` end with BlockingIOError after a time without a byte.
 
     `poll` cannot do that: it says that a message begins, and reading waits for its end, for ever if the writer is
-    stopped in the middle of a frame.
+    stopped in the middle of it.
     """
     with socket.socket(fileno=os.dup(connection.fileno())) as same:
         # Where socket.setdefaulttimeout() was called, as Beam does when it looks for Google's credentials, a new socket
@@ -183,19 +180,19 @@ def limit_reading(connection: multiprocessing.connection.Connection, timeout_s: 
         same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(seconds), int(share * 1e6)))
 
 
-def serve(connection: multiprocessing.connection.Connection) -> None:
+def serve(connection: multiprocessing.connection.Connection, ring: FrameWriter) -> None:
     """The process's loop: a request in; "opened", frames, and "end" out; or "error" (of the video), "fault" (ours)."""
     while True:
         try:
             source, frame_rate_hz = connection.recv()
         except EOFError:
             return
-        reading = _Reading(connection)
+        reading = _Reading(connection, ring)
         try:
             reading.read(source, frame_rate_hz)
         except VideoError as raised:
             reading.send("error", (raised.reason, str(raised)))
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, EOFError):
             return
         except Exception:
             reading.send("fault", traceback.format_exc())
@@ -206,8 +203,8 @@ def serve(connection: multiprocessing.connection.Connection) -> None:
 class _Reading:
     """One video's reading, in the decoder's process."""
 
-    def __init__(self, connection: multiprocessing.connection.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: multiprocessing.connection.Connection, ring: FrameWriter) -> None:
+        self._connection, self._ring = connection, ring
         self._reader: VideoReader | None = None
         self._decoding_s = self._total_brightness = 0.0
         self._num_frames_chosen = 0
@@ -219,7 +216,8 @@ class _Reading:
         started = time.perf_counter()
         self._reader = VideoReader(source, windows.SamplingGrid(frame_rate_hz))
         self._decoding_s += time.perf_counter() - started
-        self.send("opened", None)
+        self.send("opened", (self._reader.info,))
+        self._ring.wait_until_empty()
         frames = iter(self._reader)
         while True:
             started = time.perf_counter()
@@ -232,15 +230,14 @@ class _Reading:
                 return
             self._num_frames_chosen += 1
             self._total_brightness += mean_brightness(frame.image)
-            self.send("frame", (frame.frame_id, frame.timestamp_ms, frame.image.shape))
-            _write_all(self._connection.fileno(), frame.image.data.cast("B"))
+            offset = self._ring.put(frame.image)
+            self.send("frame", (frame.frame_id, frame.timestamp_ms, offset, frame.image.shape))
 
     def send(self, kind: str, payload: tuple | str | None) -> None:
         """Sends a message with what is known so far."""
-        info, state = None, DecodingState()
+        state: tuple = ()
         if self._reader is not None:
-            info = self._reader.info
-            state = DecodingState(
+            state = (  # DecodingState's fields; a tuple takes less time to send
                 self._reader.num_frames_decoded,
                 self._reader.last_timestamp_ms,
                 1000 * self._decoding_s,
@@ -248,17 +245,12 @@ class _Reading:
                 self._num_frames_chosen,
                 self._total_brightness,
             )
-        self._connection.send((kind, payload, info, state))
+        self._connection.send((kind, payload, state))
 
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
 
 
-def _write_all(file_descriptor: int, rest: memoryview) -> None:
-    while rest:
-        rest = rest[os.write(file_descriptor, rest) :]
-
-
 if __name__ == "__main__":
-    serve(multiprocessing.connection.Connection(int(sys.argv[1])))
+    serve(multiprocessing.connection.Connection(int(sys.argv[1])), FrameWriter(*map(int, sys.argv[2:])))

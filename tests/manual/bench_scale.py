@@ -211,7 +211,9 @@ def bench_features(num_videos: int, rounds: int, scratch: str) -> None:
         print(f"NumPy: {num_rows / floor[-1].cpu_s:.0f} rows a CPU second, {floor[-1].wall_s:.1f} s wall", flush=True)
         output = os.path.join(scratch, f"features-{number}")
         costs.append(measure(job("features", "--input", tables_folder, "--output", output)))
-        print(f"features: {num_rows / costs[-1].cpu_s:.0f} rows a CPU second, {costs[-1].wall_s:.1f} s wall", flush=True)
+        print(
+            f"features: {num_rows / costs[-1].cpu_s:.0f} rows a CPU second, {costs[-1].wall_s:.1f} s wall", flush=True
+        )
     cpu_s = [min(cost.cpu_s for cost in found) for found in (floor, costs)]
     ratio(f"features, {num_rows} rows, rows a CPU second to NumPy and pandas", cpu_s[0] / cpu_s[1], 1.0)
 
