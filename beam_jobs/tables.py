@@ -49,6 +49,15 @@ class Table:
         """Names of the table's own columns, in order, without key and label columns."""
         return [column.name for column in self.columns]
 
+    @property
+    def repeated_columns(self) -> list[str]:
+        """Those that Parquet is to write by a dictionary of their values; measured numbers hardly repeat.
+
+        Measured: with dictionaries of all columns, pyarrow's default, writing took 3 to 5 times as much processor time,
+        reading twice as much, and files were a fifth to a half larger.
+        """
+        return [field.name for field in self.schema() if not pa.types.is_floating(field.type)]
+
     def schema(self, metadata: dict[str, str] | None = None) -> pa.Schema:
         """The whole Arrow schema, with file metadata."""
         columns = (*KEY_COLUMNS, *self.columns, *LABEL_COLUMNS) if self.per_frame else self.columns
