@@ -27,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
 if __name__ == "__main__":
     native_logs.silence_native_stderr()  # for the local workers too, which are this process's children
     exit_code = main()
+    if "beam_jobs.runner" in sys.modules:
+        importlib.import_module("beam_jobs.runner").stop_engines()
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: taken down one by one, the threads of gRPC and MediaPipe abort the process now and then (seen: -6).

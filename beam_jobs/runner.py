@@ -1,6 +1,7 @@
 """Runs a pipeline to its end, and reports how it ended."""
 
 import contextlib
+import gc
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import threading
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.job_server import StopOnExitJobServer
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from beam_jobs import beam_options, dataflow_options
@@ -61,6 +63,15 @@ def submit(pipeline: beam.Pipeline) -> PipelineResult:
         return pipeline.run()
     except Exception as error:
         raise _refused(error) from error
+
+
+def stop_engines() -> None:
+    """Ends the engines that Beam has started as child processes (Prism, Flink's job server), at this process's end.
+
+    Beam does so by `atexit`, which a process that ends by `os._exit` leaves out.
+    """
+    for started in [one for one in gc.get_objects() if isinstance(one, StopOnExitJobServer)]:
+        started.stop()
 
 
 def job_name(result: PipelineResult) -> str:
