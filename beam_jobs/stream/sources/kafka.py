@@ -18,6 +18,7 @@ import confluent_kafka
 from apache_beam import coders
 from apache_beam.io.unbounded_source import CheckpointMark, ReadFromUnboundedSource, UnboundedReader, UnboundedSource
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
+from google.api_core import retry
 
 from beam_jobs.errors import UserError
 from beam_jobs.stream.event_time import event_time_s
@@ -31,6 +32,24 @@ _ANSWER_S = 10.0
 # How long no broker may answer before the job fails.
 _PATIENCE_S = 300.0
 _LOG = logging.getLogger(__name__)
+
+# A server that has just started knows no coordinator of the group yet.
+_PASSING = (
+    confluent_kafka.KafkaError.NOT_COORDINATOR,
+    confluent_kafka.KafkaError.COORDINATOR_NOT_AVAILABLE,
+    confluent_kafka.KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+
+
+def _passes(error: Exception) -> bool:
+    """Whether to ask again."""
+    if not isinstance(error, confluent_kafka.KafkaException):
+        return False
+    of_kafka = error.args[0]
+    return of_kafka.retriable() or of_kafka.code() in _PASSING
+
+
+_retried = retry.Retry(predicate=_passes, initial=0.5, maximum=5.0, timeout=60.0)
 
 
 def _consumer(servers: str, group: str) -> confluent_kafka.Consumer:
@@ -63,7 +82,8 @@ class OffsetsMark(CheckpointMark):
         """Commits the offsets; costs nothing where nothing was read."""
         if self.moved:
             offsets = [confluent_kafka.TopicPartition(self.topic, part, self.next_offsets[part]) for part in self.moved]
-            _committer(self.servers, self.group).commit(offsets=offsets, asynchronous=False)
+            commit = _committer(self.servers, self.group).commit
+            _retried(functools.partial(commit, offsets=offsets, asynchronous=False))()
 
 
 class _MarkCoder(coders.Coder):
@@ -208,7 +228,8 @@ class KafkaReader(UnboundedReader):
         source = self._source
         partitions = source.partitions or source.all_partitions()
         asked = [confluent_kafka.TopicPartition(source.topic, part) for part in partitions]
-        committed = {one.partition: one.offset for one in self._consumer.committed(asked, timeout=_ANSWER_S)}
+        found = _retried(functools.partial(self._consumer.committed, asked, timeout=_ANSWER_S))()
+        committed = {one.partition: one.offset for one in found}
         for part in [part for part, offset in committed.items() if offset < 0]:
             committed[part] = self._ends(part)[0]
         return committed
