@@ -1,7 +1,8 @@
 """Memory that two processes share, in which one hands frames to the other: a few slots, each for one frame.
 
 Through a pipe each frame was copied by the kernel twice, a few hundred kilobytes at a time, and each time one process
-waited for the other: measured, 4 % of a job's processor time for pictures of 640 x 360.
+waited for the other. Measured once, over six clips without Beam: 21.1 s of processor time with a pipe, 20.5 s with
+this; a loop without a second process took 19.4 s.
 """
 
 import contextlib
