@@ -64,15 +64,26 @@ def local_copy(path: str) -> Iterator[str]:
 def _own_folder() -> Iterator[str]:
     """A new folder, locked while it is in use; those of processes that are gone are removed first."""
     root().mkdir(mode=0o700, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        # One process at a time makes a folder or looks for those that are left: none is taken before it has its lock.
-        with open(root() / _LOCK, "w") as all_folders:
-            _lock(all_folders, wait=True)
+    with contextlib.ExitStack() as held:
+        # One process at a time makes a folder, removes its own, or looks for those that are left: none is taken away
+        # before it has its lock, and nothing is put into one that is being removed.
+        with _alone():
             _remove_left()
-            folder = stack.enter_context(tempfile.TemporaryDirectory(dir=root()))
-            lock = stack.enter_context(open(os.path.join(folder, _LOCK), "w"))
-            _lock(lock, wait=True)
-        yield folder
+            folder = tempfile.mkdtemp(dir=root())
+            _lock(held.enter_context(open(os.path.join(folder, _LOCK), "w")), wait=True)
+        try:
+            yield folder
+        finally:
+            with _alone():
+                held.close()
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    with open(root() / _LOCK, "w") as all_folders:
+        _lock(all_folders, wait=True)
+        yield
 
 
 def _lock(file, wait: bool) -> bool:
