@@ -43,6 +43,8 @@ class MediaFile:
       is_url: it is no file.
       container_info: what the file's own structure says; of a URL nothing is known.
       num_packets_lost: those that could not be read or decoded, after the first frame.
+      num_frames_concealed: those of which a part could not be decoded, after the first whole frame; FFmpeg fills such
+        parts with what it guesses.
     """
 
     def __init__(self, source: str) -> None:
@@ -56,8 +58,8 @@ class MediaFile:
         """
         self.name, self.is_url = name_of(source), storage.is_remote(source)
         self.container_info = containers.ContainerInfo(None, 0) if self.is_url else _checked_file(source)
-        self.num_packets_lost = 0
-        self._num_frames, self._has_pts = 0, True
+        self.num_packets_lost = self.num_frames_concealed = 0
+        self._num_frames, self._has_pts, self._has_whole_frame = 0, True, False
         self._exit = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
             self._container = stack.enter_context(self._open(source, stack))
@@ -133,6 +135,11 @@ class MediaFile:
             self.num_packets_lost += 1 if self._num_frames else 0
             return []
         for frame in frames:
+            # What a video begins with may refer to frames that a cut has removed.
+            if not frame.is_corrupt:
+                self._has_whole_frame = True
+            elif self._has_whole_frame:
+                self.num_frames_concealed += 1
             if not self._num_frames:
                 self._has_pts = frame.pts is not None
             self._num_frames += 1

@@ -131,8 +131,8 @@ class VideoReader:
 
         Raises:
           VideoError: after everything that could be decoded was yielded: truncated (the end is missing), damaged
-            (more than 5 % of the frames, and more than two, could not be decoded); not_a_video (a single picture),
-            when there was nothing to yield. At once: not_converted, unreadable.
+            (more than 5 % of the frames, and more than two, could not be decoded whole); not_a_video (a single
+            picture), when there was nothing to yield. At once: not_converted, unreadable.
         """
         held: Frame | None = None
         frame: av.VideoFrame | None = self._first
@@ -211,13 +211,14 @@ class VideoReader:
             said_s = min(said_s, self._media.duration_s or said_s)
             if self.duration_s < (1 - MAX_LOST_SHARE) * said_s:
                 expected = max(expected, int(said_s * rate))
-        lost = expected - self.num_frames_decoded
+        lost = expected - self.num_frames_decoded + self._media.num_frames_concealed
         if lost > max(MAX_LOST_FRAMES, MAX_LOST_SHARE * expected):
             if self._media.is_url:
                 raise truncated(self._media.name, kept)
             raise VideoError(
                 "damaged",
-                f"{self._media.name} is damaged: {lost} of {expected} frames cannot be decoded; {kept}. Copy it again.",
+                f"{self._media.name} is damaged: {lost} of {expected} frames cannot be decoded whole; {kept}. Copy it "
+                "again.",
             )
 
 

@@ -315,6 +315,19 @@ def test_a_damaged_packet_costs_frames_and_not_the_video(tmp_path):
     assert all(ms == round(number * 1000 / 30) for ms, number in frames)
 
 
+def test_frames_with_guessed_parts_are_damage(tmp_path):
+    """FFmpeg decodes every packet without an error, and fills in what bits that are wrong make unreadable."""
+    path = videos.write(
+        tmp_path / "whole.mkv", 90, size_px=(320, 240), options=("-c:v", "mpeg4", "-g", "15", "-q:v", "2")
+    )
+    assert len(images_of(path)) == 90
+    damaged = str(tmp_path / "damaged.mkv")
+    videos.ffmpeg("-i", path, "-c", "copy", "-bsf:v", "noise=amount=1200", damaged)
+    with pytest.raises(VideoError) as raised:
+        images_of(damaged)
+    assert raised.value.reason == "damaged"
+
+
 def test_another_shape_on_the_way_is_fitted_in(tmp_path):
     """The second part is half as wide: it comes between black bars, and nobody is squeezed."""
     videos.write(tmp_path / "1.h264", 5, 25, size_px=(160, 120), options=H264)
