@@ -43,6 +43,7 @@ def live_summary(bundle, video):
     return last["summary"]
 
 
+@pytest.mark.slow
 def test_real_people_from_video_to_answer(manifest, pose_model_path):
     work = manifest.parent
     with open(manifest, newline="") as file:

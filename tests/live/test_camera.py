@@ -376,6 +376,7 @@ def test_a_stream_whose_picture_never_changes_is_refused(monkeypatch):
         camera.open_source(f"{address}/stream.mjpg", windows.SamplingGrid(15))
 
 
+@pytest.mark.slow
 def test_a_stream_behind_http_gives_its_newest_frame_until_it_ends():
     """A network camera, 40 frames a second for four seconds, against a consumer of five a second."""
     sent_at_s = {}

@@ -98,6 +98,7 @@ def stranger(tmp_path_factory):
     return min(folder.rglob("*.mp4"))
 
 
+@pytest.mark.slow
 def test_live_needs_no_bundle_of_ones_own(stranger):
     done = run_command("live", "--source", stranger, "--json")
     assert done.returncode == 0

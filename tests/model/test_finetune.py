@@ -52,6 +52,7 @@ def accuracy(bundle_path: str, tables: str, folder) -> dict:
     return {label: row["recall"] for label, row in figures["classes"]["windows"].items()}
 
 
+@pytest.mark.slow
 def test_a_new_exercise_from_four_clips_and_the_known_ones_are_not_forgotten(
     made, rehearsed_bundle, made_tables, tables_of, tmp_path, capsys
 ):

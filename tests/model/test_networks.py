@@ -87,6 +87,7 @@ def test_the_skeleton_of_the_graph():
     assert np.flatnonzero(sides).tolist() == [number(14)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(networks.NETWORKS))
 def test_tflite_with_builtin_operators_alone_gives_the_same(name, tmp_path):
     import tensorflow as tf

@@ -230,6 +230,7 @@ def one_epoch(settings: config.Config, **training) -> config.Config:
     return config.from_dict({"training": {"epochs": 1, **training}}, settings)
 
 
+@pytest.mark.slow
 def test_further_tables_are_trained_on(made, made_tables, further_clips, tmp_path, quick_config):
     graph = f"{made_tables}/transform_fn/transform_fn"
     further = made.tables(tmp_path / "further", further_clips, transform_fn=graph)
@@ -297,6 +298,7 @@ def test_further_tables_of_people_to_stop_by_are_refused(made, made_tables, furt
     assert len(load(TrainingInputs(made_tables, (further,), all_splits=True)).train.clips) == 27 + 4
 
 
+@pytest.mark.slow
 def test_everything_is_trained_on_and_nothing_stops_it(made_tables, tmp_path, quick_config):
     settings = config.from_dict({"training": {"epochs": 2, "patience": 1, "temperature": 2.0}}, quick_config)
     assert train.train(TrainingInputs(made_tables, all_splits=True), str(tmp_path / "bundle"), settings) == {}
@@ -327,6 +329,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_the_temperature_suits_the_validation_split(made, tmp_path, quick_config):
     """A third of the validation clips do what another label says: a network that is sure of them is too sure."""
     clips = [

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from commands import REPOSITORY
 
 # Of other extras.
@@ -40,6 +41,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_no_command_needs_a_package_of_another_extra(made_tables, tmp_path, made):
     blocked = tmp_path / "blocked"
     blocked.mkdir()
