@@ -38,6 +38,7 @@ def without_minutes(text: str) -> dict:
     return json.loads(text, object_hook=lambda value: {k: v for k, v in value.items() if k != "minutes"})
 
 
+@pytest.mark.slow  # its fixture trains
 def test_fits_and_results_are_files(output):
     group = {f"nearest_poses/group_{seed}_{fold}.npz" for seed in range(SEEDS) for fold in range(FOLDS)}
     assert set(fits_in(output)) == group | {f"nearest_poses/random_0_{fold}.npz" for fold in range(FOLDS)}
@@ -51,6 +52,7 @@ def test_fits_and_results_are_files(output):
 
 
 @pytest.mark.slow
+@pytest.mark.slow  # its fixture trains
 def test_a_missing_fit_is_done_again_and_no_other(output, real_tables):
     before, first = fits_in(output), (output / "results.json").read_text()
     lost = output / "fits" / "nearest_poses" / "group_1_0.npz"
@@ -67,6 +69,7 @@ def test_a_missing_fit_is_done_again_and_no_other(output, real_tables):
 
 
 @pytest.mark.slow
+@pytest.mark.slow  # its fixture trains
 def test_seeds_and_experiments_of_several_runs_are_joined(output, real_tables, tmp_path):
     """Long benchmarks are run in parts, on one machine or several."""
     one_seed = ("--seeds", "1", "--splits", "group")
@@ -87,6 +90,7 @@ def test_seeds_and_experiments_of_several_runs_are_joined(output, real_tables, t
 
 
 @pytest.mark.slow
+@pytest.mark.slow  # its fixture trains
 def test_a_random_split_is_added_to_figures_by_group_and_refused_without(output, real_tables, tmp_path, capsys):
     """Alone it would flatter."""
     random = ("--seeds", "1", "--splits", "random")
@@ -102,6 +106,7 @@ def test_a_random_split_is_added_to_figures_by_group_and_refused_without(output,
     assert not list((tmp_path / "fits").rglob("group_*"))
 
 
+@pytest.mark.slow  # its fixture trains
 def test_figures_of_other_settings_are_refused_before_a_fit(output, real_tables, tmp_path, capsys):
     text = (output / "results.json").read_text().replace('"settings_sha256": "', '"settings_sha256": "0')
     (tmp_path / "results.json").write_text(text)
