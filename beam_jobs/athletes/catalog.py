@@ -86,7 +86,8 @@ DEFAULT_EXERCISES = (
     "deadlift",
 )
 
-# What --exercises takes, and all of it with `all`. The order decides who does what: a new exercise goes before `none`.
+# What --exercises takes, and all of it with `all`. The order decides which person does which exercise: put a new one
+# before `none`.
 LABELS = (
     *DEFAULT_EXERCISES,
     "bench_press",

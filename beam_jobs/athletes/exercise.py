@@ -79,7 +79,7 @@ class Exercise:
       yaw_degrees: where the camera stands round the athlete, least and most, on either side; 0 is in front.
       elevation_degrees: how far the camera looks down.
       varied_yaw_degrees: where cameras stand at times in the `varied` variety.
-      is_exercise: False for what people do who do no exercise.
+      is_exercise: False for a movement that is no exercise.
     """
 
     name: str

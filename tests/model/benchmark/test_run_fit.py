@@ -69,7 +69,7 @@ def test_a_model_of_synthetic_athletes_alone_tests_every_clip(data, trained, see
     run_fit.run_fit(data, experiment, Fit("synthetic_only", "group", seed, 0))
     ((train, settings, start_from),) = trained
     assert settings.seed == seed and start_from is None
-    # Its tables are the clips' own here: all who do an exercise, and not the fold's clips beside them.
+    # Its tables are the clips' own here: all people who do an exercise, and not the fold's clips beside them.
     assert len(train.data) == (data.clips.truth >= 0).sum() and train.labels == LABELS
     assert train.is_synthetic.all()
     logits, fold, minutes = fits.load_logits(data, experiment, "synthetic_only", "group", seed)
@@ -111,7 +111,7 @@ def test_athletes_who_do_no_exercise_are_the_none_class(data, trained):
     ((train, _, _),) = trained
     assert train.labels == (*LABELS, "none")
     groups = {train.data.clips[clip].group for clip in train.data.clip[train.truth == 3]}
-    # Not the one of the test split, and not the clips' own, who are of no class.
+    # Not the one of the test split, and not the clips' own people, who are of no class.
     assert groups == {"standing_1"}
     num_exercising = int((data.clips.truth >= 0).sum())
     assert (train.truth < 3).sum() == of_fold(data, 1).sum() + num_exercising and (train.truth == 3).sum() == 12
