@@ -11,9 +11,10 @@ from apache_beam.runners.runner import PipelineResult
 
 from beam_jobs import beam_options, progress, runner, storage, tables, unfinished_files
 from beam_jobs.errors import UsageError
+from beam_jobs.extract.extract_video import COUNTERS, ExtractSettings
 from beam_jobs.extract.failed_share import check_failed_share
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
-from beam_jobs.extract.pipeline import COUNTERS, ExtractLandmarks, ExtractSettings, MatchVideos, stage_pose_model
+from beam_jobs.extract.pipeline import ExtractLandmarks, MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
 from beam_jobs.labels import Video, csv_columns
 from beam_jobs.options import ExtractArgs

@@ -8,8 +8,9 @@ import apache_beam as beam
 
 from beam_jobs import beam_options, dataflow_options, runner, saved_model, storage, tables, transform_graph
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.extract.pipeline import COUNTERS as EXTRACT_COUNTERS
-from beam_jobs.extract.pipeline import ExtractSettings, MatchVideos, stage_pose_model
+from beam_jobs.extract.extract_video import COUNTERS as EXTRACT_COUNTERS
+from beam_jobs.extract.extract_video import ExtractSettings
+from beam_jobs.extract.pipeline import MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import video_source
 from beam_jobs.labels import Video
 from beam_jobs.pose import estimator, model_file

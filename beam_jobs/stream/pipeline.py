@@ -14,7 +14,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindows, TimestampedValue
 
 from beam_jobs import storage, tables
-from beam_jobs.extract.pipeline import ExtractSettings, ExtractVideo
+from beam_jobs.extract.extract_video import ExtractSettings, ExtractVideo
 from beam_jobs.extract.rows import dead_letter
 from beam_jobs.labels import Labels, Video
 from beam_jobs.stream.deduplicate import LATE, KeepFirstInTime

@@ -14,7 +14,7 @@ from faulty_store import Fault, FaultyStore, faulty_store
 
 from beam_jobs import local_copies, storage
 from beam_jobs.extract.command import match_videos
-from beam_jobs.extract.pipeline import ExtractSettings, ExtractVideo
+from beam_jobs.extract.extract_video import ExtractSettings, ExtractVideo
 from beam_jobs.extract.video_list import video_source
 from beam_jobs.labels import Video
 from beam_jobs.video.frames import VideoError

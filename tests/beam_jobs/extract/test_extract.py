@@ -22,7 +22,7 @@ from commands import REPOSITORY, run_command
 
 from beam_jobs import landmarks, storage, tables, windows
 from beam_jobs.errors import UserError
-from beam_jobs.extract import command, pipeline
+from beam_jobs.extract import command, extract_video, pipeline
 from beam_jobs.extract.video_list import manifest_videos
 from beam_jobs.labels import Video
 from beam_jobs.options import ExtractArgs
@@ -185,7 +185,7 @@ def test_the_pipeline_on_videos_in_a_collection(mixed, extracted, tmp_path, pose
             run
             | beam.Create([Video(name, str(mixed / name)) for name in names])
             | beam.ParDo(
-                pipeline.ExtractVideo(pipeline.ExtractSettings(str(tmp_path), str(mixed / "labels.csv")))
+                extract_video.ExtractVideo(extract_video.ExtractSettings(str(tmp_path), str(mixed / "labels.csv")))
             ).with_outputs("dead_letters", main="quality")
         )
         sampled = found.quality | "Rows" >> beam.Map(lambda row: (row["video_id"], row["num_frames_sampled"]))
@@ -310,7 +310,9 @@ def test_the_metadata_says_what_a_file_was_made_of(extracted, mixed):
 
 def process(output, video, labels_path=None, timeout_s=60.0, on_frame=lambda dofn, number: None, monkeypatch=None):
     """Runs the DoFn on one video as a worker does; returns its quality rows and its dead letters."""
-    dofn = pipeline.ExtractVideo(pipeline.ExtractSettings(str(output), labels_path, decode_timeout_s=timeout_s))
+    dofn = extract_video.ExtractVideo(
+        extract_video.ExtractSettings(str(output), labels_path, decode_timeout_s=timeout_s)
+    )
     dofn.setup()
     numbers = iter(range(10_000))
     estimate = pose_estimator.PoseEstimator.estimate

@@ -1,0 +1,198 @@
+"""ExtractVideo: one video -> its landmarks file, its quality row, its dead letter.
+
+A video's landmarks are one Parquet file, which appears whole when the video is done and says in its metadata what it
+was made of. That file is the unit of everything: workers share no state, memory does not grow with a video's length,
+a job that was killed is started again and skips what is there.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from beam_jobs import local_copies, progress, storage, tables, windows
+from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
+from beam_jobs.extract.label_lookup import LabelLookup
+from beam_jobs.extract.object_version import check_version
+from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
+from beam_jobs.labels import Labels, Video
+from beam_jobs.landmark_table import FrameCounts, LongestGap
+from beam_jobs.pose import estimator as pose_estimator
+from beam_jobs.pose import model_file
+from beam_jobs.video.decoder_process import Decoder
+from beam_jobs.video.frames import VideoError
+
+# Beam's counters of this job, in the namespace "extract".
+COUNTERS = (
+    "videos_done",
+    "videos_skipped",
+    "videos_failed",
+    "frames_decoded",
+    "frames_sampled",
+    "frames_without_person",
+    "decoding_ms",
+    "estimating_ms",
+)
+# Not a fault of the video's content: such a video is tried again when the job is run again.
+RETRYABLE_REASONS = ("decoder_crashed", "decoder_hung", POSE_FAILED)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractSettings:
+    """How videos become landmarks, and where these go.
+
+    Attributes:
+      output: a folder, local or gs://.
+      labels_path: a labels.csv that workers can read; None for no labels.
+      pose_model_path: the `.task`, a path that workers can read; None for the default model.
+      frame_rate_hz: of the sampling grid.
+      decode_timeout_s: how long a decoder may give no frame.
+      max_failed_share: the job itself fails, after all is written, if a larger share of the videos failed; None: it
+        does not ask.
+      progress_address: where a local launcher listens.
+    """
+
+    output: str
+    labels_path: str | None = None
+    pose_model_path: str | None = None
+    frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
+    decode_timeout_s: float = 60.0
+    max_failed_share: float | None = None
+    progress_address: tuple[str, int] | None = None
+
+
+class ExtractVideo(beam.DoFn):
+    """Writes one video's landmarks; yields its quality row and, tagged "dead_letters", what could not be processed."""
+
+    def __init__(self, settings: ExtractSettings) -> None:
+        self._settings = settings
+
+    def setup(self) -> None:
+        """Loads what every video of this worker needs."""
+        self._lookup = LabelLookup.read(self._settings.labels_path)
+        self._model = model_file.locate(self._settings.pose_model_path)
+        self._fingerprint = json.dumps(
+            pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz), sort_keys=True
+        )
+        self.decoder = Decoder(self._settings.decode_timeout_s)
+        self._sender = progress.ProgressSender(self._settings.progress_address)
+
+    def teardown(self) -> None:
+        """Ends the decoder's process."""
+        self.decoder.close()
+        self._sender.close()
+
+    def process(self, video: Video) -> Iterator[Any]:
+        """Extracts a video, or finds that it is done.
+
+        Only what cannot be read becomes a dead letter. What cannot be written is no fault of the video, nor is a full
+        disk or memory: it fails the job.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                video.uri.encode()  # a local name that is no UTF-8 cannot stand in a table
+                path = stack.enter_context(local_copies.local_copy(video.uri))
+                check_version(video)
+                content = model_file.sha256(path)
+            except (OSError, UnicodeEncodeError, VideoError) as error:
+                if isinstance(error, OSError) and error.errno in NO_FAULT_OF_A_FILE:
+                    raise
+                _count("videos_failed")
+                yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, "read", _why(video.uri, error), 0))
+            else:
+                yield from self._extract(video, path, content)
+        self._sender.send(videos=1)
+
+    def _extract(self, video: Video, path: str, content: str) -> Iterator[Any]:
+        labels = self._lookup.find(video)
+        file = storage.landmarks_file(self._settings.output, video.video_id)
+        done = self._done(file, content)
+        if done is not None:
+            quality = json.loads(done["quality"]) | dataclasses.asdict(labels) | {"uri": video.uri}
+            if quality != json.loads(done["quality"]):
+                relabel(file, labels, done | {"quality": json.dumps(quality)})
+            letters = json.loads(done["dead_letters"])
+            _count("videos_failed" if letters else "videos_skipped")
+            yield quality
+            yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+            return
+        yield from self._estimate(video, path, content, labels, file)
+
+    def _done(self, file: str, content: str) -> dict[str, str] | None:
+        """The metadata of a video's file, if it was made of the same content by the same extractor."""
+        if not storage.exists(file):
+            return None
+        try:
+            metadata = storage.read_metadata(file)
+        except UserError:  # of another schema version: to be made again
+            return None
+        same = metadata.get("content_sha256") == content and metadata.get(tables.FINGERPRINT_KEY) == self._fingerprint
+        if not same or any(letter["reason"] in RETRYABLE_REASONS for letter in json.loads(metadata["dead_letters"])):
+            return None
+        return metadata
+
+    def _estimate(self, video: Video, path: str, content: str, labels: Labels, file: str) -> Iterator[Any]:
+        counts, gaps = FrameCounts(), LongestGap()
+        letters: list[dict] = []
+        metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
+        decoded = self.decoder.read(path, self._settings.frame_rate_hz)
+        try:
+            with (
+                storage.table_writer(file, tables.LANDMARKS, metadata) as writer,
+                pose_estimator.PoseEstimator(self._model) as estimator,
+            ):
+                try:
+                    for batch in landmark_batches(
+                        decoded, estimator, video.video_id, labels, counts, lambda num: self._sender.send(frames=num)
+                    ):
+                        gaps.add(batch)
+                        writer.write_batch(batch)
+                except VideoError as error:
+                    if not counts.frames_sampled:
+                        raise  # nothing to keep: no file
+                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled, path)]
+                finally:
+                    counts.frames_decoded = decoded.state.num_frames_decoded
+                    counts.decoding_ms = round(decoded.state.decoding_ms)
+                    _count_all(counts)
+                quality = quality_row(video, content, labels, decoded, counts, gaps)
+                writer.add_key_value_metadata({"quality": json.dumps(quality), "dead_letters": json.dumps(letters)})
+        except VideoError as error:
+            storage.remove(file)  # a former version of the video may have left one
+            _count("videos_failed")
+            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0, path))
+            return
+        _count("videos_failed" if letters else "videos_done")
+        yield quality
+        yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+
+
+def _why(uri: str, error: Exception) -> Exception:
+    """The error of a file that cannot be read, in words where the system's do not say what to do."""
+    if storage.is_remote(uri):
+        return error
+    if os.path.islink(uri) and not os.path.exists(uri):
+        return FileNotFoundError(
+            f"{uri} is a link to {os.readlink(uri)}, which cannot be found. Repair or remove the link."
+        )
+    if os.path.isdir(uri):
+        return PermissionError(f"{uri} is a folder that may not be read. Change its permissions, or move it away.")
+    return error
+
+
+def _stage_of(error: VideoError) -> str:
+    return "estimate" if error.reason == POSE_FAILED else "decode"
+
+
+def _count(name: str, num: int = 1) -> None:
+    Metrics.counter("extract", name).inc(num)
+
+
+def _count_all(counts: FrameCounts) -> None:
+    for name, num in dataclasses.asdict(counts).items():
+        _count(name, num)
