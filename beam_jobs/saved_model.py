@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from beam_jobs import storage
-from beam_jobs.native_logs import IMPORT_LOCK
+from beam_jobs.tensorflow_import import import_tensorflow
 
 # TensorFlow looks for a SavedModel's variables by a file pattern made of the path. There these are no letters.
 _PATTERN_SIGNS = frozenset("*?[]\\")
@@ -31,9 +31,7 @@ def load(folder: str) -> Any:
     Args:
       folder: local; `a [v2]` and `a\b` are names like others.
     """
-    with IMPORT_LOCK:
-        import tensorflow as tf
-
+    tf = import_tensorflow()
     with _plain_path(folder) as path:
         return tf.saved_model.load(path)
 

@@ -233,7 +233,7 @@ def _recognize(
 def _start_recognizer(
     args: argparse.Namespace, pose_model_path: str, is_live: bool, stack: contextlib.ExitStack
 ) -> "tuple[bundles.Bundle, recognizer.Recognizer]":
-    from beam_jobs import native_logs
+    from beam_jobs import native_logs, tensorflow_import
     from beam_jobs.pose import estimator
     from model import bundle as bundles
 
@@ -242,7 +242,7 @@ def _start_recognizer(
         from live import recognizer
 
         with native_logs.quiet_import():
-            import tensorflow  # noqa: F401
+            tensorflow_import.import_tensorflow()
         estimator.import_mediapipe()
     bundle = bundles.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.

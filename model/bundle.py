@@ -24,6 +24,7 @@ import numpy as np
 from beam_jobs import landmarks, saved_model, storage, tables, windows
 from beam_jobs.errors import UserError
 from beam_jobs.native_logs import quiet_import
+from beam_jobs.tensorflow_import import import_tensorflow
 from beam_jobs.windows import WindowRule
 from model import end_to_end, holds, rehearsal, transform_graph
 
@@ -154,8 +155,7 @@ def load(path: str) -> Bundle:
     metadata = read_metadata(path)
     # Here and not above, so that reading a bundle.json does not wait for TensorFlow.
     with quiet_import():
-        import tensorflow as tf
-
+        tf = import_tensorflow()
     with storage.local_folder_copy(path) as folder:
         for part in (TRANSFORM, CLASSIFIER):
             if not os.path.isfile(os.path.join(folder, part, "saved_model.pb")):
