@@ -10,12 +10,10 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 def run_command(*args: str, timeout_s: float = 600, **environment: str) -> subprocess.CompletedProcess:
     """Runs `python -m …` as a user would, in a process of its own; says what it printed if a test then fails."""
-    # Importing TFT, as a test of this process may have, sets this for children too; a user's shell does not have it.
-    inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     result = subprocess.run(
         [sys.executable, "-m", *map(str, args)],
         cwd=REPOSITORY,
-        env={**inherited, **environment},
+        env={**_users_environment(), **environment},
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -28,5 +26,11 @@ def run_command(*args: str, timeout_s: float = 600, **environment: str) -> subpr
 
 def run_python(code: str) -> list[str]:
     """The lines that a piece of Python prints, run in the repository by an interpreter of its own."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=REPOSITORY, env=_users_environment(), capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
+
+
+def _users_environment() -> dict[str, str]:
+    # Importing TFT, as a test of this process may have, sets this for children too; a user's shell does not have it.
+    return {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
