@@ -14,7 +14,6 @@ import urllib.parse
 import uuid
 from collections.abc import Iterator, Sequence
 
-import fsspec
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
@@ -22,73 +21,24 @@ import pyarrow.parquet as pq
 from beam_jobs import tables
 from beam_jobs.errors import UserError
 
+# Part of this module for those that import it.
+from beam_jobs.paths import exists as exists
+from beam_jobs.paths import file_names as file_names
+from beam_jobs.paths import filesystem as filesystem
+from beam_jobs.paths import is_folder as is_folder
+from beam_jobs.paths import is_remote as is_remote
+from beam_jobs.paths import join as join
+from beam_jobs.paths import list_files as list_files
+from beam_jobs.paths import relative_path as relative_path
+from beam_jobs.paths import written_at_s as written_at_s
+
+# An environment variable that a job gives its worker processes: some hexadecimal digits, see `atomic_file`.
+JOB_MARK = "EXERCISE_RECOGNITION_JOB_MARK"
+
 # Which job writes a table; `features` writes the others.
 _WRITTEN_BY = dict.fromkeys(
     (table.name for table in (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS)), "extract (or import)"
 )
-
-
-def is_remote(path: str) -> bool:
-    """Whether a path names a store (gs://…) and not the local disk."""
-    return "://" in path and not path.startswith("file://")
-
-
-def join(base: str, *parts: str) -> str:
-    """Joins path parts with '/', for local paths and URLs alike."""
-    return "/".join([base.rstrip("/"), *(part.strip("/") for part in parts)]) if base != "/" else "/" + "/".join(parts)
-
-
-def filesystem(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a path and the path's name in it."""
-    # Not fsspec's url_to_fs: that takes "::" in a name for a chain of file systems.
-    fs = fsspec.filesystem(path.partition("://")[0] if "://" in path else "file")
-    return fs, fs._strip_protocol(path)
-
-
-def exists(path: str) -> bool:
-    """Whether there is a file or a folder at `path`."""
-    fs, name = filesystem(path)
-    return fs.exists(name)
-
-
-def written_at_s(path: str) -> float:
-    """When a file was written, in seconds since 1970; 0 where there is none."""
-    fs, name = filesystem(path)
-    try:
-        return fs.modified(name).timestamp()
-    except FileNotFoundError:
-        return 0.0
-
-
-def is_folder(path: str) -> bool:
-    """Whether `path` is a folder (in GCS: a prefix with something below it)."""
-    fs, name = filesystem(path)
-    return fs.isdir(name)
-
-
-def list_files(folder: str, suffix: str = "") -> list[str]:
-    """Every file below a folder, sorted, as full paths; none where the folder does not exist. Hidden names excluded."""
-    fs, name = filesystem(folder)
-    # A listing cached by GCS's client would hide what was written meanwhile, even that the folder is there.
-    fs.invalidate_cache()
-    if not fs.isdir(name):
-        return []
-    found = (path for path in fs.find(name) if path.endswith(suffix))
-    hidden = (".", "_")
-    return sorted(
-        fs.unstrip_protocol(path) if is_remote(folder) else path
-        for path in found
-        if not any(part.startswith(hidden) for part in _below(name, path).split("/"))
-    )
-
-
-def relative_path(folder: str, file: str) -> str:
-    """A file's path from a folder above it, however both are spelled: relative, absolute, or as a URL."""
-    return _below(filesystem(folder)[1], filesystem(file)[1])
-
-
-def _below(root: str, name: str) -> str:
-    return name[len(root.rstrip("/")) + 1 :]
 
 
 def open_input(path: str):
@@ -165,7 +115,8 @@ def atomic_file(path: str) -> Iterator[str]:
         return
     target = pathlib.Path(path.removeprefix("file://"))
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{uuid.uuid4().hex}.{target.name}"
+    # Begins with the job's mark where there is one: what is left of a job is told from what another one is writing.
+    temporary = target.parent / f".{(os.environ.get(JOB_MARK, '') + uuid.uuid4().hex)[:32]}.{target.name}"
     try:
         yield str(temporary)
         os.replace(temporary, target)
@@ -192,7 +143,7 @@ def atomic_folder(path: str, marker: str | None = None) -> Iterator[str]:
             for file in sorted(files, key=lambda file: file == marker):
                 fs.put_file(os.path.join(folder, file), f"{name}/{file}")
             for stale in fs.find(name):
-                if _below(name, stale) not in files:
+                if stale[len(name.rstrip("/")) + 1 :] not in files:
                     fs.rm_file(stale)
         return
     target = pathlib.Path(os.path.abspath(path.removeprefix("file://")))

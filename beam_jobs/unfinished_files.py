@@ -1,9 +1,11 @@
 """What `storage.atomic_file` leaves where a process is stopped in the middle of it: hidden files, to be removed."""
 
 import contextlib
+import os
 import pathlib
 import re
 import time
+import uuid
 from collections.abc import Iterator
 
 from beam_jobs import storage
@@ -30,13 +32,20 @@ def remove_stale(folder: str, older_than_s: float = 600.0) -> None:
 
 @contextlib.contextmanager
 def none_left(folder: str) -> Iterator[None]:
-    """While other processes of this job, and of no other one, write whole files to a folder.
+    """While this job's processes write whole files to a folder; those of other jobs may write there, too.
 
-    Such a process may be stopped in the middle of `atomic_file`: at the end, what it left is removed.
+    Such a process may be stopped in the middle of `atomic_file`: at the end, what it left is removed. Processes that
+    are started within the block know the job by its mark in their environment.
     """
-    before = _unfinished(folder)
+    former, mark = os.environ.get(storage.JOB_MARK), uuid.uuid4().hex[:12]
+    os.environ[storage.JOB_MARK] = mark
     try:
         yield
     finally:
-        for file in _unfinished(folder) - before:
-            file.unlink(missing_ok=True)
+        if former is None:
+            del os.environ[storage.JOB_MARK]
+        else:
+            os.environ[storage.JOB_MARK] = former
+        for file in _unfinished(folder):
+            if file.name.startswith(f".{mark}"):
+                file.unlink(missing_ok=True)

@@ -11,8 +11,9 @@ from apache_beam.runners.runner import PipelineResult
 
 from beam_jobs import beam_options, progress, runner, storage, tables, unfinished_files
 from beam_jobs.errors import UsageError
+from beam_jobs.extract import summaries
 from beam_jobs.extract.extract_video import COUNTERS, ExtractSettings
-from beam_jobs.extract.failed_share import check_failed_share
+from beam_jobs.extract.failed_share import NUM_SHOWN, check_failed_share
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
 from beam_jobs.extract.pipeline import ExtractLandmarks, MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
@@ -66,27 +67,30 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     )
     landmarks_folder = storage.join(args.output, tables.LANDMARKS.name)
     unfinished_files.remove_stale(landmarks_folder)
+    summaries.remove_abandoned(args.output)
     if beam_options.is_local(beam_args):
         with (
             unfinished_files.none_left(landmarks_folder),
             progress.show_progress(len(videos), "videos", "frames") as address,
         ):
-            result = runner.run(_build(dataclasses.replace(settings, progress_address=address), source, beam_args))
+            local = dataclasses.replace(settings, progress_address=address)
+            result = runner.run(_build(local, source, len(videos), beam_args))
     else:
         staged = stage_pose_model(str(settings.pose_model_path), args.output)
         settings = dataclasses.replace(settings, pose_model_path=staged)
         if not waits:
             # The job judges by itself what no launcher will look at.
             settings = dataclasses.replace(settings, max_failed_share=args.max_failed_share)
-            submitted = runner.submit(_build(settings, source, beam_args))
+            submitted = runner.submit(_build(settings, source, len(videos), beam_args))
             print(f"Submitted {runner.job_name(submitted)}, {len(videos)} videos. It writes to {args.output}")
             return 0
-        result = runner.run(_build(settings, source, beam_args))
-    _report(_counters(result), args.output)
-    ids = {video.video_id for video in videos}
-    dead_letters = storage.read_table(args.output, tables.DEAD_LETTERS).to_pylist()
-    failed = sorted({f"{row['video_id']}: {row['reason']}" for row in dead_letters if row["video_id"] in ids})
-    check_failed_share(len(ids), len(failed), failed, args.max_failed_share, args.output)
+        result = runner.run(_build(settings, source, len(videos), beam_args))
+    counters = _counters(result)
+    _report(counters, args.output)
+    num_failed = counters.get("videos_failed", 0)
+    ids = {video.video_id for video in videos} if num_failed else set()
+    failed = summaries.failed_videos(args.output, ids, min(num_failed, NUM_SHOWN))
+    check_failed_share(len(videos), num_failed, failed, args.max_failed_share, args.output)
     return 0
 
 
@@ -119,9 +123,10 @@ def _report_other_files(source: VideoSource, labels_path: str | None) -> None:
         print(f"Files passed over, which are no videos by their names: {len(names)} ({shown}{more}).")
 
 
-def _build(settings: ExtractSettings, source: VideoSource, beam_args: list[str]) -> beam.Pipeline:
+def _build(settings: ExtractSettings, source: VideoSource, num_videos: int, beam_args: list[str]) -> beam.Pipeline:
     pipeline = runner.new_pipeline(beam_args, ExtractArgs.command)
-    _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> ExtractLandmarks(settings)
+    extract = ExtractLandmarks(settings, summaries.num_shards(num_videos))
+    _ = pipeline | "MatchVideos" >> MatchVideos(source) | "ExtractLandmarks" >> extract
     return pipeline
 
 

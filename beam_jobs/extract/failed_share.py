@@ -8,7 +8,8 @@ import apache_beam as beam
 from beam_jobs import storage, tables
 from beam_jobs.errors import UserError
 
-_NUM_SHOWN = 5
+# How many of the videos that failed an error names.
+NUM_SHOWN = 5
 
 
 def check_failed_share(
@@ -27,8 +28,8 @@ def check_failed_share(
       UserError: if more videos have a dead letter than the share allows.
     """
     if num_failed > max_failed_share * num_videos:
-        shown = "; ".join(examples[:_NUM_SHOWN])
-        more = f"; and {num_failed - _NUM_SHOWN} more" if num_failed > _NUM_SHOWN else ""
+        shown = "; ".join(examples[:NUM_SHOWN])
+        more = f"; and {num_failed - NUM_SHOWN} more" if num_failed > NUM_SHOWN else ""
         raise UserError(
             f"{num_failed} of {num_videos} videos failed, more than --max_failed_share {max_failed_share:g} allows "
             f"({shown}{more}). Everything else was written; {storage.join(output, tables.DEAD_LETTERS.name)} says why. "
@@ -64,7 +65,7 @@ class CheckFailedShare(beam.PTransform):
         examples = (
             self.dead_letters
             | "Name" >> beam.Map(lambda row: f"{row['video_id']}: {row['reason']}")
-            | "Sample" >> beam.combiners.Sample.FixedSizeGlobally(_NUM_SHOWN)
+            | "Sample" >> beam.combiners.Sample.FixedSizeGlobally(NUM_SHOWN)
         )
         once = written.pipeline | "Once" >> beam.Create([None])
         return once | "Check" >> beam.Map(

@@ -2,60 +2,30 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 
 import apache_beam as beam
-import pyarrow as pa
-import pyarrow.compute as pc
 from apache_beam.io import fileio
 
-from beam_jobs import storage, tables
+from beam_jobs import storage
 from beam_jobs.extract.extract_video import ExtractSettings, ExtractVideo
 from beam_jobs.extract.failed_share import CheckFailedShare
-from beam_jobs.extract.video_list import VideoSource, manifest_videos
+from beam_jobs.extract.summaries import WriteSummaries
+from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
 from beam_jobs.labels import Video
 from beam_jobs.pose import model_file
 
 
-def merge_rows(existing: pa.Table | None, rows: list[dict], table: tables.Table, video_ids: set[str]) -> pa.Table:
-    """A per-video table after a run: the run's rows, and the former rows of videos that the run did not touch."""
-    new = pa.Table.from_pylist(rows, schema=table.schema())
-    if existing is not None:
-        kept = existing.filter(pc.invert(pc.is_in(existing["video_id"], pa.array(sorted(video_ids), pa.string()))))
-        new = pa.concat_tables([kept.cast(table.schema()), new])
-    return new.sort_by("video_id")
-
-
-def with_landmarks(quality: pa.Table, output: str) -> pa.Table:
-    """The rows of a quality table whose landmarks are in `output`: deleting a video's file removes the video."""
-    folder = storage.join(output, tables.LANDMARKS.name)
-    files = [storage.relative_path(folder, file) for file in storage.list_files(folder)]
-    return quality.filter(pc.is_in(quality["landmarks_file"], pa.array(files, pa.string())))
-
-
-class WriteSummaries(beam.DoFn):
-    """Writes the quality and the dead_letters table, each as one file."""
-
-    def __init__(self, output: str) -> None:
-        self._output = output
-
-    def process(self, _: None, quality: list[dict], dead_letters: list[dict]) -> Iterator[str]:
-        """Writes both tables and yields their paths."""
-        video_ids = {row["video_id"] for row in quality} | {row["video_id"] for row in dead_letters}
-        for table, rows in ((tables.QUALITY, quality), (tables.DEAD_LETTERS, dead_letters)):
-            path = storage.join(self._output, table.name, f"{table.name}.parquet")
-            existing = storage.read_table(self._output, table) if storage.exists(path) else None
-            if existing is not None and table is tables.QUALITY:
-                existing = with_landmarks(existing, self._output)
-            storage.write_table(path, table, merge_rows(existing, rows, table, video_ids))
-            yield path
-
-
 @dataclasses.dataclass
 class ExtractLandmarks(beam.PTransform):
-    """Videos -> the tables landmarks, quality and dead_letters under `settings.output`; yields the last two's paths."""
+    """Videos -> the tables landmarks, quality and dead_letters under `settings.output`; yields the last two's paths.
+
+    Attributes:
+      settings: of the extraction.
+      num_shards: see `summaries.num_shards`.
+    """
 
     settings: ExtractSettings
+    num_shards: int = 1
 
     def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[str]:  # noqa: D102
         extracted = (
@@ -63,16 +33,8 @@ class ExtractLandmarks(beam.PTransform):
             | "Spread" >> beam.Reshuffle()
             | "EstimatePoses" >> beam.ParDo(ExtractVideo(self.settings)).with_outputs("dead_letters", main="quality")
         )
-        written = (
-            videos.pipeline
-            | "Once" >> beam.Create([None])
-            | "WriteSummaries"
-            >> beam.ParDo(
-                WriteSummaries(self.settings.output),
-                quality=beam.pvalue.AsList(extracted.quality),
-                dead_letters=beam.pvalue.AsList(extracted.dead_letters),
-            )
-        )
+        rows = (extracted.quality, extracted.dead_letters)
+        written = rows | "WriteSummaries" >> WriteSummaries(self.settings.output, self.num_shards)
         if self.settings.max_failed_share is None:
             return written
         return written | "CheckFailedShare" >> CheckFailedShare(
@@ -91,6 +53,10 @@ class MatchVideos(beam.PTransform):
             return (
                 pipeline | "Manifest" >> beam.Create([self.source.manifest]) | "Read" >> beam.FlatMap(manifest_videos)
             )
+        if self.source.listed_again is not None:
+            # Workers see this disk: a list of many thousands is too long for a job's description.
+            again = pipeline | "Folder" >> beam.Create([self.source.listed_again])
+            return again | "List" >> beam.FlatMap(lambda videos: video_source(videos).listed)
         if self.source.pattern is None:
             return pipeline | "List" >> beam.Create(self.source.listed)
         return (

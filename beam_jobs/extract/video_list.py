@@ -20,6 +20,7 @@ class VideoSource:
     Attributes:
       listed: the videos on a local disk.
       passed_over: names of files there that are known to be no videos.
+      listed_again: what --videos names, where it is a local folder or pattern: `video_source` of it lists them again.
       pattern: a file pattern of Beam's, in a store; None elsewhere.
       base: the prefix of the pattern's paths that a `video_id` leaves out, with its last "/".
       any_file: the pattern takes files whatever their ending, so that files known to be no videos are passed over.
@@ -28,6 +29,7 @@ class VideoSource:
 
     listed: tuple[Video, ...] = ()
     passed_over: tuple[str, ...] = ()
+    listed_again: str | None = None
     pattern: str | None = None
     base: str = ""
     any_file: bool = False
@@ -49,12 +51,12 @@ def video_source(videos: str) -> VideoSource:
     """
     videos = videos.removeprefix("file://")
     if storage.is_folder(videos):
-        return _below(videos.rstrip("/") + "/", "**")
+        return _below(videos, videos.rstrip("/") + "/", "**")
     if storage.exists(videos):
         if videos.lower().endswith(".csv"):
             return VideoSource(manifest=videos)
         return VideoSource((Video(os.path.basename(videos), videos),))
-    return _below(*_split_pattern(videos))
+    return _below(videos, *_split_pattern(videos))
 
 
 def _split_pattern(pattern: str) -> tuple[str, str]:
@@ -67,7 +69,7 @@ def _split_pattern(pattern: str) -> tuple[str, str]:
     return "", pattern
 
 
-def _below(base: str, pattern: str) -> VideoSource:
+def _below(videos: str, base: str, pattern: str) -> VideoSource:
     any_file = pattern.endswith("*")
     if storage.is_remote(base):
         # Beam has no other way to say that a sign stands for itself.
@@ -83,7 +85,7 @@ def _below(base: str, pattern: str) -> VideoSource:
     passed_over = [name for name in names if any_file and not_videos.is_other_file(name)]
     others = set(passed_over)
     return VideoSource(
-        tuple(Video(name, base + name) for name in names if name not in others), tuple(passed_over), base=base
+        tuple(Video(name, base + name) for name in names if name not in others), tuple(passed_over), videos, base=base
     )
 
 

@@ -1,6 +1,5 @@
 """The extract job on real videos with the real pose model, as a user runs it."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -13,7 +12,6 @@ import time
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import videos
@@ -22,7 +20,7 @@ from commands import REPOSITORY, run_command
 
 from beam_jobs import landmarks, storage, tables, windows
 from beam_jobs.errors import UserError
-from beam_jobs.extract import command, extract_video, pipeline
+from beam_jobs.extract import command, extract_video
 from beam_jobs.extract.video_list import manifest_videos
 from beam_jobs.labels import Video
 from beam_jobs.options import ExtractArgs
@@ -445,28 +443,3 @@ def test_a_manifest_that_is_wrong_is_reported(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         manifest_videos(str(path))
-
-
-def test_a_video_whose_landmarks_were_deleted_leaves_the_quality_table(tmp_path):
-    def row(name):
-        return {"video_id": name, "landmarks_file": f"{name}.parquet"}
-
-    storage.write_table(
-        str(tmp_path / "quality" / "quality.parquet"),
-        tables.QUALITY,
-        pa.Table.from_pylist([row("deleted.mp4"), row("former.mp4")], schema=tables.QUALITY.schema()),
-    )
-    for name in ("former.mp4", "new.mp4"):
-        storage.write_text(str(tmp_path / "landmarks" / f"{name}.parquet"), "")
-    list(pipeline.WriteSummaries(str(tmp_path)).process(None, [row("new.mp4")], []))
-    assert [row["video_id"] for row in rows_of(tmp_path, tables.QUALITY)] == ["former.mp4", "new.mp4"]
-
-
-def test_a_quality_table_from_before_a_column_was_added_is_kept(tmp_path):
-    columns = tuple(column for column in tables.QUALITY.columns if column.name != "mean_brightness")
-    before = dataclasses.replace(tables.QUALITY, columns=columns)
-    path = storage.join(str(tmp_path), "quality", "quality.parquet")
-    storage.write_table(path, before, pa.Table.from_pylist([{"video_id": "a.mp4"}], schema=before.schema()))
-    existing = storage.read_table(str(tmp_path), tables.QUALITY)
-    rows = pipeline.merge_rows(existing, [{"video_id": "b.mp4", "mean_brightness": 9.0}], tables.QUALITY, {"b.mp4"})
-    assert [(row["video_id"], row["mean_brightness"]) for row in rows.to_pylist()] == [("a.mp4", None), ("b.mp4", 9.0)]
