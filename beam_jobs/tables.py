@@ -198,6 +198,9 @@ QUALITY = Table(
         Column("group", pa.string()),
         Column("split", pa.string()),
         Column("landmarks_file", pa.string(), description="under the landmarks folder"),
+        Column(
+            "fingerprint", pa.string(), description="how its landmarks were made, as in that file's metadata (JSON)"
+        ),
     ),
     per_frame=False,
 )

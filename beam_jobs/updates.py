@@ -113,3 +113,36 @@ def _upload(local: str, path: str, generation: str) -> None:
         data=body,
     )
     fs.invalidate_cache()
+
+
+def state_of(path: str) -> str | None:
+    """Which content of a path is there: changes with each rewriting; None where nothing is."""
+    if not storage.is_remote(path):
+        try:
+            found = os.stat(path.removeprefix("file://"))
+        except FileNotFoundError:
+            return None
+        return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
+    fs, name = storage.filesystem(path)
+    fs.invalidate_cache()
+    try:
+        return str(fs.info(name)["generation"])
+    except FileNotFoundError:
+        return None
+
+
+def remove_if_still(path: str, state: str) -> bool:
+    """Removes a file unless it was rewritten since its state was read; returns whether it was removed by this call."""
+    if state_of(path) != state:
+        return False
+    if not storage.is_remote(path):
+        storage.remove(path)
+        return True
+    fs, name = storage.filesystem(path)
+    bucket, _, key = name.partition("/")
+    try:
+        fs.call("DELETE", "b/{}/o/{}", bucket, key, ifGenerationMatch=state)
+    except (FileExistsError, FileNotFoundError):  # rewritten, or removed, in this moment
+        return False
+    fs.invalidate_cache()
+    return True

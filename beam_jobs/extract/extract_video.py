@@ -118,7 +118,7 @@ class ExtractVideo(beam.DoFn):
                 relabel(file, labels, done | {"quality": json.dumps(quality)})
             letters = json.loads(done["dead_letters"])
             _count("videos_failed" if letters else "videos_skipped")
-            yield quality
+            yield quality | {"fingerprint": self._fingerprint}
             yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
             return
         yield from self._estimate(video, path, content, labels, file)
@@ -168,7 +168,7 @@ class ExtractVideo(beam.DoFn):
             yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0, path))
             return
         _count("videos_failed" if letters else "videos_done")
-        yield quality
+        yield quality | {"fingerprint": self._fingerprint}
         yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
 
 

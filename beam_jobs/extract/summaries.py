@@ -18,12 +18,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from beam_jobs import storage, tables
+from beam_jobs import storage, tables, video_rows
 from beam_jobs.updates import update_file
 
 VIDEOS_PER_SHARD = 50_000
@@ -67,36 +64,6 @@ def _in_tables(rows: Iterable[dict], table: tables.Table, num: int) -> Iterator[
         yield pa.Table.from_pylist(part, table.schema())
 
 
-def read_sorted(path: str, table: tables.Table) -> Iterator[dict]:
-    """The rows of a file of a table, by the order of their keys, a few at a time where they have that order."""
-    with storage.open_input(path) as source:
-        file = pq.ParquetFile(source)
-        keys = file.read(["video_id"])["video_id"].combine_chunks()
-        if pc.all(pc.less_equal(keys[:-1], keys[1:])).as_py() in (True, None):
-            for batch in file.iter_batches(_ROWS_AT_ONCE):
-                yield from batch.to_pylist()
-        else:  # another program's; none of ours
-            yield from file.read().sort_by("video_id").to_pylist()
-
-
-class _Landmarks:
-    """Whether files of landmarks are there: deleting a video's file removes the video."""
-
-    def __init__(self, output: str) -> None:
-        self._folder = storage.join(output, tables.LANDMARKS.name)
-        # Eight bytes for each file: names would take ten times as much.
-        names = storage.file_names(self._folder)
-        self._hashes = np.sort(np.fromiter(map(hash, names), np.int64))
-
-    def has(self, name: str | None) -> bool:
-        """Whether a file is there, at the time of the listing or now: another job may have written it meanwhile."""
-        if not name:
-            return False
-        place = int(np.searchsorted(self._hashes, hash(name)))
-        listed = place < len(self._hashes) and bool(self._hashes[place] == hash(name))
-        return listed or storage.exists(storage.join(self._folder, name))
-
-
 def merge_rows(former: Iterable[dict], new: Iterable[dict], done: Iterable[str]) -> Iterator[dict]:
     """The rows of a table after a run: the run's, and the former ones of videos that the run did not read.
 
@@ -119,18 +86,28 @@ def merge_rows(former: Iterable[dict], new: Iterable[dict], done: Iterable[str])
     return heapq.merge(kept(), new, key=_video_id)
 
 
+def with_landmarks(quality: Iterable[dict], output: str) -> Iterator[dict]:
+    """The quality rows whose landmarks are in `output`: deleting a video's file removes the video."""
+    folder = storage.join(output, tables.LANDMARKS.name)
+    listed = video_rows.ListedFiles(folder)
+    for row in quality:
+        file = row["landmarks_file"]
+        # Another job may have written it since the listing.
+        if file and (file in listed or storage.exists(storage.join(folder, file))):
+            yield row
+
+
 def _merge(
     table: tables.Table, staged: Mapping[str, Collection[str]], output: str, former: str | None, target: str
 ) -> None:
     """Writes a table after a run to a local path, from the local copy of the table before it."""
-    read = {other.name: [read_sorted(path, other) for path in staged[other.name]] for other in _TABLES}
+    read = {other.name: [video_rows.read_file(path) for path in staged[other.name]] for other in _TABLES}
     # Read once more: of both tables, for a video that fails leaves quality, and one that is repaired dead_letters.
-    every = (read_sorted(path, other) for other in _TABLES for path in staged[other.name])
+    every = (video_rows.read_file(path) for other in _TABLES for path in staged[other.name])
     done = map(_video_id, heapq.merge(*every, key=_video_id))
-    before: Iterable[dict] = read_sorted(former, table) if former is not None else ()
+    before: Iterable[dict] = video_rows.read_file(former) if former is not None else ()
     if former is not None and table is tables.QUALITY:
-        landmarks = _Landmarks(output)
-        before = (row for row in before if landmarks.has(row["landmarks_file"]))
+        before = with_landmarks(before, output)
     rows = merge_rows(before, heapq.merge(*read[table.name], key=_video_id), done)
     with storage.table_writer(target, table) as writer:
         for part in _in_tables(rows, table, _ROWS_PER_GROUP):
@@ -163,7 +140,7 @@ def failed_videos(output: str, video_ids: Collection[str], num: int) -> list[str
       video_ids: the videos of this run.
       num: how many at most.
     """
-    letters = read_sorted(table_path(output, tables.DEAD_LETTERS), tables.DEAD_LETTERS)
+    letters = video_rows.read_file(table_path(output, tables.DEAD_LETTERS))
     found = (f"{row['video_id']}: {row['reason']}" for row in letters if row["video_id"] in video_ids)
     return list(itertools.islice(found, num))
 

@@ -13,8 +13,7 @@ from beam_jobs import beam_options, progress, runner, storage, transform_graph
 from beam_jobs.errors import UserError
 from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
-from beam_jobs.features.pipeline import COUNTERS, WRITTEN, build
-from beam_jobs.features.shards import LandmarksFile
+from beam_jobs.features.pipeline import COUNTERS, WRITTEN, Plans, build, write_plans
 from beam_jobs.options import FeaturesArgs
 from beam_jobs.stream_options import check_not_streamed
 
@@ -47,16 +46,20 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
     """
     beam_options.check_shared(beam_args, {"input": args.input, "output": args.output}, args.shared_disk)
     check_not_streamed(args.output)
-    videos = features_shards.read_videos(args.input)
-    fingerprint = features_shards.common_fingerprint(videos)
+    with tempfile.TemporaryDirectory() as folder:
+        plans = write_plans(features_shards.read_videos(args.input), folder)
+        return _run(args, beam_args, plans)
+
+
+def _run(args: FeaturesArgs, beam_args: list[str], plans: Plans) -> int:
+    """Runs a job whose plans are written."""
     _check_replaced(args.output)
-    training = [video for video in videos if video.split == "train"]
     if args.transform_fn is None:
-        _check_training(args.input, videos, training)
+        _check_training(args.input, plans)
     transform_fn = args.transform_fn and transform_graph.find(
-        args.transform_fn, fingerprint, args.allow_other_pose_model
+        args.transform_fn, plans.fingerprint, args.allow_other_pose_model
     )
-    num_to_read = sum(v.num_rows for v in videos) + (0 if transform_fn else sum(v.num_rows for v in training))
+    num_to_read = plans.videos.num_rows + (0 if transform_fn else plans.training.num_rows)
     local = beam_options.is_local(beam_args)
     waits = beam_options.waits(beam_args)
     completed_args = _with_defaults(beam_args, num_to_read)
@@ -68,11 +71,12 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
             address = stack.enter_context(progress.show_progress(num_to_read, "rows")) if local else None
             scratch = stack.enter_context(tempfile.TemporaryDirectory()) if local else None
             pipeline = runner.new_pipeline(completed_args, args.command)
-            build(pipeline, videos, fingerprint, args.output, transform_fn, scratch, address)
+            build(pipeline, plans, args.output, transform_fn, scratch, address)
             stack.enter_context(_without_tft_warnings())
             if not waits:
                 submitted = runner.submit(pipeline)
-                print(f"Submitted {runner.job_name(submitted)}, {len(videos)} videos. It writes to {args.output}")
+                num = plans.videos.num_videos
+                print(f"Submitted {runner.job_name(submitted)}, {num} videos. It writes to {args.output}")
                 return 0
             result = runner.run(pipeline)
     except UserError:
@@ -100,12 +104,13 @@ def _without_tft_warnings() -> Iterator[None]:
         yield
 
 
-def _check_training(folder: str, videos: list[LandmarksFile], training: list[LandmarksFile]) -> None:
-    if not any(video.num_detected for video in training):
+def _check_training(folder: str, plans: Plans) -> None:
+    if not plans.training.num_detected:
         raise UserError(
-            f"{folder} has no frame with a person in the train split ({len(training)} of {len(videos)} videos are in "
-            "it), and the features' mean and deviation are computed from it. Add videos, or set split to train for "
-            "some in labels.csv, or use the transform graph of other tables or of a bundle: --transform_fn."
+            f"{folder} has no frame with a person in the train split ({plans.training.num_videos} of "
+            f"{plans.videos.num_videos} videos are in it), and the features' mean and deviation are computed from it. "
+            "Add videos, or set split to train for some in labels.csv, or use the transform graph of other tables or "
+            "of a bundle: --transform_fn."
         )
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from beam_jobs import landmarks, progress, storage, tables, transform_graph, windows
 from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
+from beam_jobs.features.plan import Plan, PlannedShard, PlanWriter
 from beam_jobs.features.shards import FeatureInputs, LandmarksFile, Shard
 
 # The tables that this job writes. Readers look for `final_features`, so it is removed first and published last.
@@ -39,14 +40,14 @@ def feature_tables(
 
 
 class _ReadForFit(beam.DoFn):
-    """Shards of training videos to RecordBatches for TFT."""
+    """Planned shards of training videos to RecordBatches for TFT."""
 
     def __init__(self, coordinates: str, progress_address: tuple[str, int] | None) -> None:
         self._coordinates, self._progress_address = coordinates, progress_address
 
-    def process(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+    def process(self, shard: PlannedShard) -> Iterator[pa.RecordBatch]:
         sender = progress.ProgressSender(self._progress_address)
-        for rows in features_shards.read_rows(shard.videos, self._coordinates):
+        for rows in features_shards.read_rows(shard.read().videos, self._coordinates):
             sender.send(rows=rows.keys.num_rows)
             yield _record_batch(rows)
         sender.close()
@@ -58,6 +59,16 @@ def _record_batch(rows: FeatureInputs) -> pa.RecordBatch:
         offsets = np.arange(len(values) + 1) * values[0].size
         arrays[name] = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values.reshape(-1)))
     return pa.RecordBatch.from_pydict(arrays)
+
+
+@dataclasses.dataclass
+class PlannedShards(beam.PTransform):
+    """A plan that workers can read -> its shards. The job's description names the plan, and no video."""
+
+    plan: Plan
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:  # noqa: D102
+        return pipeline | "Plan" >> beam.Create([self.plan]) | "List" >> beam.FlatMap(Plan.shards)
 
 
 @dataclasses.dataclass
@@ -79,7 +90,7 @@ class FitTransformFn(beam.PTransform):
     progress_address: tuple[str, int] | None = None
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        """Shards of training videos -> one element, when the graph is written."""
+        """Planned shards of training videos -> one element, when the graph is written."""
         import tensorflow_transform.beam as tft_beam
         from tensorflow_metadata.proto.v0 import schema_pb2
         from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
@@ -125,7 +136,7 @@ def _copy_transform_fn(_, written: list, source: str, target: str) -> None:
 
 
 class _WriteShard(beam.DoFn):
-    """A shard of videos to one file of each table; yields (table's name, file name)."""
+    """A planned shard of videos to one file of each table; yields (table's name, file name)."""
 
     def __init__(
         self,
@@ -142,7 +153,8 @@ class _WriteShard(beam.DoFn):
         self._num_videos, self._num_rows = counter("num_videos"), counter("num_rows")
         self._num_without_person, self._transform_ms = counter("num_rows_without_person"), counter("transform_ms")
 
-    def process(self, shard: Shard, *written) -> Iterator[tuple[str, str]]:
+    def process(self, planned: PlannedShard, *written) -> Iterator[tuple[str, str]]:
+        shard = planned.read()
         if self._transform is None:  # not in setup(): the graph exists only when the side input does
             self._transform = transform_graph.load(self._transform_fn)
         sender = progress.ProgressSender(self._progress_address)
@@ -207,7 +219,10 @@ def published_files(num_shards: int) -> set[str]:
 
 
 def _publish(_, written: Iterable[tuple[str, str]], staging: str, output: str, num_shards: int) -> str:
-    """Publishes what the shards have written; `written` makes Beam wait for them."""
+    """Publishes what the shards have written; `written` makes Beam wait for them.
+
+    `written` has a name for each table of a shard, so seven for 100,000 rows: few, however many videos there are.
+    """
     folders = (transform_graph.FOLDER, *(table.name for table in WRITTEN))
     publish.publish(staging, output, folders, published_files(num_shards))
     return staging
@@ -234,7 +249,7 @@ class DeriveFeatures(beam.PTransform):
     progress_address: tuple[str, int] | None = None
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        """Shards of videos -> one element, when everything is published and the staged files are removed."""
+        """Planned shards of videos -> one element, when everything is published and the staged files are removed."""
         transform_fn = storage.join(self.staging, transform_graph.FOLDER, transform_graph.FOLDER)
         metadata = {tables.FINGERPRINT_KEY: json.dumps(self.fingerprint, sort_keys=True)}
         write = _WriteShard(
@@ -258,10 +273,37 @@ def copy_folder(source: str, target: str) -> None:
         shutil.copytree(local, copy, dirs_exist_ok=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Plans:
+    """What a job is to do: all videos, those of the train split, and how the landmarks of all were made."""
+
+    videos: Plan
+    training: Plan
+    fingerprint: dict
+
+
+def write_plans(videos: Iterable[LandmarksFile], folder: str) -> Plans:
+    """Plans the shards of a job, in files in a local folder.
+
+    Raises:
+      UserError: if the videos' landmarks were made in different ways.
+    """
+    fingerprint: dict = {}
+    with (
+        PlanWriter(storage.join(folder, "videos.parquet"), ROWS_PER_SHARD) as everything,
+        PlanWriter(storage.join(folder, "training.parquet"), ROWS_PER_FIT_TASK) as training,
+    ):
+        for video, common in features_shards.with_common_fingerprint(videos):
+            fingerprint = common
+            everything.add(video)
+            if video.split == "train":
+                training.add(video)
+    return Plans(everything.plan(), training.plan(), fingerprint)
+
+
 def build(
     pipeline: beam.Pipeline,
-    videos: list[LandmarksFile],
-    fingerprint: dict,
+    plans: Plans,
     output: str,
     transform_fn: str | None,
     scratch: str | None,
@@ -270,18 +312,16 @@ def build(
     """Adds the whole job to a pipeline; `scratch` is for TFT's files, beside the staged ones where it is None."""
     staging = publish.new_staging(output)
     graph = storage.join(staging, transform_graph.FOLDER)
-    made_for = json.dumps(transform_graph.graph_requirements(fingerprint), indent=2)
+    made_for = json.dumps(transform_graph.graph_requirements(plans.fingerprint), indent=2)
     storage.write_text(storage.join(graph, transform_graph.FINGERPRINT_FILE), made_for)
     fitted = None
     if transform_fn:
         copy_folder(transform_fn, storage.join(graph, transform_graph.FOLDER))
     else:
-        training = [video for video in videos if video.split == "train"]
-        fit = FitTransformFn(
-            fingerprint["coordinates"], graph, scratch or storage.join(staging, "temporary"), progress_address
-        )
-        training_shards = features_shards.plan_shards(training, ROWS_PER_FIT_TASK)
-        fitted = pipeline | "TrainingShards" >> beam.Create(training_shards) | "FitTransformFn" >> fit
-    shards = features_shards.plan_shards(videos, ROWS_PER_SHARD)
-    derive = DeriveFeatures(staging, output, len(shards), fingerprint, fitted, progress_address)
-    _ = pipeline | "Shards" >> beam.Create(shards) | "DeriveFeatures" >> derive
+        training = plans.training.copied(storage.join(staging, "plan", "training.parquet"))
+        coordinates = plans.fingerprint["coordinates"]
+        fit = FitTransformFn(coordinates, graph, scratch or storage.join(staging, "temporary"), progress_address)
+        fitted = pipeline | "TrainingShards" >> PlannedShards(training) | "FitTransformFn" >> fit
+    everything = plans.videos.copied(storage.join(staging, "plan", "videos.parquet"))
+    derive = DeriveFeatures(staging, output, everything.num_shards, plans.fingerprint, fitted, progress_address)
+    _ = pipeline | "Shards" >> PlannedShards(everything) | "DeriveFeatures" >> derive

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beam_jobs import landmarks, storage, tables, windows
+from beam_jobs import landmarks, storage, tables, video_rows, windows
 from beam_jobs.errors import UserError
 
 _ROWS_PER_BATCH = 4096
@@ -23,6 +23,7 @@ class LandmarksFile:
     Attributes:
       path: the Parquet file.
       num_rows, num_detected: its rows, and those with a person.
+      fingerprint: JSON of how they were made; None where only the file says it.
     """
 
     video_id: str
@@ -32,6 +33,7 @@ class LandmarksFile:
     label: str | None
     group: str | None
     split: str | None
+    fingerprint: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,16 +69,27 @@ class FeatureInputs:
         return {"landmarks": self.landmarks, "timestamp_ms": self.timestamps_ms}
 
 
-def read_videos(folder: str) -> list[LandmarksFile]:
+_QUALITY_COLUMNS = (
+    "video_id",
+    "num_frames_sampled",
+    "num_frames_detected",
+    *(column.name for column in tables.LABEL_COLUMNS),
+    "landmarks_file",
+    "fingerprint",
+)
+# So many files' metadata are read at once.
+_FILES_AT_ONCE = 256
+
+
+def read_videos(folder: str) -> Iterator[LandmarksFile]:
     """The videos of an output folder of `extract` or `import`, by the order of their ids.
 
     Raises:
       UserError: if there are no landmarks, or a video's file is not there.
     """
-    quality = storage.read_table(folder, tables.QUALITY).sort_by("video_id").to_pylist()
-    there = {file.rsplit("/", 1)[-1] for file in storage.table_files(folder, tables.LANDMARKS)}
-    videos = []
-    for row in quality:
+    there = video_rows.ListedFiles(storage.join(folder, tables.LANDMARKS.name))
+    found = False
+    for row in video_rows.read_rows(folder, tables.QUALITY, _QUALITY_COLUMNS):
         if not row["num_frames_sampled"] or not row["landmarks_file"]:
             continue
         if row["landmarks_file"] not in there:
@@ -84,47 +97,48 @@ def read_videos(folder: str) -> list[LandmarksFile]:
                 f"{folder}: the landmarks of video '{row['video_id']}' are not there; expected "
                 f"{storage.join(tables.LANDMARKS.name, row['landmarks_file'])}. Run extract (or import) again."
             )
+        found = True
         file = storage.join(folder, tables.LANDMARKS.name, row["landmarks_file"])
-        counts = row["num_frames_sampled"], row["num_frames_detected"]
-        videos.append(LandmarksFile(row["video_id"], file, *counts, row["label"], row["group"], row["split"]))
-    if not videos:
+        counts, labels = (
+            (row["num_frames_sampled"], row["num_frames_detected"]),
+            (row["label"], row["group"], row["split"]),
+        )
+        yield LandmarksFile(row["video_id"], file, *counts, *labels, row["fingerprint"])
+    if not found:
         raise UserError(
             f"{folder} has no landmarks; expected the output of python -m beam_jobs extract (or import). Its table "
             f"'{tables.DEAD_LETTERS.name}' says why videos failed."
         )
-    return videos
 
 
-def common_fingerprint(videos: Iterable[LandmarksFile]) -> dict:
-    """The fingerprint that all videos' landmarks carry.
+def with_common_fingerprint(videos: Iterable[LandmarksFile]) -> Iterator[tuple[LandmarksFile, dict]]:
+    """Videos as they come, each with the fingerprint that the landmarks of all carry.
+
+    The quality table knows it; where it was written by an earlier version, the files of landmarks are asked.
 
     Raises:
-      UserError: if there are two.
+      UserError: when a video comes that has another one than the first.
     """
-    videos = list(videos)
+    videos = iter(videos)
+    first: tuple[LandmarksFile, dict] | None = None
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(storage.fingerprint, [video.path for video in videos]))
-    for video, fingerprint in zip(videos, found, strict=True):
-        if fingerprint != found[0]:
-            raise UserError(
-                f"the landmarks of '{videos[0].video_id}' were made by {json.dumps(found[0])}, those of "
-                f"'{video.video_id}' by {json.dumps(fingerprint)}; expected the same for all. Run extract on all "
-                "videos with the same flags and versions."
+        while part := list(itertools.islice(videos, _FILES_AT_ONCE)):
+            found = (
+                pool.map(_fingerprint, part) if any(v.fingerprint is None for v in part) else map(_fingerprint, part)
             )
-    return found[0]
+            for video, fingerprint in zip(part, found, strict=True):
+                first = first or (video, fingerprint)
+                if fingerprint != first[1]:
+                    raise UserError(
+                        f"the landmarks of '{first[0].video_id}' were made by {json.dumps(first[1])}, those of "
+                        f"'{video.video_id}' by {json.dumps(fingerprint)}; expected the same for all. Run extract on "
+                        "all videos with the same flags and versions."
+                    )
+                yield video, fingerprint
 
 
-def plan_shards(videos: Iterable[LandmarksFile], rows_per_shard: int) -> list[Shard]:
-    """Groups videos, in the given order, into shards of about so many rows; a video is never split."""
-    groups: list[list[LandmarksFile]] = []
-    num_rows = rows_per_shard
-    for video in videos:
-        if num_rows + video.num_rows > rows_per_shard:
-            groups.append([])
-            num_rows = 0
-        groups[-1].append(video)
-        num_rows += video.num_rows
-    return [Shard(index, len(groups), tuple(group)) for index, group in enumerate(groups)]
+def _fingerprint(video: LandmarksFile) -> dict:
+    return storage.fingerprint(video.path) if video.fingerprint is None else json.loads(video.fingerprint)
 
 
 def read_rows(

@@ -66,7 +66,8 @@ def run(args: ImportArgs, beam_args: list[str]) -> int:
         with progress.bar(source.metadata.num_rows, "rows") as bar:
             for video_id, parts in itertools.groupby(_parts(args.landmarks, source), key=operator.itemgetter(0)):
                 batches = (rows for _, rows in parts)
-                quality.append(_import_video(args, video_id, batches, known, metadata, restored))
+                row = _import_video(args, video_id, batches, known, metadata, restored)
+                quality.append(row | {"fingerprint": metadata[tables.FINGERPRINT_KEY]})
                 bar.update(quality[-1]["num_frames_decoded"])
     if not quality:
         raise UserError(f"{args.landmarks} has no row; expected landmarks of at least one video.")

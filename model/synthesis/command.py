@@ -174,7 +174,8 @@ def _write(
         landmark_table.LongestGap(),
     )
     gaps.add(batch)
-    return landmark_table.summary(Video(video_id, ""), known, counts, gaps, float(times[-1]), rate_hz)
+    row = landmark_table.summary(Video(video_id, ""), known, counts, gaps, float(times[-1]), rate_hz)
+    return row | {"fingerprint": metadata[tables.FINGERPRINT_KEY]}
 
 
 def report(result: dict) -> Sequence[str]:

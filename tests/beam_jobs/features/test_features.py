@@ -17,6 +17,7 @@ from beam_jobs.errors import UsageError, UserError
 from beam_jobs.features import command, publish
 from beam_jobs.features import pipeline as features_pipeline
 from beam_jobs.features import shards as features_shards
+from beam_jobs.features.plan import PlanWriter
 from beam_jobs.options import FeaturesArgs
 
 IN_MEMORY = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
@@ -263,7 +264,7 @@ np.save(sys.argv[3], np.concatenate(rows))
 
 
 def test_batches_may_end_anywhere_and_span_videos(landmarks_folder):
-    videos = features_shards.read_videos(landmarks_folder)
+    videos = list(features_shards.read_videos(landmarks_folder))
     whole = next(features_shards.read_rows(videos, "world", 10_000))
     assert whole.keys.num_rows == 8 * 40
     for rows_per_batch in (3, 7, 64):
@@ -280,14 +281,38 @@ def test_batches_may_end_anywhere_and_span_videos(landmarks_folder):
         np.testing.assert_array_equal(whole.timestamps_ms[index * 40 : index * 40 + 40], times)
 
 
-def test_shards_hold_whole_videos_in_order():
+def test_shards_hold_whole_videos_in_order(tmp_path):
     videos = [
-        features_shards.LandmarksFile(name, "", rows, 0, None, None, None)
+        features_shards.LandmarksFile(name, f"{name}.parquet", rows, 2, "squat", None, "train")
         for name, rows in zip("abcd", (60, 40, 500, 1), strict=True)
     ]
-    shards = features_shards.plan_shards(videos, 100)
-    assert [[video.video_id for video in shard.videos] for shard in shards] == [["a", "b"], ["c"], ["d"]]
+    with PlanWriter(str(tmp_path / "plan.parquet"), 100) as writer:
+        for video in videos:
+            writer.add(video)
+    plan = writer.plan()
+    assert (plan.num_shards, plan.num_videos, plan.num_rows, plan.num_detected) == (3, 4, 601, 8)
+    shards = [shard.read() for shard in plan.copied(str(tmp_path / "copy" / "plan.parquet")).shards()]
+    assert [shard.videos for shard in shards] == [tuple(videos[:2]), (videos[2],), (videos[3],)]
     assert [shard.file_name for shard in shards][2] == "part-00002-of-00003.parquet"
+
+
+def description(folder, num_videos: int) -> int:
+    """The size of the description of a job that fits."""
+    videos = (
+        features_shards.LandmarksFile(f"{number:06d}.mp4", "", 30, 1, None, None, "train", json.dumps(FINGERPRINT))
+        for number in range(num_videos)
+    )
+    (folder / "plans").mkdir(parents=True)
+    plans = features_pipeline.write_plans(videos, str(folder / "plans"))
+    assert plans.videos.num_videos == num_videos
+    job = runner.new_pipeline(IN_MEMORY, "features")
+    features_pipeline.build(job, plans, str(folder / "out"), None, str(folder / "scratch"), None)
+    return job.to_runner_api().ByteSize()
+
+
+@pytest.mark.slow
+def test_the_description_of_a_job_does_not_grow_with_the_number_of_videos(tmp_path):
+    assert abs(description(tmp_path / "many", 5000) - description(tmp_path / "few_", 10)) < 500
 
 
 @pytest.fixture
@@ -326,7 +351,7 @@ def test_a_distributed_job_whose_files_are_taken_away_fails(fitted, landmarks_fo
         run(landmarks_folder, output, fitted)
     before = contents(output / "final_features")
     publish.clean(str(output))
-    with pytest.raises(Exception, match="transform_fn"):
+    with pytest.raises(Exception, match=r"\.staging-.* does not exist"):
         distributed[0].run().wait_until_finish()
     assert contents(output / "final_features") == before
 
@@ -405,6 +430,26 @@ def test_two_ways_of_extraction_are_not_mixed(tmp_path):
     file.write_bytes(of_g)
     with pytest.raises(UserError, match=r"'a.mp4' .*15\.0.* 'g.mp4' .*10\.0"):
         run(tmp_path, tmp_path / "output")
+
+
+def test_the_quality_table_says_how_landmarks_were_made(tmp_path, monkeypatch):
+    def videos(*fingerprints):
+        found = [fingerprint and json.dumps(fingerprint) for fingerprint in fingerprints]
+        return [
+            features_shards.LandmarksFile(str(number), f"file of {number}", 1, 1, None, None, None, text)
+            for number, text in enumerate(found)
+        ]
+
+    asked = []
+    monkeypatch.setattr(storage, "fingerprint", lambda path: asked.append(path) or FINGERPRINT)
+    other = {**FINGERPRINT, "frame_rate_hz": 10.0}
+    found = list(features_shards.with_common_fingerprint(videos(*[FINGERPRINT] * 300)))
+    assert [fingerprint for _, fingerprint in found] == [FINGERPRINT] * 300 and asked == []
+    list(features_shards.with_common_fingerprint(videos(FINGERPRINT, None, FINGERPRINT)))
+    assert asked == ["file of 1"]
+    for two in ((FINGERPRINT, other), (None, other)):
+        with pytest.raises(UserError, match=r"'0' .*15\.0.* '1' .*10\.0"):
+            list(features_shards.with_common_fingerprint(videos(*two)))
 
 
 def test_a_graph_for_other_landmarks_is_refused(fitted, landmarks_folder, tmp_path):
