@@ -107,3 +107,10 @@ def summary(
         **dataclasses.asdict(labels),
         "landmarks_file": os.path.basename(storage.landmarks_file("", video.video_id)),
     }
+
+
+def remove_other_landmarks(folder: str, file_names: set[str]) -> None:
+    """Removes the landmarks of videos that are no longer among those of a folder."""
+    for file in storage.table_files(folder, tables.LANDMARKS):
+        if file.rsplit("/", 1)[-1] not in file_names:
+            storage.remove(file)

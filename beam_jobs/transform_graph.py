@@ -77,7 +77,7 @@ def load(folder: str) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]
       folder: the SavedModel, local or gs://.
 
     Returns:
-      From a batch as of `shards.FeatureInputs.graph_input` to arrays by the tables' names.
+      From a batch as of `shards.FeatureInputs.graph_inputs` to arrays by the tables' names.
     """
     with storage.local_folder_copy(folder) as local:
         loaded = saved_model.load(local)

@@ -80,9 +80,14 @@ def histories(
     rows = np.asarray(rows, np.float32)
     padded = np.concatenate([np.full((length - 1, *rows.shape[1:]), np.nan, np.float32), rows])
     positions = np.arange(len(rows))[:, None] + np.arange(length)
+    return padded[positions], history_times(timestamps_ms, length)
+
+
+def history_times(timestamps_ms: np.ndarray, length: int = HISTORY_LENGTH) -> np.ndarray:
+    """The times of `histories` alone: int64, shape (T,) to (T, H)."""
     times = np.asarray(timestamps_ms, np.int64)
-    past = positions - (length - 1)
-    return padded[positions], np.where(past >= 0, times[np.maximum(past, 0)], times[:, None])
+    past = np.arange(len(times))[:, None] + np.arange(1 - length, 1)
+    return np.where(past >= 0, times[np.maximum(past, 0)], times[:, None])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,7 +72,7 @@ def run(args: ImportArgs, beam_args: list[str]) -> int:
     if not quality:
         raise UserError(f"{args.landmarks} has no row; expected landmarks of at least one video.")
     quality.sort(key=lambda row: row["video_id"])
-    storage.remove_other_landmarks(args.output, {row["landmarks_file"] for row in quality})
+    landmark_table.remove_other_landmarks(args.output, {row["landmarks_file"] for row in quality})
     storage.write_table(
         storage.join(args.output, tables.DEAD_LETTERS.name, "dead_letters.parquet"),
         tables.DEAD_LETTERS,

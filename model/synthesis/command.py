@@ -145,7 +145,7 @@ def run(args: argparse.Namespace) -> dict:
                 seen = error_model.simulate(world, clip.label, np.random.default_rng([clip.seed, clip.index, 4]))
                 quality.append(_write(args.output, clip, seen, image, rate_hz, metadata))
                 bar.update()
-    storage.remove_other_landmarks(args.output, {row["landmarks_file"] for row in quality})
+    landmark_table.remove_other_landmarks(args.output, {row["landmarks_file"] for row in quality})
     storage.write_table(quality_file, tables.QUALITY, pa.Table.from_pylist(quality, tables.QUALITY.schema()), metadata)
     rows = sum(row["num_frames_sampled"] for row in quality)
     return {"num_clips": len(clips), "num_rows": rows, "errors": error_model.errors}

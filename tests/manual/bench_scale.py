@@ -200,22 +200,35 @@ def make_landmarks(folder: str, num_videos: int, rows_per_video: int) -> int:
 
 
 def bench_features(num_videos: int, rounds: int, scratch: str) -> None:
-    """Prints features' rows a CPU second, to those of NumPy and pandas."""
-    tables_folder = os.path.join(scratch, "landmarks_only")
-    num_rows = make_landmarks(tables_folder, num_videos, 900)
+    """Prints features' rows a CPU second, to those of NumPy and pandas: of whole commands, and of further rows.
+
+    A command's start costs both the same however many rows there are; the difference of two sizes is without it.
+    """
     script = os.path.join(os.path.dirname(NAME), "numpy_features.py")
-    floor, costs = [], []
-    for number in range(rounds):
-        output = os.path.join(scratch, f"numpy-{number}")
-        floor.append(measure([sys.executable, script, tables_folder, output]))
-        print(f"NumPy: {num_rows / floor[-1].cpu_s:.0f} rows a CPU second, {floor[-1].wall_s:.1f} s wall", flush=True)
-        output = os.path.join(scratch, f"features-{number}")
-        costs.append(measure(job("features", "--input", tables_folder, "--output", output)))
-        print(
-            f"features: {num_rows / costs[-1].cpu_s:.0f} rows a CPU second, {costs[-1].wall_s:.1f} s wall", flush=True
-        )
-    cpu_s = [min(cost.cpu_s for cost in found) for found in (floor, costs)]
-    ratio(f"features, {num_rows} rows, rows a CPU second to NumPy and pandas", cpu_s[0] / cpu_s[1], 1.0)
+    cpu_s: dict[tuple[str, int], float] = {}
+    folders = {}
+    for videos in (num_videos // 8, num_videos):
+        folder = os.path.join(scratch, f"landmarks_only-{videos}")
+        folders[make_landmarks(folder, videos, 900)] = folder
+    for _ in range(rounds):
+        for num_rows, folder in folders.items():
+            output = ("--input", folder, "--output", os.path.join(scratch, "features"))
+            commands = {
+                "NumPy": [sys.executable, script, folder, os.path.join(scratch, "numpy")],
+                "features": job("features", *output),
+                "features with a graph": job(
+                    "features", *output[:3], os.path.join(scratch, "again"), "--transform_fn", output[3]
+                ),
+            }
+            for name, command in commands.items():
+                cost = measure(command)
+                cpu_s[name, num_rows] = min(cpu_s.get((name, num_rows), cost.cpu_s), cost.cpu_s)
+                print(f"{name}, {num_rows} rows: {cost.cpu_s:.1f} s CPU, {cost.wall_s:.1f} s wall", flush=True)
+    few, many = folders
+    for name in ("features", "features with a graph"):
+        ratio(f"{name}, {many} rows, rows a CPU second to NumPy's", cpu_s["NumPy", many] / cpu_s[name, many], 1.0)
+        more = [cpu_s[one, many] - cpu_s[one, few] for one in ("NumPy", name)]
+        ratio("  the same of each further row", more[0] / more[1], 1.0)
 
 
 def main() -> None:

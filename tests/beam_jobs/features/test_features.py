@@ -267,18 +267,20 @@ def test_batches_may_end_anywhere_and_span_videos(landmarks_folder):
     videos = list(features_shards.read_videos(landmarks_folder))
     whole = next(features_shards.read_rows(videos, "world", 10_000))
     assert whole.keys.num_rows == 8 * 40
+    (fed,) = whole.graph_inputs(rows_per_call=8 * 40)
     for rows_per_batch in (3, 7, 64):
         parts = list(features_shards.read_rows(videos, "world", rows_per_batch))
         assert all(part.keys.num_rows >= rows_per_batch for part in parts[:-1])
-        np.testing.assert_array_equal(np.concatenate([part.landmarks for part in parts]), whole.landmarks)
-        np.testing.assert_array_equal(np.concatenate([part.timestamps_ms for part in parts]), whole.timestamps_ms)
+        for name, expected in fed.items():
+            inputs = [one[name] for part in parts for one in part.graph_inputs(rows_per_call=5)]
+            np.testing.assert_array_equal(np.concatenate(inputs), expected)
         assert pa.concat_tables([part.keys for part in parts]).equals(whole.keys)
     clips = default_clips()
     for index, video in enumerate(videos):
         clip, frames, _ = clips[video.video_id]
         history, times = windows.histories(clip, np.rint(frames * 1000 / 15).astype(np.int64))
-        np.testing.assert_array_equal(whole.landmarks[index * 40 : index * 40 + 40], history)
-        np.testing.assert_array_equal(whole.timestamps_ms[index * 40 : index * 40 + 40], times)
+        np.testing.assert_array_equal(fed["landmarks"][index * 40 : index * 40 + 40], history)
+        np.testing.assert_array_equal(fed["timestamp_ms"][index * 40 : index * 40 + 40], times)
 
 
 def test_shards_hold_whole_videos_in_order(tmp_path):
