@@ -6,8 +6,10 @@ import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from beam_jobs import storage
+from beam_jobs import storage, windows
 from beam_jobs.errors import VERBOSE, UsageError
+
+DEFAULT_DECODE_TIMEOUT_S = 60.0
 
 
 def number(kind: type, holds: Callable[[float], bool], expected: str) -> Callable[[str], float]:
@@ -37,6 +39,26 @@ share = number(float, lambda value: 0 <= value <= 1, "a share between 0 and 1")
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     """Adds `--verbose`, see `errors.report_user_errors`."""
     parser.add_argument(VERBOSE, action="store_true", help="show where an error happened (a traceback)")
+
+
+def add_reading(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Adds the flags that say how videos become landmarks."""
+    parser.add_argument(
+        "--frame_rate_hz",
+        type=positive_float,
+        default=windows.DEFAULT_FRAME_RATE_HZ,
+        help="how many frames of a second are looked at (default 15)",
+    )
+    parser.add_argument(
+        "--pose_model",
+        help="a PoseLandmarker .task file, local or gs:// (default: full, made once from a wheel of the package index)",
+    )
+    parser.add_argument(
+        "--decode_timeout_s",
+        type=positive_float,
+        default=DEFAULT_DECODE_TIMEOUT_S,
+        help="give up a video when its decoder gives no frame for this many seconds (default 60)",
+    )
 
 
 def add_shared_disk(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,8 @@ from beam_jobs import storage, stream_options, windows
 from beam_jobs.beam_options import check_beam_options
 from beam_jobs.errors import UsageError
 from beam_jobs.flags import (
+    DEFAULT_DECODE_TIMEOUT_S,
+    add_reading,
     add_shared_disk,
     add_verbose,
     check_exists,
@@ -49,7 +51,7 @@ class ExtractArgs:
     frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
     pose_model: str | None = None
     max_failed_share: float = 0.05
-    decode_timeout_s: float = 60.0
+    decode_timeout_s: float = DEFAULT_DECODE_TIMEOUT_S
     dry_run: bool = False
     shared_disk: bool = False
 
@@ -177,28 +179,13 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
     )
     _add_output(parser)
     parser.add_argument("--labels", help="a CSV file with the columns video,label and, if you like, group,split")
-    parser.add_argument(
-        "--frame_rate_hz",
-        type=positive_float,
-        default=windows.DEFAULT_FRAME_RATE_HZ,
-        help="how many frames of a second are looked at (default 15)",
-    )
-    parser.add_argument(
-        "--pose_model",
-        help="a PoseLandmarker .task file, local or gs:// (default: full, made once from a wheel of the package index)",
-    )
+    add_reading(parser)
     parser.add_argument(
         "--max_failed_share",
         type=share,
         default=0.05,
         help="the exit code is 1, after everything was written, if more than this share of the videos failed "
         "(default 0.05)",
-    )
-    parser.add_argument(
-        "--decode_timeout_s",
-        type=positive_float,
-        default=60.0,
-        help="give up a video when its decoder gives no frame for this many seconds (default 60)",
     )
     parser.add_argument(
         "--dry_run",

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from beam_jobs import storage, windows
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.flags import add_shared_disk, positive_float, positive_int, whole_number
+from beam_jobs.flags import DEFAULT_DECODE_TIMEOUT_S, add_reading, add_shared_disk, positive_int, whole_number
 
 SOURCES = ("pubsub", "pubsub_pull", "kafka", "files")
 # In the output folder of `stream`, whose tables have many files for the same kind of row.
@@ -42,7 +42,7 @@ class StreamArgs:
     session_gap_s: int = 120
     frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
     pose_model: str | None = None
-    decode_timeout_s: float = 60.0
+    decode_timeout_s: float = DEFAULT_DECODE_TIMEOUT_S
     shared_disk: bool = False
 
     @property
@@ -90,19 +90,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is computed")
     what.add_argument("--bundle", help="predicts exercises by this bundle, and makes features by its transform graph")
     what.add_argument("--transform_fn", help="makes features by this transform graph (default: the bundle's)")
-    what.add_argument(
-        "--frame_rate_hz",
-        type=positive_float,
-        default=windows.DEFAULT_FRAME_RATE_HZ,
-        help="how many frames of a second are looked at (default 15)",
-    )
-    what.add_argument("--pose_model", help="a PoseLandmarker .task file, local or gs:// (default: full)")
-    what.add_argument(
-        "--decode_timeout_s",
-        type=positive_float,
-        default=StreamArgs.decode_timeout_s,
-        help="give up a video when its decoder gives no frame for this many seconds (default 60)",
-    )
+    add_reading(what)
     _add_destinations(parser.add_argument_group("where to"))
     add_shared_disk(parser)
 
