@@ -7,7 +7,7 @@ PRISM_PACKAGE = github.com/apache/beam/sdks/v2/go/cmd/prism
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment prism pubsub_server kafka flink test-flink demo picture test test-all lint bench bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
+.PHONY: environment prism pubsub_server kafka flink test-flink demo picture test test-all lint bench bench-scale bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -83,6 +83,14 @@ format: .venv/installed
 bench: .venv/installed
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_extract.py
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_memory.py
+
+# Half an hour, for a machine on which nothing else runs; results/scale.md says what came out. CLIPS: a folder of videos of 30
+# frames a second, ten minutes or more of them; by default drawn athletes.
+CLIPS =
+bench-scale: .venv/installed
+	PYTHONPATH=.:tests $(RUN) tests/manual/bench_scale.py $(if $(CLIPS),--videos $(CLIPS)) --seconds 600
+	PYTHONPATH=.:tests $(RUN) tests/manual/bench_memory.py
+	$(RUN) tests/manual/simulate_scale.py
 
 # Fine-tuning to a few clips of a new exercise, measured on other people. TABLES: labelled clips, made with the bundle's features;
 # LEARN: exercises and the people whose clips are learned from, e.g. make bench-finetune TABLES=tables LEARN='yoga=anna,ben row=carla,dan'

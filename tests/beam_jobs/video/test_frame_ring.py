@@ -1,4 +1,4 @@
-"""Frames in shared memory: what is taken is what was put, the writer waits, and both sides see when the other is gone."""
+"""Frames in shared memory: what is taken is what was put; the writer waits; each side sees when the other is gone."""
 
 import os
 import subprocess
