@@ -33,6 +33,9 @@ whole_number = number(int, lambda value: value >= 0, "a whole number of 0 or mor
 positive_float = number(float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
+not_negative_float = number(float, lambda value: 0 <= value < float("inf"), "a number of 0 or more")
+
+
 share = number(float, lambda value: 0 <= value <= 1, "a share between 0 and 1")
 
 

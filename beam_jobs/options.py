@@ -17,6 +17,7 @@ from beam_jobs.flags import (
     check_folder,
     check_writable,
     flags_of,
+    not_negative_float,
     positive_float,
     positive_int,
     refuse_former_flags,
@@ -52,6 +53,7 @@ class ExtractArgs:
     pose_model: str | None = None
     max_failed_share: float = 0.05
     decode_timeout_s: float = DEFAULT_DECODE_TIMEOUT_S
+    cut_above_s: float = 600.0
     dry_run: bool = False
     shared_disk: bool = False
 
@@ -186,6 +188,13 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
         default=0.05,
         help="the exit code is 1, after everything was written, if more than this share of the videos failed "
         "(default 0.05)",
+    )
+    parser.add_argument(
+        "--cut_above_s",
+        type=not_negative_float,
+        default=600.0,
+        help="a video longer than this many seconds is cut into pieces, so that several workers share it (default 600; "
+        "0: no video is cut)",
     )
     parser.add_argument(
         "--dry_run",

@@ -6,33 +6,33 @@ import pathlib
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from beam_jobs import storage
 
 
-def _unfinished(folder: str) -> set[pathlib.Path]:
-    """The hidden files that `atomic_file` is writing in a local folder, or that a process was killed over."""
-    if storage.is_remote(folder):
-        return set()
+def _unfinished(folders: Sequence[str]) -> set[pathlib.Path]:
+    """The hidden files that `atomic_file` is writing below local folders, or that a process was killed over."""
     return {
         file
-        for file in pathlib.Path(folder.removeprefix("file://")).glob(".*")
+        for folder in folders
+        if not storage.is_remote(folder)
+        for file in pathlib.Path(folder.removeprefix("file://")).rglob(".*")
         if re.fullmatch(r"\.[0-9a-f]{32}\..+", file.name)
     }
 
 
-def remove_stale(folder: str, older_than_s: float = 600.0) -> None:
-    """Removes what `atomic_file` of a killed process left in a local folder: hidden, and untouched for long."""
-    for file in _unfinished(folder):
+def remove_stale(*folders: str, older_than_s: float = 600.0) -> None:
+    """Removes what `atomic_file` of a killed process left below local folders: hidden, and untouched for long."""
+    for file in _unfinished(folders):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - file.stat().st_mtime > older_than_s:
                 file.unlink()
 
 
 @contextlib.contextmanager
-def none_left(folder: str) -> Iterator[None]:
-    """While this job's processes write whole files to a folder; those of other jobs may write there, too.
+def none_left(*folders: str) -> Iterator[None]:
+    """While this job's processes write whole files below folders; those of other jobs may write there, too.
 
     Such a process may be stopped in the middle of `atomic_file`: at the end, what it left is removed. Processes that
     are started within the block know the job by its mark in their environment.
@@ -46,6 +46,6 @@ def none_left(folder: str) -> Iterator[None]:
             del os.environ[storage.JOB_MARK]
         else:
             os.environ[storage.JOB_MARK] = former
-        for file in _unfinished(folder):
+        for file in _unfinished(folders):
             if file.name.startswith(f".{mark}"):
                 file.unlink(missing_ok=True)

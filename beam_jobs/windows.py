@@ -36,11 +36,15 @@ class SamplingGrid:
 
     def frame_id(self, timestamp_ms: float) -> int | None:
         """The grid position of a frame at `timestamp_ms` since the first frame; None where it is not to be used."""
-        frame_id = int(timestamp_ms * self.frame_rate_hz / 1000 + self.TOLERANCE_CELLS)
+        frame_id = self.cell(timestamp_ms)
         if frame_id <= self._last_frame_id:
             return None
         self._last_frame_id = frame_id
         return frame_id
+
+    def cell(self, timestamp_ms: float) -> int:
+        """The grid position of a frame at `timestamp_ms`, used or not."""
+        return int(timestamp_ms * self.frame_rate_hz / 1000 + self.TOLERANCE_CELLS)
 
 
 class History:

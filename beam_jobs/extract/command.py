@@ -15,6 +15,7 @@ from beam_jobs.extract import summaries
 from beam_jobs.extract.extract_video import COUNTERS, ExtractSettings
 from beam_jobs.extract.failed_share import NUM_SHOWN, check_failed_share
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
+from beam_jobs.extract.pieces import pieces_folder, remove_empty_folder
 from beam_jobs.extract.pipeline import ExtractLandmarks, MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
 from beam_jobs.labels import Video, csv_columns
@@ -63,14 +64,19 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         return _dry_run(args, videos, lookup)
 
     settings = ExtractSettings(
-        args.output, labels_path, model_file.locate(args.pose_model), args.frame_rate_hz, args.decode_timeout_s
+        args.output,
+        labels_path,
+        model_file.locate(args.pose_model),
+        args.frame_rate_hz,
+        args.decode_timeout_s,
+        cut_above_s=args.cut_above_s,
     )
-    landmarks_folder = storage.join(args.output, tables.LANDMARKS.name)
-    unfinished_files.remove_stale(landmarks_folder)
+    folders = (storage.join(args.output, tables.LANDMARKS.name), pieces_folder(args.output))
+    unfinished_files.remove_stale(*folders)
     summaries.remove_abandoned(args.output)
     if beam_options.is_local(beam_args):
         with (
-            unfinished_files.none_left(landmarks_folder),
+            unfinished_files.none_left(*folders),
             progress.show_progress(len(videos), "videos", "frames") as address,
         ):
             local = dataclasses.replace(settings, progress_address=address)
@@ -85,6 +91,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
             print(f"Submitted {runner.job_name(submitted)}, {len(videos)} videos. It writes to {args.output}")
             return 0
         result = runner.run(_build(settings, source, len(videos), beam_args))
+    remove_empty_folder(args.output)
     counters = _counters(result)
     _report(counters, args.output)
     num_failed = counters.get("videos_failed", 0)

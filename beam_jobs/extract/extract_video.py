@@ -20,12 +20,14 @@ from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
 from beam_jobs.extract.label_lookup import LabelLookup
 from beam_jobs.extract.object_version import check_version
 from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
-from beam_jobs.labels import Labels, Video
+from beam_jobs.labels import Video
 from beam_jobs.landmark_table import FrameCounts, LongestGap
 from beam_jobs.pose import estimator as pose_estimator
 from beam_jobs.pose import model_file
-from beam_jobs.video.decoder_process import Decoder
+from beam_jobs.video.completeness import StoredLength
+from beam_jobs.video.decoder_process import DecodedVideo, Decoder
 from beam_jobs.video.frames import VideoError
+from beam_jobs.video.pieces import Piece
 
 # Beam's counters of this job, in the namespace "extract".
 COUNTERS = (
@@ -55,6 +57,7 @@ class ExtractSettings:
       max_failed_share: the job itself fails, after all is written, if a larger share of the videos failed; None: it
         does not ask.
       progress_address: where a local launcher listens.
+      cut_above_s: a video that is longer is cut into pieces, see pieces.py; 0: none is.
     """
 
     output: str
@@ -64,10 +67,32 @@ class ExtractSettings:
     decode_timeout_s: float = 60.0
     max_failed_share: float | None = None
     progress_address: tuple[str, int] | None = None
+    cut_above_s: float = 0.0
 
 
-class ExtractVideo(beam.DoFn):
-    """Writes one video's landmarks; yields its quality row and, tagged "dead_letters", what could not be processed."""
+@dataclasses.dataclass(frozen=True)
+class VideoPiece:
+    """A piece of a long video.
+
+    Attributes:
+      video: the video.
+      content_sha256: of the whole video.
+      piece: which part of it.
+      stored_length: what the whole video's file says about its length.
+    """
+
+    video: Video
+    content_sha256: str
+    piece: Piece
+    stored_length: StoredLength
+
+
+class VideoStep(beam.DoFn):
+    """What the steps share that make landmarks files of videos.
+
+    Attributes:
+      decoder: this worker's.
+    """
 
     def __init__(self, settings: ExtractSettings) -> None:
         self._settings = settings
@@ -87,12 +112,30 @@ class ExtractVideo(beam.DoFn):
         self.decoder.close()
         self._sender.close()
 
-    def process(self, video: Video) -> Iterator[Any]:
-        """Extracts a video, or finds that it is done.
+    def _metadata(self, content: str) -> dict[str, str]:
+        """What a file of landmarks says about its origin, of a video with that sha256."""
+        return {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
+
+    def _done(self, file: str, content: str) -> dict[str, str] | None:
+        """The metadata of a file of landmarks, if it was made of the same content by the same extractor."""
+        if not storage.exists(file):
+            return None
+        try:
+            metadata = storage.read_metadata(file)
+        except UserError:  # of another schema version: to be made again
+            return None
+        same = self._metadata(content).items() <= metadata.items()
+        if not same or any(letter["reason"] in RETRYABLE_REASONS for letter in json.loads(metadata["dead_letters"])):
+            return None
+        return metadata
+
+    def extract(self, video: Video) -> Iterator[Any]:
+        """Extracts a video, or finds that it is done; yields what ExtractVideo yields.
 
         Only what cannot be read becomes a dead letter. What cannot be written is no fault of the video, nor is a full
         disk or memory: it fails the job.
         """
+        is_cut = False
         with contextlib.ExitStack() as stack:
             try:
                 video.uri.encode()  # a local name that is no UTF-8 cannot stand in a table
@@ -102,48 +145,45 @@ class ExtractVideo(beam.DoFn):
             except (OSError, UnicodeEncodeError, VideoError) as error:
                 if isinstance(error, OSError) and error.errno in NO_FAULT_OF_A_FILE:
                     raise
-                _count("videos_failed")
-                yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, "read", _why(video.uri, error), 0))
+                yield from self._failed(dead_letter(video, "read", _why(video.uri, error), 0))
             else:
-                yield from self._extract(video, path, content)
-        self._sender.send(videos=1)
+                done = self._done(self._file(video), content)
+                if done is not None:
+                    yield from self._done_before(video, done)
+                else:
+                    decoded = self.decoder.read(path, self._settings.frame_rate_hz, self._settings.cut_above_s)
+                    yield from self._estimate(video, path, content, decoded)
+                    is_cut = bool(decoded.pieces)
+        if not is_cut:
+            self._sender.send(videos=1)
 
-    def _extract(self, video: Video, path: str, content: str) -> Iterator[Any]:
+    def _file(self, video: Video) -> str:
+        return storage.landmarks_file(self._settings.output, video.video_id)
+
+    def _done_before(self, video: Video, done: dict[str, str]) -> Iterator[Any]:
+        """The outputs of a video whose file is there with this metadata; its labels may have changed."""
         labels = self._lookup.find(video)
-        file = storage.landmarks_file(self._settings.output, video.video_id)
-        done = self._done(file, content)
-        if done is not None:
-            quality = json.loads(done["quality"]) | dataclasses.asdict(labels) | {"uri": video.uri}
-            if quality != json.loads(done["quality"]):
-                relabel(file, labels, done | {"quality": json.dumps(quality)})
-            letters = json.loads(done["dead_letters"])
-            _count("videos_failed" if letters else "videos_skipped")
-            yield quality | {"fingerprint": self._fingerprint}
-            yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
-            return
-        yield from self._estimate(video, path, content, labels, file)
+        quality = json.loads(done["quality"]) | dataclasses.asdict(labels) | {"uri": video.uri}
+        if quality != json.loads(done["quality"]):
+            relabel(self._file(video), labels, done | {"quality": json.dumps(quality)})
+        letters = json.loads(done["dead_letters"])
+        count("videos_failed" if letters else "videos_skipped")
+        yield quality | {"fingerprint": self._fingerprint}
+        yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
 
-    def _done(self, file: str, content: str) -> dict[str, str] | None:
-        """The metadata of a video's file, if it was made of the same content by the same extractor."""
-        if not storage.exists(file):
-            return None
-        try:
-            metadata = storage.read_metadata(file)
-        except UserError:  # of another schema version: to be made again
-            return None
-        same = metadata.get("content_sha256") == content and metadata.get(tables.FINGERPRINT_KEY) == self._fingerprint
-        if not same or any(letter["reason"] in RETRYABLE_REASONS for letter in json.loads(metadata["dead_letters"])):
-            return None
-        return metadata
-
-    def _estimate(self, video: Video, path: str, content: str, labels: Labels, file: str) -> Iterator[Any]:
+    def _estimate(self, video: Video, path: str, content: str, decoded: DecodedVideo) -> Iterator[Any]:
+        labels, file = self._lookup.find(video), self._file(video)
         counts, gaps = FrameCounts(), LongestGap()
         letters: list[dict] = []
-        metadata = {tables.FINGERPRINT_KEY: self._fingerprint, "content_sha256": content}
-        decoded = self.decoder.read(path, self._settings.frame_rate_hz)
         try:
+            info = decoded.open()
+            if decoded.pieces:
+                assert decoded.stored_length is not None
+                for piece in decoded.pieces:
+                    yield beam.pvalue.TaggedOutput("pieces", VideoPiece(video, content, piece, decoded.stored_length))
+                return
             with (
-                storage.table_writer(file, tables.LANDMARKS, metadata) as writer,
+                storage.table_writer(file, tables.LANDMARKS, self._metadata(content)) as writer,
                 pose_estimator.PoseEstimator(self._model) as estimator,
             ):
                 try:
@@ -155,21 +195,36 @@ class ExtractVideo(beam.DoFn):
                 except VideoError as error:
                     if not counts.frames_sampled:
                         raise  # nothing to keep: no file
-                    letters = [dead_letter(video, _stage_of(error), error, counts.frames_sampled, path)]
+                    letters = [dead_letter(video, stage_of(error), error, counts.frames_sampled, path)]
                 finally:
-                    counts.frames_decoded = decoded.state.num_frames_decoded
-                    counts.decoding_ms = round(decoded.state.decoding_ms)
-                    _count_all(counts)
-                quality = quality_row(video, content, labels, decoded, counts, gaps)
+                    count_frames(counts, decoded)
+                quality = quality_row(video, content, labels, info, decoded.state, counts, gaps)
                 writer.add_key_value_metadata({"quality": json.dumps(quality), "dead_letters": json.dumps(letters)})
         except VideoError as error:
             storage.remove(file)  # a former version of the video may have left one
-            _count("videos_failed")
-            yield beam.pvalue.TaggedOutput("dead_letters", dead_letter(video, _stage_of(error), error, 0, path))
+            yield from self._failed(dead_letter(video, stage_of(error), error, 0, path))
             return
-        _count("videos_failed" if letters else "videos_done")
+        yield from self._finished(quality, letters)
+
+    def _failed(self, letter: dict) -> Iterator[Any]:
+        count("videos_failed")
+        yield beam.pvalue.TaggedOutput("dead_letters", letter)
+
+    def _finished(self, quality: dict, letters: list[dict]) -> Iterator[Any]:
+        count("videos_failed" if letters else "videos_done")
         yield quality | {"fingerprint": self._fingerprint}
         yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+
+
+class ExtractVideo(VideoStep):
+    """Writes one video's landmarks; yields its quality row and, tagged "dead_letters", what could not be processed.
+
+    A video that is longer than `settings.cut_above_s` is not read: its VideoPieces are yielded, tagged "pieces".
+    """
+
+    def process(self, video: Video) -> Iterator[Any]:
+        """See `extract`."""
+        yield from self.extract(video)
 
 
 def _why(uri: str, error: Exception) -> Exception:
@@ -185,14 +240,19 @@ def _why(uri: str, error: Exception) -> Exception:
     return error
 
 
-def _stage_of(error: VideoError) -> str:
+def stage_of(error: VideoError) -> str:
+    """Where an extraction failed."""
     return "estimate" if error.reason == POSE_FAILED else "decode"
 
 
-def _count(name: str, num: int = 1) -> None:
+def count(name: str, num: int = 1) -> None:
+    """Counts up one of COUNTERS."""
     Metrics.counter("extract", name).inc(num)
 
 
-def _count_all(counts: FrameCounts) -> None:
+def count_frames(counts: FrameCounts, decoded: DecodedVideo) -> None:
+    """Adds what the decoder knows to the counts of a video or piece, and those to COUNTERS."""
+    counts.frames_decoded = decoded.state.num_frames_decoded
+    counts.decoding_ms = round(decoded.state.decoding_ms)
     for name, num in dataclasses.asdict(counts).items():
-        _count(name, num)
+        count(name, num)

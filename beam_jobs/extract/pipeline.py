@@ -7,8 +7,9 @@ import apache_beam as beam
 from apache_beam.io import fileio
 
 from beam_jobs import storage
-from beam_jobs.extract.extract_video import ExtractSettings, ExtractVideo
+from beam_jobs.extract.extract_video import ExtractSettings
 from beam_jobs.extract.failed_share import CheckFailedShare
+from beam_jobs.extract.pieces import extract_videos
 from beam_jobs.extract.summaries import WriteSummaries
 from beam_jobs.extract.video_list import VideoSource, manifest_videos, video_source
 from beam_jobs.labels import Video
@@ -28,17 +29,12 @@ class ExtractLandmarks(beam.PTransform):
     num_shards: int = 1
 
     def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[str]:  # noqa: D102
-        extracted = (
-            videos
-            | "Spread" >> beam.Reshuffle()
-            | "EstimatePoses" >> beam.ParDo(ExtractVideo(self.settings)).with_outputs("dead_letters", main="quality")
-        )
-        rows = (extracted.quality, extracted.dead_letters)
-        written = rows | "WriteSummaries" >> WriteSummaries(self.settings.output, self.num_shards)
+        quality, dead_letters = extract_videos(videos, self.settings)
+        written = (quality, dead_letters) | "WriteSummaries" >> WriteSummaries(self.settings.output, self.num_shards)
         if self.settings.max_failed_share is None:
             return written
         return written | "CheckFailedShare" >> CheckFailedShare(
-            videos, extracted.dead_letters, self.settings.max_failed_share, self.settings.output
+            videos, dead_letters, self.settings.max_failed_share, self.settings.output
         )
 
 

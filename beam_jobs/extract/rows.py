@@ -12,8 +12,7 @@ from beam_jobs import storage, tables
 from beam_jobs.labels import Labels, Video
 from beam_jobs.landmark_table import FrameCounts, LongestGap, landmark_batch, summary
 from beam_jobs.pose import estimator as pose_estimator
-from beam_jobs.video.decoder_process import DecodedVideo
-from beam_jobs.video.frames import TOO_DARK_BRIGHTNESS, VideoError
+from beam_jobs.video.frames import TOO_DARK_BRIGHTNESS, DecodingState, VideoError, VideoInfo
 
 # VideoError's reason where the pose model itself failed on a frame.
 POSE_FAILED = "pose_failed"
@@ -30,6 +29,7 @@ def landmark_batches(
     labels: Labels,
     counts: FrameCounts,
     on_rows: Callable[[int], None] = lambda num: None,
+    first_frame_id: int = 0,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of the landmarks table from sampled frames, up to 1024 a batch; also when the frames end in an error.
 
@@ -40,6 +40,7 @@ def landmark_batches(
       labels: the last columns of every row.
       counts: counted up as frames pass.
       on_rows: called with the number of new rows, now and then.
+      first_frame_id: frames before it only warm up the tracking: they make no rows and are not counted.
 
     Yields:
       Batches of `tables.LANDMARKS`.
@@ -57,6 +58,8 @@ def landmark_batches(
                 message = f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({error})."
                 raise VideoError(POSE_FAILED, message) from error
             counts.estimating_ms += round(1000 * (time.perf_counter() - started))
+            if frame_id < first_frame_id:
+                continue
             counts.frames_sampled += 1
             counts.frames_without_person += not pose.detected
             rows.append((frame_id, timestamp_ms, pose))
@@ -87,13 +90,24 @@ def _landmark_batch(rows: list[tuple[int, int, pose_estimator.Pose]], video_id: 
 
 def relabel(file: str, labels: Labels, metadata: dict[str, str]) -> None:
     """Gives an existing landmarks file other labels, without estimating any pose again."""
-    with storage.open_input(file) as source, storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
-        for batch in pq.ParquetFile(source).iter_batches(_ROWS_PER_BATCH):
-            columns = {name: batch.column(name) for name in batch.schema.names}
-            for name, value in dataclasses.asdict(labels).items():
-                columns[name] = pa.array([value] * batch.num_rows, pa.string())
-            schema = tables.LANDMARKS.schema()
-            writer.write_batch(pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema))
+    with storage.table_writer(file, tables.LANDMARKS, metadata) as writer:
+        for batch in read_batches(file):
+            writer.write_batch(with_labels(batch, labels))
+
+
+def read_batches(file: str) -> Iterator[pa.RecordBatch]:
+    """Rows of a landmarks file, up to 1024 a batch."""
+    with storage.open_input(file) as source:
+        yield from pq.ParquetFile(source).iter_batches(_ROWS_PER_BATCH)
+
+
+def with_labels(batch: pa.RecordBatch, labels: Labels) -> pa.RecordBatch:
+    """The same rows of landmarks with other labels."""
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    for name, value in dataclasses.asdict(labels).items():
+        columns[name] = pa.array([value] * batch.num_rows, pa.string())
+    schema = tables.LANDMARKS.schema()
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int, read_from: str | None = None) -> dict:
@@ -120,7 +134,13 @@ def dead_letter(video: Video, stage: str, error: Exception, num_frames_kept: int
 
 
 def quality_row(
-    video: Video, content: str, labels: Labels, decoded: DecodedVideo, counts: FrameCounts, gaps: LongestGap
+    video: Video,
+    content: str,
+    labels: Labels,
+    info: VideoInfo,
+    state: DecodingState,
+    counts: FrameCounts,
+    gaps: LongestGap,
 ) -> dict:
     """The quality row of a video whose frames have all been seen.
 
@@ -128,21 +148,20 @@ def quality_row(
       video: its key, and where its rows come from.
       content: its sha256.
       labels: the row's labels.
-      decoded: the video, read to its end; at least one frame came.
+      info: what its file says.
+      state: after its last frame; at least one came.
       counts: of all its frames.
       gaps: likewise.
     """
-    info = decoded.info
-    assert info is not None
     return {
-        **summary(video, labels, counts, gaps, decoded.state.last_timestamp_ms, info.frame_rate_hz),
+        **summary(video, labels, counts, gaps, state.last_timestamp_ms, info.frame_rate_hz),
         "content_sha256": content,
         "width_px": info.width_px,
         "height_px": info.height_px,
         "codec": info.codec,
         "pixel_format": info.pixel_format,
         "colour_transfer": info.colour_transfer,
-        "is_interlaced": decoded.state.is_interlaced,
-        "mean_brightness": decoded.mean_brightness,
-        "is_too_dark": bool(decoded.mean_brightness < TOO_DARK_BRIGHTNESS),
+        "is_interlaced": state.is_interlaced,
+        "mean_brightness": state.mean_brightness,
+        "is_too_dark": bool(state.mean_brightness < TOO_DARK_BRIGHTNESS),
     }

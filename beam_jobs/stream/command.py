@@ -145,6 +145,8 @@ def _settings(args: StreamArgs, local: bool) -> StreamSettings:
         pose_model if local else stage_pose_model(pose_model, args.output),
         args.frame_rate_hz,
         args.decode_timeout_s,
+        # Each video is read whole, by one worker: pieces would have to be joined before a window closes.
+        cut_above_s=0.0,
     )
     return StreamSettings(
         extract,

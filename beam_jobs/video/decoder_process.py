@@ -6,7 +6,6 @@ them in a pipe. And the FFmpeg libraries of PyAV and those of OpenCV are never i
 """
 
 import contextlib
-import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -17,14 +16,32 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from beam_jobs import windows
+from beam_jobs.video.completeness import StoredLength
 from beam_jobs.video.frame_ring import FrameReader, FrameWriter
 from beam_jobs.video.frames import DecodingState, Frame, VideoError, VideoInfo, mean_brightness
+from beam_jobs.video.pieces import Piece
 
 if TYPE_CHECKING:
     from beam_jobs.video.reader import VideoReader
+
+
+class Request(NamedTuple):
+    """What the decoder's process is asked for.
+
+    Attributes:
+      source: a local video, or one behind an http address.
+      frame_rate_hz: of the sampling grid.
+      cut_above_s: a local video that is longer is not read; its pieces are named. 0: it is read in any case.
+      piece: read only this one.
+    """
+
+    source: str
+    frame_rate_hz: float
+    cut_above_s: float = 0.0
+    piece: Piece | None = None
 
 
 class DecodedVideo:
@@ -33,11 +50,15 @@ class DecodedVideo:
     Attributes:
       info: size and the like; None until it is open.
       state: how far it has been read.
+      pieces: of a long video, which is then not read; none until it is open.
+      stored_length: what the file of such a video says about its length; else None.
     """
 
-    def __init__(self, decoder: "Decoder", source: str, frame_rate_hz: float) -> None:
+    def __init__(self, decoder: "Decoder", request: Request) -> None:
         self._decoder = decoder
-        self._request = (source, frame_rate_hz)
+        self._request = request
+        self.pieces: tuple[Piece, ...] = ()
+        self.stored_length: StoredLength | None = None
         self._connection: multiprocessing.connection.Connection | None = None
         self._ring: FrameReader | None = None
         self.info: VideoInfo | None = None
@@ -46,8 +67,7 @@ class DecodedVideo:
     @property
     def mean_brightness(self) -> float:
         """Mean luma of the frames on the grid so far, 0 (black) to 255 (white); NaN before the first one."""
-        num = self.state.num_frames_chosen
-        return self.state.total_brightness / num if num else math.nan
+        return self.state.mean_brightness
 
     def open(self) -> VideoInfo:
         """Opens the video.
@@ -58,7 +78,7 @@ class DecodedVideo:
         """
         with self._closing_after_failure():
             self._connection, self._ring = self._decoder.request(self._request)
-            (self.info,) = self._receive("opened") or (None,)
+            self.info, self.pieces, self.stored_length = self._receive("opened") or (None, (), None)
         assert self.info is not None
         return self.info
 
@@ -83,7 +103,9 @@ class DecodedVideo:
     def _receive(self, *kinds: str) -> tuple | None:
         """The payload of the next message, which is of one of these kinds, or an error that is raised."""
         assert self._connection is not None
-        kind, payload, state = self._connection.recv()
+        kind = "busy"
+        while kind == "busy":  # it looks through a long video, and does not hang
+            kind, payload, state = self._connection.recv()
         self.state = DecodingState(*state)
         if kind == "error":
             raise VideoError(*payload)
@@ -131,11 +153,13 @@ class Decoder:
         """The child process that decodes, once there is one."""
         return self._process.pid if self._process is not None else None
 
-    def read(self, source: str, frame_rate_hz: float) -> DecodedVideo:
-        """The frames on a sampling grid of a local video or of one behind an http address; read one at a time."""
-        return DecodedVideo(self, source, frame_rate_hz)
+    def read(
+        self, source: str, frame_rate_hz: float, cut_above_s: float = 0.0, piece: Piece | None = None
+    ) -> DecodedVideo:
+        """The frames of a video, or of one piece of it, on a sampling grid; read one at a time. See `Request`."""
+        return DecodedVideo(self, Request(source, frame_rate_hz, cut_above_s, piece))
 
-    def request(self, request: tuple[str, float]) -> tuple[multiprocessing.connection.Connection, FrameReader]:
+    def request(self, request: Request) -> tuple[multiprocessing.connection.Connection, FrameReader]:
         """Asks the process for a video; messages come by the connection, frames by the ring."""
         if self._connection is None or self._ring is None or self._process is None or self._process.poll() is not None:
             self.close()
@@ -148,7 +172,7 @@ class Decoder:
             self._process = subprocess.Popen(command, pass_fds=inherited, stderr=subprocess.DEVNULL)
             theirs.close()
             self._ring.started()
-        self._connection.send(request)
+        self._connection.send(tuple(request))  # the process knows this module by another name
         return self._connection, self._ring
 
     def close(self) -> None:
@@ -184,12 +208,12 @@ def serve(connection: multiprocessing.connection.Connection, ring: FrameWriter) 
     """The process's loop: a request in; "opened", frames, and "end" out; or "error" (of the video), "fault" (ours)."""
     while True:
         try:
-            source, frame_rate_hz = connection.recv()
+            request = Request(*connection.recv())
         except EOFError:
             return
         reading = _Reading(connection, ring)
         try:
-            reading.read(source, frame_rate_hz)
+            reading.read(request)
         except VideoError as raised:
             reading.send("error", (raised.reason, str(raised)))
         except (BrokenPipeError, ConnectionResetError, EOFError):
@@ -209,16 +233,17 @@ class _Reading:
         self._decoding_s = self._total_brightness = 0.0
         self._num_frames_chosen = 0
 
-    def read(self, source: str, frame_rate_hz: float) -> None:
-        # Here and not above: a process that uses Decoder does not import PyAV.
-        from beam_jobs.video.reader import VideoReader
-
+    def read(self, request: Request) -> None:
         started = time.perf_counter()
-        self._reader = VideoReader(source, windows.SamplingGrid(frame_rate_hz))
+        reader = self._reader = _open(request)
+        pieces = self._pieces(request) if request.cut_above_s else ()
         self._decoding_s += time.perf_counter() - started
-        self.send("opened", (self._reader.info,))
+        self.send("opened", (reader.info, pieces, reader.stored_length))
+        if pieces:
+            return
         self._ring.wait_until_empty()
-        frames = iter(self._reader)
+        first_frame_id = request.piece.first_frame_id if request.piece else 0
+        frames = iter(reader)
         while True:
             started = time.perf_counter()
             try:
@@ -228,10 +253,26 @@ class _Reading:
             if frame is None:
                 self.send("end", None)
                 return
-            self._num_frames_chosen += 1
-            self._total_brightness += mean_brightness(frame.image)
+            if frame.frame_id >= first_frame_id:
+                self._num_frames_chosen += 1
+                self._total_brightness += mean_brightness(frame.image)
             offset = self._ring.put(frame.image)
             self.send("frame", (frame.frame_id, frame.timestamp_ms, offset, frame.image.shape))
+
+    def _pieces(self, request: Request) -> tuple[Piece, ...]:
+        from beam_jobs.video.keyframes import find_pieces
+
+        reader = self._reader
+        # Where a file does not say how long it is, it is looked through: that takes a thousandth of what reading takes.
+        if (
+            reader is None
+            or reader.stored_length.is_url
+            or reader.first_ms is None
+            or reader.longest_s <= request.cut_above_s
+        ):
+            return ()
+        source, rate, cut_above_s, _ = request
+        return find_pieces(source, reader.first_ms, cut_above_s, rate, lambda: self.send("busy", None))
 
     def send(self, kind: str, payload: tuple | str | None) -> None:
         """Sends a message with what is known so far."""
@@ -244,12 +285,24 @@ class _Reading:
                 self._reader.is_interlaced,
                 self._num_frames_chosen,
                 self._total_brightness,
+                self._reader.num_frames_lost,
+                self._reader.num_frames_concealed,
             )
         self._connection.send((kind, payload, state))
 
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+
+def _open(request: Request) -> "VideoReader":
+    # Here and not above: a process that uses Decoder does not import PyAV.
+    from beam_jobs.video.piece_reader import PieceReader
+    from beam_jobs.video.reader import VideoReader
+
+    if request.piece is not None:
+        return PieceReader(request.source, request.frame_rate_hz, request.piece)
+    return VideoReader(request.source, windows.SamplingGrid(request.frame_rate_hz))
 
 
 if __name__ == "__main__":

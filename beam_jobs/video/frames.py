@@ -1,7 +1,9 @@
 """What reading a video gives: frames, what its file says of it, errors. Light: no decoder is imported here."""
 
 import dataclasses
+import math
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +24,8 @@ class VideoError(UserError):
 
     Attributes:
       reason: a short fixed word. VideoReader: not_found, empty, not_a_video, no_decoder, no_frames, bad_size,
-        not_converted, unreadable, truncated, damaged. The decoder's process: decoder_crashed, decoder_hung. The
-        extract job: pose_failed.
+        not_converted, unreadable, truncated, damaged. PieceReader: not_in_pieces. The decoder's process:
+        decoder_crashed, decoder_hung. The extract job: pose_failed.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -66,6 +68,8 @@ class DecodingState:
       is_interlaced: interlaced frames were among them.
       num_frames_chosen: frames on the grid.
       total_brightness: the sum of their `mean_brightness`.
+      num_frames_lost: packets that could not be decoded.
+      num_frames_concealed: frames of which FFmpeg guessed a part.
     """
 
     num_frames_decoded: int = 0
@@ -74,6 +78,41 @@ class DecodingState:
     is_interlaced: bool = False
     num_frames_chosen: int = 0
     total_brightness: float = 0.0
+    num_frames_lost: int = 0
+    num_frames_concealed: int = 0
+
+    @property
+    def mean_brightness(self) -> float:
+        """Mean luma of the frames on the grid so far, 0 (black) to 255 (white); NaN before the first one."""
+        return self.total_brightness / self.num_frames_chosen if self.num_frames_chosen else math.nan
+
+    def mean_frame_rate_hz(self, nominal_hz: float) -> float:
+        """Frames a second by the timestamps of what was decoded; the nominal rate before the second frame."""
+        if self.num_frames_decoded < 2 or not self.last_timestamp_ms:
+            return nominal_hz
+        return (self.num_frames_decoded - 1) * 1000 / self.last_timestamp_ms
+
+    def duration_s(self, nominal_hz: float) -> float:
+        """From the first frame to the end of the last one decoded; `nominal_hz` is the rate where there is but one."""
+        rate = self.mean_frame_rate_hz(nominal_hz)
+        return self.last_timestamp_ms / 1000 + (1 / rate if rate else 0)
+
+
+def joined(states: Iterable[DecodingState]) -> DecodingState:
+    """The state of a video whose pieces have these."""
+    whole = DecodingState()
+    for state in states:
+        whole = DecodingState(
+            num_frames_decoded=whole.num_frames_decoded + state.num_frames_decoded,
+            last_timestamp_ms=max(whole.last_timestamp_ms, state.last_timestamp_ms),
+            decoding_ms=whole.decoding_ms + state.decoding_ms,
+            is_interlaced=whole.is_interlaced or state.is_interlaced,
+            num_frames_chosen=whole.num_frames_chosen + state.num_frames_chosen,
+            total_brightness=whole.total_brightness + state.total_brightness,
+            num_frames_lost=whole.num_frames_lost + state.num_frames_lost,
+            num_frames_concealed=whole.num_frames_concealed + state.num_frames_concealed,
+        )
+    return whole
 
 
 class Frame(NamedTuple):

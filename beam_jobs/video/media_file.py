@@ -1,6 +1,7 @@
 """Opening a video by FFmpeg, choosing its stream as players do, and decoding it: PyAV's errors become VideoError."""
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from av.stream import Disposition
 
 from beam_jobs import storage
 from beam_jobs.video import containers
+from beam_jobs.video.completeness import StoredLength, truncated
 from beam_jobs.video.frames import VideoError, name_of
 
 # One packet that cannot be read is skipped. So many in a row are the end; on a dead connection, on which each read
@@ -60,6 +62,7 @@ class MediaFile:
         self.container_info = containers.ContainerInfo(None, 0) if self.is_url else _checked_file(source)
         self.num_packets_lost = self.num_frames_concealed = 0
         self._num_frames, self._has_pts, self._has_whole_frame = 0, True, False
+        self._begin_at: int | None = None
         self._exit = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
             self._container = stack.enter_context(self._open(source, stack))
@@ -97,6 +100,23 @@ class MediaFile:
         return float(self._stream.duration * self._stream.time_base)
 
     @property
+    def longest_s(self) -> float:
+        """How long the video is at most, as the container says it anywhere; infinite where it does not."""
+        return self.duration_s or (self._container.duration or math.inf) / av.time_base
+
+    @property
+    def time_base(self) -> Fraction | None:
+        """The unit of packets' and frames' times, in seconds."""
+        return self._stream.time_base
+
+    @property
+    def stored_length(self) -> StoredLength:
+        """What the file says about its own length."""
+        return StoredLength(
+            self.num_frames, self.frame_rate_hz, self.duration_s, self.container_info.is_truncated, self.is_url
+        )
+
+    @property
     def pixel_aspect(self) -> Fraction:
         """A stored pixel's width divided by its height, of the frame that was decoded last."""
         for aspect in (self._stream.sample_aspect_ratio, self._stream.codec_context.sample_aspect_ratio):
@@ -110,12 +130,22 @@ class MediaFile:
         Raises:
           VideoError: unreadable, if the file itself cannot be read on.
         """
+        for packet in self.packets():
+            yield from self._decode(packet)
+
+    def packets(self) -> Iterator[av.Packet | None]:
+        """Yields the packets that can be read, not decoded, in the order of decoding; the last one is empty.
+
+        Raises:
+          VideoError: unreadable, if the file itself cannot be read on; not_in_pieces, see `go_to_keyframe`.
+        """
         begun_failing_s, num_failed = 0.0, 0
         while True:
             try:
                 for packet in self._container.demux(self._stream):
                     num_failed = 0
-                    yield from self._decode(packet)
+                    if self._is_where_to_begin(packet):
+                        yield packet
                 return
             except av.FFmpegError:
                 self.num_packets_lost += 1 if self._num_frames else 0
@@ -125,7 +155,34 @@ class MediaFile:
                     break
             except OSError as error:
                 raise _unreadable(self.name, error) from None
-        yield from self._decode(None)
+        yield None
+
+    def go_to_keyframe(self, pts: int, seek_to: int) -> None:
+        """Lets frames and packets begin at a keyframe; iterate anew.
+
+        Args:
+          pts: the keyframe's time of showing, in the stream's time base.
+          seek_to: where to look for it: not behind its times of showing and decoding.
+
+        Raises:
+          VideoError: not_in_pieces, now or from the iterator, if it is not found.
+        """
+        try:
+            self._container.seek(seek_to, stream=self._stream)
+        except av.FFmpegError:
+            raise not_in_pieces(self.name, "it cannot be read from its middle") from None
+        self._decoder.flush_buffers()
+        self._begin_at, self._has_whole_frame = pts, False
+
+    def _is_where_to_begin(self, packet: av.Packet) -> bool:
+        if self._begin_at is None:
+            return True
+        if not packet.is_keyframe or packet.pts is None or packet.pts < self._begin_at:
+            return False
+        if packet.pts != self._begin_at:
+            raise not_in_pieces(self.name, "a keyframe is not found again")
+        self._begin_at = None
+        return True
 
     def _decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
         try:
@@ -220,17 +277,20 @@ def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
     return decoder
 
 
+def not_in_pieces(name: str, why: str) -> VideoError:
+    """The error of a video that was to be read in pieces and cannot be."""
+    return VideoError("not_in_pieces", f"{name} cannot be read in pieces: {why}. Read it whole.")
+
+
 def no_frames(name: str) -> VideoError:
     """The error of a video without a frame."""
     return VideoError("no_frames", f"{name} has no frame that can be decoded; expected some. Check that it plays.")
 
 
-def truncated(name: str, kept: str) -> VideoError:
-    """The error of a video whose end is missing; `kept` says what could be decoded."""
-    return VideoError(
-        "truncated",
-        f"{name} ends early: its end is missing; {kept}. Copy or download the file again, or repair it.",
-    )
+def presentation_ms(pts: int | None, time_base: Fraction | None) -> float | None:
+    """When a frame or packet is shown, on the media's own clock; None where it does not say."""
+    # Not exact on purpose: it rounds to the same milliseconds as OpenCV did, with which older tables were made.
+    return None if pts is None else 1000 * (pts * float(time_base or 0))
 
 
 def _unreadable(name: str, error: OSError) -> VideoError:

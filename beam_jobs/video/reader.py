@@ -10,13 +10,12 @@ from collections.abc import Iterator
 import av
 
 from beam_jobs import windows
+from beam_jobs.video.completeness import StoredLength, check_complete, truncated
 from beam_jobs.video.deinterlacer import Deinterlacer
-from beam_jobs.video.frames import Frame, VideoError, VideoInfo
-from beam_jobs.video.media_file import MediaFile, no_frames, truncated
+from beam_jobs.video.frames import DecodingState, Frame, VideoInfo
+from beam_jobs.video.media_file import MediaFile, no_frames, presentation_ms
 from beam_jobs.video.pictures import PictureConverter, check_size, colour_transfer
 
-# An end is missing, or the middle is damaged, when more frames than these are lost.
-MAX_LOST_SHARE, MAX_LOST_FRAMES = 0.05, 2
 # If time jumps back by more than this, it goes on from where it was (joined recordings); otherwise the frame is late.
 _RESTART_MS = 1000.0
 
@@ -114,17 +113,34 @@ class VideoReader:
         return self._media.num_packets_lost
 
     @property
+    def first_ms(self) -> float | None:
+        """When the first frame is shown, on the media's own clock; None where it does not say."""
+        return presentation_ms(self._first.pts, self._first.time_base)
+
+    @property
+    def longest_s(self) -> float:
+        """How long the video is at most, as its container says it anywhere; infinite where it does not."""
+        return self._media.longest_s
+
+    @property
+    def num_frames_concealed(self) -> int:
+        """Of how many frames FFmpeg guessed a part."""
+        return self._media.num_frames_concealed
+
+    @property
     def mean_frame_rate_hz(self) -> float:
         """Frames a second by the timestamps of what was decoded so far; the nominal rate before the second frame."""
-        if self.num_frames_decoded < 2 or not self.last_timestamp_ms:
-            return self.info.frame_rate_hz
-        return (self.num_frames_decoded - 1) * 1000 / self.last_timestamp_ms
+        return self._state().mean_frame_rate_hz(self.info.frame_rate_hz)
 
     @property
     def duration_s(self) -> float:
         """From the first frame to the end of the last one decoded so far."""
-        rate = self.mean_frame_rate_hz
-        return self.last_timestamp_ms / 1000 + (1 / rate if rate else 0)
+        return self._state().duration_s(self.info.frame_rate_hz)
+
+    @property
+    def stored_length(self) -> StoredLength:
+        """What the file says about its own length."""
+        return self._media.stored_length
 
     def __iter__(self) -> Iterator[Frame]:
         """Yields the chosen frames; may be called once.
@@ -140,7 +156,7 @@ class VideoReader:
             if held:
                 yield held
                 held = None
-            timestamp_ms = self._clock.time_ms(_presentation_ms(frame))
+            timestamp_ms = self._clock.time_ms(presentation_ms(frame.pts, frame.time_base))
             self.num_frames_decoded += 1
             self.last_timestamp_ms = self._clock.last_ms
             frame_id = None
@@ -157,7 +173,7 @@ class VideoReader:
                 else:
                     yield chosen
             frame = next(self._frames, None)
-        self._check_end()
+        check_complete(self._media.name, self.stored_length, self._state())
 
     def close(self) -> None:
         """Closes the file."""
@@ -195,33 +211,10 @@ class VideoReader:
         )
         return first, converter, info
 
-    def _check_end(self) -> None:
-        if self.num_frames_decoded == 1 and not self._media.is_url:
-            raise VideoError(
-                "not_a_video", f"{self._media.name} holds a single picture; expected a video. Leave it out."
-            )
-        kept = f"{self.num_frames_decoded} frames ({self.duration_s:.1f} s) could be decoded and are kept"
-        if self._media.container_info.is_truncated:
-            raise truncated(self._media.name, kept)
-        expected = self.num_frames_decoded + self.num_frames_lost
-        # The container's count is used where it agrees with the time that the frames cover.
-        rate = self.info.frame_rate_hz
-        if self.info.num_frames and rate:
-            said_s = self.info.num_frames / rate
-            said_s = min(said_s, self._media.duration_s or said_s)
-            if self.duration_s < (1 - MAX_LOST_SHARE) * said_s:
-                expected = max(expected, int(said_s * rate))
-        lost = expected - self.num_frames_decoded + self._media.num_frames_concealed
-        if lost > max(MAX_LOST_FRAMES, MAX_LOST_SHARE * expected):
-            if self._media.is_url:
-                raise truncated(self._media.name, kept)
-            raise VideoError(
-                "damaged",
-                f"{self._media.name} is damaged: {lost} of {expected} frames cannot be decoded whole; {kept}. Copy it "
-                "again.",
-            )
-
-
-def _presentation_ms(frame: av.VideoFrame) -> float | None:
-    # Not exact on purpose: it rounds to the same milliseconds as OpenCV did, with which older tables were made.
-    return None if frame.pts is None else 1000 * (frame.pts * float(frame.time_base or 0))
+    def _state(self) -> DecodingState:
+        return DecodingState(
+            self.num_frames_decoded,
+            self.last_timestamp_ms,
+            num_frames_lost=self.num_frames_lost,
+            num_frames_concealed=self.num_frames_concealed,
+        )

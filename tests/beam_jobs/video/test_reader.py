@@ -142,7 +142,7 @@ class TestTimestamps:
     def test_frames_that_go_backwards_are_left_out_and_counted(self, tmp_path, monkeypatch):
         path = videos.write(tmp_path / "a.mp4", 6, 25)
         raw_ms = collections.deque([0.0, 40, 80, 60, 120, 160])
-        monkeypatch.setattr(video_reader, "_presentation_ms", lambda frame: raw_ms.popleft())
+        monkeypatch.setattr(video_reader, "presentation_ms", lambda pts, time_base: raw_ms.popleft())
         reader = video_reader.VideoReader(path)
         assert [(frame.timestamp_ms, videos.number(frame.image)) for frame in reader] == [
             *((0, 0), (40, 1), (80, 2), (120, 4), (160, 5))
