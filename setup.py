@@ -23,6 +23,8 @@ PYAV = "av>=18.1,<19"
 # source. Both wheels write the same cv2 folder: with both installed, the last one wins, and removing either breaks cv2.
 OPENCV = "opencv-contrib-python>=5.0.0.93,<6"
 TENSORFLOW = "tensorflow>=2.21,<2.22"
+# Runs exported bundles: a hundredth of TensorFlow's size. (Its backports-strenum 1.3.1 excludes Python 3.11.)
+LITERT = ["ai-edge-litert>=2.1,<3", "backports-strenum<1.3"]
 
 CORE = [
     "fsspec>=2025.3",  # one way to local files and gs://
@@ -44,6 +46,7 @@ EXTRAS = {
     # Tables to a bundle. keras-tcn 3.5.7 requires tensorflow-macos, which exists for no other system.
     "train": [
         TENSORFLOW,
+        *LITERT,  # to check what is exported
         "keras>=3.13",
         "keras-tcn>=3.5.6,<3.5.7",
         "markdown>=3.7",  # TensorBoard needs it, too
@@ -53,7 +56,7 @@ EXTRAS = {
         "tensorboard>=2.20",
     ],
     # A bundle and a camera.
-    "live": [MEDIAPIPE, OPENCV, PYAV, TENSORFLOW],
+    "live": [MEDIAPIPE, OPENCV, PYAV, *LITERT],
     "dev": [
         "cryptography>=43",  # keys and certificates of the tests' servers
         # A storage server for the tests; its wheels for Linux have the program.

@@ -180,3 +180,32 @@ def end_to_end_inputs(
     taken = np.pad(rows[start : last + 1].astype(np.float32), ((padding, 0), (0, 0), (0, 0)), constant_values=np.nan)
     times = np.pad(timestamps_ms[start : last + 1].astype(np.int64), (padding, 0), constant_values=-1)
     return taken, times
+
+
+class LandmarkBuffer:
+    """A ring buffer of one person's landmarks: gives what the end-to-end graph is fed, by the rule for windows."""
+
+    def __init__(self, rule: WindowRule) -> None:
+        self.rule = rule
+        self._rows: collections.deque[tuple[np.ndarray, int, bool]] = collections.deque(maxlen=rows_fed(rule))
+        self._num_rows = 0
+
+    @property
+    def is_due(self) -> bool:
+        """As `WindowBuffer.is_due`."""
+        return self._num_rows > 0 and (self._num_rows - 1) % self.rule.stride == 0
+
+    def push(self, row: np.ndarray, timestamp_ms: int, detected: bool) -> tuple[np.ndarray, np.ndarray] | None:
+        """Adds a row of landmarks, shape (33, 3), NaN where no person was detected.
+
+        Returns:
+          As `end_to_end_inputs`, where a window ends in this row; else None.
+        """
+        self._rows.append((row, timestamp_ms, detected))
+        self._num_rows += 1
+        if not detected or not self.is_due:
+            return None
+        if sum(seen for *_, seen in list(self._rows)[-self.rule.length :]) < self.rule.min_detected:
+            return None
+        rows, times = np.stack([row for row, *_ in self._rows]), np.array([ms for _, ms, _ in self._rows])
+        return end_to_end_inputs(rows, times, len(rows) - 1, self.rule)

@@ -22,7 +22,7 @@ from live.signals import (
 
 if TYPE_CHECKING:
     from live import camera, publisher, recognizer
-    from model import bundle as bundles
+    from model import exported_bundle
 
 # Trained on real clips and drawn athletes; see the MODEL_CARD.md in it.
 DEFAULT_BUNDLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "default_bundle")
@@ -90,7 +90,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         'is "not sure". 0 always names the likeliest one',
     )
     parser.add_argument("--num_frames", type=int, metavar="N", help="stop after N sampled frames")
-    parser.add_argument("--verbose", action="store_true", help="show what TensorFlow, MediaPipe and FFmpeg log")
+    parser.add_argument("--verbose", action="store_true", help="show what MediaPipe, LiteRT and FFmpeg log")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         raise unknown_flag(unknown[0], flags_of(parser), "python -m live --help")
@@ -232,19 +232,16 @@ def _recognize(
 
 def _start_recognizer(
     args: argparse.Namespace, pose_model_path: str, is_live: bool, stack: contextlib.ExitStack
-) -> "tuple[bundles.Bundle, recognizer.Recognizer]":
-    from beam_jobs import native_logs, tensorflow_import
+) -> "tuple[exported_bundle.ExportedBundle, recognizer.Recognizer]":
     from beam_jobs.pose import estimator
-    from model import bundle as bundles
+    from model import exported_bundle
 
-    # Now, after all that may fail at once: TensorFlow and MediaPipe take ten seconds to import.
+    # Now, after all that may fail at once: MediaPipe takes seconds to import.
     with signals_exit_immediately(0 if is_live else 130):
         from live import recognizer
 
-        with native_logs.quiet_import():
-            tensorflow_import.import_tensorflow()
         estimator.import_mediapipe()
-    bundle = bundles.load(args.bundle)
+    bundle = exported_bundle.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.
     with signals_exit_immediately(0 if is_live else 130):
         recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))

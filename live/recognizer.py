@@ -10,7 +10,8 @@ from beam_jobs.pose import estimator
 from beam_jobs.pose.estimator import Pose
 from beam_jobs.video.frames import mean_brightness
 from live.advice import Advisor, is_too_dark
-from model.bundle import Bundle
+from model.bundle import check_fingerprint
+from model.exported_bundle import ExportedBundle
 
 # Below this an answer is often wrong: see results/unknown_exercises.md.
 DEFAULT_MIN_PROBABILITY = 0.7
@@ -28,7 +29,8 @@ class Recognition:
       probabilities: of each of the bundle's labels, float32, shape (C,); None where there is no answer.
       due: a window may end on this row (every `stride` rows), so the answer is new.
       pose: the frame's landmarks.
-      features: the row's standardised features, float32, shape (189,).
+      features: the standardised features of the window that ends on this row, float32, shape (34, 189), zeros without
+        a person; None where it was not asked about.
       brightness: the picture's `mean_brightness`, 0 to 255; None where only its pose was given.
       hint: what the person in view should change, in words; None where all is well.
     """
@@ -40,7 +42,7 @@ class Recognition:
     probabilities: np.ndarray | None
     due: bool
     pose: Pose
-    features: np.ndarray = dataclasses.field(repr=False)
+    features: np.ndarray | None = dataclasses.field(default=None, repr=False)
     brightness: float | None = None
     hint: str | None = None
 
@@ -92,17 +94,20 @@ class Summary:
 class Recognizer:
     """Recognises the exercise in one video or stream, frame by frame; use one for each, since tracking has state.
 
-    A row's features come from the bundle's own transform graph, fed with the row's history; windows follow the bundle's
-    rule. So every number equals what the batch jobs compute for the same frames.
+    Features and probabilities come from the bundle's exported graph, fed with a window's landmarks and their history;
+    windows follow the bundle's rule. So every number equals what the batch jobs compute for the same frames, up to the
+    rounding of float32.
 
     Use as a context manager, or call `close`.
     """
 
-    def __init__(self, bundle: Bundle, pose_model_path: str, min_probability: float = DEFAULT_MIN_PROBABILITY) -> None:
+    def __init__(
+        self, bundle: ExportedBundle, pose_model_path: str, min_probability: float = DEFAULT_MIN_PROBABILITY
+    ) -> None:
         """Checks that the pose model fits the bundle, and warms everything up.
 
         Args:
-          bundle: labels, graphs and rules.
+          bundle: labels, graph and rules.
           pose_model_path: a local `.task` file.
           min_probability: an answer that is less probable than this is none; 0 to 1.
 
@@ -110,10 +115,9 @@ class Recognizer:
           UserError: if the bundle was trained on landmarks that this pose model does not make; so also for one that
             was trained on imported landmarks, whose extractor nobody can run here.
         """
-        bundle.check_fingerprint(estimator.fingerprint(pose_model_path, bundle.frame_rate_hz))
+        check_fingerprint(bundle.fingerprint, estimator.fingerprint(pose_model_path, bundle.frame_rate_hz))
         self._bundle, self._min_probability = bundle, min_probability
-        self._history = windows.History(bundle.history_length)
-        self._buffer = windows.WindowBuffer(bundle.rule)
+        self._rows = windows.LandmarkBuffer(bundle.rule)
         self._num_predictions = 0
         self._sum = np.zeros(len(bundle.labels), np.float64)
         self._last: np.ndarray | None = None
@@ -134,13 +138,11 @@ class Recognizer:
     def update_pose(self, found: Pose, timestamp_ms: int, brightness: float | None = None) -> Recognition:
         """Takes the next sampled frame's pose, where it was estimated already, and its `mean_brightness`."""
         coordinates = found.coordinates(self._bundle.fingerprint["coordinates"])
-        history, times = self._history.push(coordinates, timestamp_ms)
-        features = self._bundle.features(history[None], times[None])[0]
-        window = self._buffer.push(features, found.detected)
-        due = self._buffer.is_due
+        window = self._rows.push(coordinates, timestamp_ms, found.detected)
+        due, features = self._rows.is_due, None
         dark = is_too_dark(brightness)
         if window is not None and not dark:
-            self._last = self._bundle.probabilities(window[None])[0]
+            self._last, features = self._bundle.answer(*window)
             self._sum += self._last
             self._num_predictions += 1
         elif due or dark or not found.detected:

@@ -14,7 +14,7 @@ from model import options
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; see --help."""
     args = options.parse(argv)
-    if args.command != "evaluate":  # which needs TensorFlow alone
+    if args.command not in ("evaluate", "export"):  # which need TensorFlow alone
         _prepare_keras()
     print("\n".join(_COMMANDS[args.command](args)))
     return 0
@@ -80,12 +80,20 @@ def _synthesize(args: argparse.Namespace) -> list[str]:
     return [*command.report(command.run(args))]
 
 
+def _export(args: argparse.Namespace) -> list[str]:
+    from model.export import command
+
+    compared = command.export(args.bundle, args.output, args.tables, args.split)
+    return [*command.lines(compared), f"exported: {args.output}"]
+
+
 _COMMANDS = {
     "train": _train,
     "finetune": _finetune,
     "evaluate": _evaluate,
     "benchmark": _benchmark,
     "synthesize": _synthesize,
+    "export": _export,
 }
 
 

@@ -4,6 +4,7 @@
     transform_fn/    SavedModel: a row's landmarks and history -> its features
     classifier/      SavedModel: windows of features -> probabilities
     end_to_end/      SavedModel: landmarks and timestamps -> probabilities, the two above with the windows between
+    end_to_end.tflite    the same as one LiteRT file, which live runs; not where the transform graph is of another kind
     weights.weights.h5   the network's weights, to fine-tune from
     rehearsal.npz    landmarks of synthetic athletes, which fine-tuning rehearses the classes on; not in every bundle
 
@@ -26,11 +27,12 @@ from beam_jobs.errors import UserError
 from beam_jobs.native_logs import quiet_import
 from beam_jobs.tensorflow_import import import_tensorflow
 from beam_jobs.windows import WindowRule
-from model import end_to_end, holds, rehearsal, transform_graph
+from model import end_to_end, holds, litert_graph, rehearsal, transform_graph
 
 SCHEMA_VERSION = tables.SCHEMA_VERSION
 METADATA_FILE = "bundle.json"
 TRANSFORM, CLASSIFIER, END_TO_END, WEIGHTS = transform_graph.FOLDER, "classifier", "end_to_end", "weights.weights.h5"
+EXPORTED = "end_to_end.tflite"
 # What an import writes in its fingerprint for what it cannot know.
 UNKNOWN = "unknown"
 _VERSIONS_OF = ("numpy", "tensorflow", "keras", "keras-tcn")
@@ -304,6 +306,7 @@ def write(
         _save_classifier(network, len(labels), rule, temperature, os.path.join(folder, CLASSIFIER))
         whole, first, second = (os.path.join(folder, part) for part in (END_TO_END, TRANSFORM, CLASSIFIER))
         end_to_end.save(whole, first, second, rule, labels, metadata["holds"])
+        _save_exported(folder, metadata)
         network.save_weights(os.path.join(folder, WEIGHTS))
         if rehearsal_clips:
             rehearsal.save(folder, rehearsal_clips)
@@ -312,6 +315,15 @@ def write(
         with open(os.path.join(folder, METADATA_FILE), "w", encoding="utf-8") as file:
             json.dump(metadata, file, indent=2, allow_nan=False)
             file.write("\n")
+
+
+def _save_exported(folder: str, metadata: dict[str, Any]) -> None:
+    try:
+        contents = litert_graph.from_bundle(folder, metadata, ["float32"])
+    except UserError:
+        return  # features of another kind: evaluate and stream can use the bundle, live cannot, and says why
+    with open(os.path.join(folder, EXPORTED), "wb") as file:
+        file.write(contents["float32"])
 
 
 def _save_classifier(network: Any, num_classes: int, rule: WindowRule, temperature: float, folder: str) -> None:

@@ -51,6 +51,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     _add_evaluate(commands)
     add_benchmark(commands)
     _add_synthesize(commands)
+    _add_export(commands)
     for command in commands.choices.values():
         add_verbose(command)
     return parser, commands.choices
@@ -183,6 +184,32 @@ def _check_synthesize(args: argparse.Namespace) -> None:
         check_writable("--output", args.output, os.path.abspath(args.output.removeprefix("file://")))
 
 
+def _add_export(commands) -> None:
+    command = commands.add_parser(
+        "export",
+        help="a bundle -> small LiteRT files for phones, boards and browsers, and a card that compares them",
+        description="Writes a bundle as LiteRT files (float32, float16, int8), and compares each with the bundle.",
+        epilog="Example: python -m model export --bundle bundle --output exported",
+        allow_abbrev=False,
+    )
+    _add_bundle(command)
+    command.add_argument("--output", required=True, help="a folder, local or gs://; what was there is replaced")
+    command.add_argument(
+        "--tables",
+        help="feature tables with landmarks to compare on, made with the bundle's graph (default: synthetic athletes "
+        "of the bundle)",
+    )
+    command.add_argument("--split", choices=SPLITS, default="test", help="which clips of --tables (default test)")
+
+
+def _check_export(args: argparse.Namespace) -> None:
+    if not storage.is_folder(args.bundle):
+        raise UsageError(f"--bundle: {args.bundle} does not exist; expected a bundle (python -m model train).")
+    if args.tables is not None:
+        dataset.check_folder(args.tables)
+    _check_output(args.output, bundle.METADATA_FILE)
+
+
 def _add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", required=True, help="a bundle's folder, local or gs://")
 
@@ -213,7 +240,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         raise unknown_flag(unknown[0], flags_of(by_name[args.command]), f"python -m model {args.command} --help")
-    checks = {"benchmark": check_benchmark, "synthesize": _check_synthesize}
+    checks = {"benchmark": check_benchmark, "synthesize": _check_synthesize, "export": _check_export}
     if args.command in checks:
         checks[args.command](args)
         return args

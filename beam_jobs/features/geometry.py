@@ -114,7 +114,7 @@ def joint_angle_degrees(proximal, joint, distal):
         if points.shape[-1] != 3:
             raise ValueError(f"points have shape {points.shape}; expected the last dimension to be 3 (x, y, z).")
     upper, lower = _direction(proximal - joint), _direction(distal - joint)
-    angle = tf.atan2(_norm(tf.linalg.cross(upper, lower)), tf.reduce_sum(upper * lower, axis=-1))
+    angle = tf.atan2(_norm(_cross(upper, lower)), tf.reduce_sum(upper * lower, axis=-1))
     return angle * _DEGREES
 
 
@@ -250,6 +250,13 @@ def _vector(landmarks, start, end):
 
 def _norm(vectors):
     return tf.sqrt(tf.reduce_sum(tf.square(vectors), axis=-1))
+
+
+def _cross(a, b):
+    """The cross product, bit for bit as tf.linalg.cross; but LiteRT has no such operator."""
+    ax, ay, az = tf.unstack(a, axis=-1)
+    bx, by, bz = tf.unstack(b, axis=-1)
+    return tf.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def _direction(vectors):
