@@ -176,8 +176,10 @@ def test_extra_train_trains_and_evaluates(install, athlete_tables, tmp_path):
 
 
 @pytest.mark.slow
-def test_extra_live_recognises_with_the_default_bundle(install, drawn_clip, pose_model_path):
+def test_extra_live_recognises_with_the_default_bundle_and_without_tensorflow(install, drawn_clip, pose_model_path):
     installed = install("live")
+    find = "import importlib.util; print([importlib.util.find_spec(name) for name in ('tensorflow', 'apache_beam')])"
+    assert installed.run("-c", find).strip() == "[None, None]"
     assert "--bundle" in installed.run("-m", "live", "--help")
     printed = installed.run("-m", "live", "--source", drawn_clip, "--json", "--no_window")
     answers = [json.loads(line) for line in printed.splitlines()]

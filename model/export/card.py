@@ -35,7 +35,7 @@ def text(
             _table(_COLUMNS, _rows(compared, files)),
             f"Compared with the bundle's SavedModel on {len(sample):,} windows ({sample.source}), one by",
             "one on one thread of the machine that exported. *Largest difference*: of any probability. *Other",
-            f"answers*: windows whose likeliest class is another one. *Right*: of {known:,} windows with a label that is known.",
+            f"answers*: windows whose likeliest class is another one. *Right*: of {known:,} windows with a label.",
             "",
             "## What goes in and out",
             _table(("tensor", "shape", "type", "content"), _tensors(metadata, num_rows)),

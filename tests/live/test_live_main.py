@@ -24,6 +24,7 @@ from beam_jobs.video.frames import Frame
 from live import __main__ as live_main
 from live import camera, recognizer
 from model import bundle as bundles
+from model import exported_bundle
 
 # Few clips, few epochs: the test bundle is sure of nothing.
 ALL = ("--min_probability", "0")
@@ -219,7 +220,7 @@ def test_ctrl_c_interrupts_a_file_and_leaves_a_whole_recording(athlete_bundle, f
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="what a process has loaded is read from /proc")
-@pytest.mark.parametrize("library", ["tensorflow", "mediapipe"])
+@pytest.mark.parametrize("library", ["mediapipe", "ai_edge_litert"])
 def test_a_signal_while_models_load_is_one_too(athlete_bundle, frames, tmp_path, library):
     with (
         servers.serving(servers.mjpeg_handler(frames * 50, 25)) as address,
@@ -352,7 +353,7 @@ class TestMistakes:
         assert printed.out == ""
 
     def test_a_recognizer_checks_too(self, athlete_bundle, pose_model_path):
-        bundle = bundles.load(str(athlete_bundle))
+        bundle = exported_bundle.load(str(athlete_bundle))
         other = dataclasses.replace(bundle, fingerprint={**bundle.fingerprint, "running_mode": "IMAGE"})
         with pytest.raises(UserError, match="running_mode"):
             recognizer.Recognizer(other, pose_model_path)
