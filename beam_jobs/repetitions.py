@@ -1,0 +1,156 @@
+"""Repetitions of an exercise, counted frame by frame from landmarks alone: no model, and nothing that it has to know.
+
+A repetition bends a joint and stretches it again. The angles of elbows, shoulders, hips and knees (the mean of left and
+right) are followed; of each the turning points are kept, and the joint that swings furthest is the one that is counted.
+Needs NumPy alone; live and the jobs share it.
+"""
+
+import collections
+import dataclasses
+import math
+
+import numpy as np
+
+from beam_jobs import landmarks as names
+
+# Pairs of JOINTS, left and right.
+JOINTS = ("elbow", "shoulder", "hip", "knee")
+# An angle is smoothed over so long: landmarks shake.
+_SMOOTHING_MS = 155.0
+# How far back an angle's range is looked at, and how often.
+_RANGE_MS, _RANGE_EVERY_MS = 10_000, 300
+# A turn is one when the angle has gone back by this share of its range, and by this many degrees.
+_TURN_SHARE, _TURN_DEGREES = 0.55, 20.0
+# After so long without a person, or without a joint, a movement begins anew.
+_BREAK_MS = 1_500
+# An hour of quick repetitions.
+_MAX_TURNS = 8_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """A turning point of an angle.
+
+    Attributes:
+      timestamp_ms: when the angle turned.
+      degrees: what it was.
+    """
+
+    timestamp_ms: int
+    degrees: float
+
+
+def joint_angles_degrees(row: np.ndarray) -> np.ndarray:
+    """The mean of left and right of each of `JOINTS`, 180 for a straight limb: (33, 3) to (4,); NaN where not seen.
+
+    In TensorFlow, for features: features/geometry.py.
+    """
+    proximal, joint, distal = (row[[indices[position] for _, *indices in names.JOINTS]] for position in range(3))
+    upper, lower = proximal - joint, distal - joint
+    sine = np.linalg.norm(np.cross(upper, lower), axis=1)
+    angles = np.degrees(np.arctan2(sine, (upper * lower).sum(axis=1))).reshape(-1, 2)
+    # One side alone where the other is not seen.
+    seen = np.isfinite(angles)
+    total = np.where(seen, angles, 0).sum(axis=1)
+    return np.divide(total, seen.sum(axis=1), out=np.full(len(angles), np.nan), where=seen.any(axis=1))
+
+
+class AngleTurns:
+    """The turning points of one angle, as they come.
+
+    Attributes:
+      turns: oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.turns: collections.deque[Turn] = collections.deque(maxlen=_MAX_TURNS)
+        self._recent: collections.deque[tuple[int, float]] = collections.deque()
+        self._smooth: float | None = None
+        self._last_ms = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._direction = 0
+        self._needed, self._needed_until_ms = _TURN_DEGREES, 0
+        self._high = self._low = Turn(0, float("nan"))
+
+    def push(self, timestamp_ms: int, degrees: float) -> None:
+        """Takes the next angle; NaN where it is not seen."""
+        if not math.isfinite(degrees):
+            return
+        if self._smooth is None or timestamp_ms - self._last_ms > _BREAK_MS:
+            self._smooth = degrees
+            self._begin()
+            self._high = self._low = Turn(timestamp_ms, degrees)
+        else:
+            weight = 1 - math.exp(-(timestamp_ms - self._last_ms) / _SMOOTHING_MS)
+            self._smooth += weight * (degrees - self._smooth)
+        self._last_ms = timestamp_ms
+        self._recent.append((timestamp_ms, self._smooth))
+        while self._recent[0][0] < timestamp_ms - _RANGE_MS:
+            self._recent.popleft()
+        self._turn(Turn(timestamp_ms, self._smooth))
+
+    def _turn(self, now: Turn) -> None:
+        """Notes a turn when the angle has gone back far enough from its last extreme."""
+        if now.timestamp_ms >= self._needed_until_ms:
+            low, high = np.percentile([value for _, value in self._recent], [5, 95])
+            self._needed = max(_TURN_DEGREES, _TURN_SHARE * (high - low))
+            self._needed_until_ms = now.timestamp_ms + _RANGE_EVERY_MS
+        if self._direction >= 0:
+            if now.degrees > self._high.degrees:
+                self._high = now
+            if self._high.degrees - now.degrees > self._needed:
+                self.turns.append(self._high)
+                self._direction, self._low = -1, now
+                return
+        if self._direction <= 0:
+            if now.degrees < self._low.degrees:
+                self._low = now
+            if now.degrees - self._low.degrees > self._needed:
+                self.turns.append(self._low)
+                self._direction, self._high = 1, now
+
+
+class RepetitionCounter:
+    """Counts one person's repetitions."""
+
+    def __init__(self) -> None:
+        self._angles = {joint: AngleTurns() for joint in JOINTS}
+
+    def push(self, row: np.ndarray, timestamp_ms: int) -> None:
+        """Takes the next row of landmarks.
+
+        Args:
+          row: world landmarks, or others in true proportions, shape (33, 3); NaN where no person was detected.
+          timestamp_ms: later than the last one's.
+        """
+        for turns, degrees in zip(self._angles.values(), joint_angles_degrees(row), strict=True):
+            turns.push(timestamp_ms, float(degrees))
+
+    def count(self, start_ms: int = 0, end_ms: int | None = None) -> int:
+        """Repetitions between two times, so far: there and back again of the joint that swings furthest.
+
+        A repetition counts when the person has come more than half of the way back.
+
+        Args:
+          start_ms: turns before it do not count.
+          end_ms: turns after it do not count; by default all do.
+        """
+        found = [
+            [
+                turn
+                for turn in turns.turns
+                if turn.timestamp_ms >= start_ms and (end_ms is None or turn.timestamp_ms <= end_ms)
+            ]
+            for turns in self._angles.values()
+        ]
+        return len(max(found, key=_swing_degrees)) // 2
+
+
+def _swing_degrees(turns: list[Turn]) -> float:
+    """How far an angle usually swings between its turns; less where swings differ: repetitions are like each other."""
+    if len(turns) < 3:
+        return 0.0 if len(turns) < 2 else 0.5 * abs(turns[1].degrees - turns[0].degrees)
+    swings = np.abs(np.diff([turn.degrees for turn in turns]))
+    return float(np.median(swings) / (1 + swings.std() / swings.mean()))
