@@ -125,7 +125,11 @@ class RepetitionCounter:
           row: world landmarks, or others in true proportions, shape (33, 3); NaN where no person was detected.
           timestamp_ms: later than the last one's.
         """
-        for turns, degrees in zip(self._angles.values(), joint_angles_degrees(row), strict=True):
+        self.push_angles(joint_angles_degrees(row), timestamp_ms)
+
+    def push_angles(self, angles: np.ndarray, timestamp_ms: int) -> None:
+        """Takes the angles of the next row, as `joint_angles_degrees` returns them."""
+        for turns, degrees in zip(self._angles.values(), angles, strict=True):
             turns.push(timestamp_ms, float(degrees))
 
     def count(self, start_ms: int = 0, end_ms: int | None = None) -> int:

@@ -9,6 +9,8 @@ MAX_GAP_MS = 1500
 MIN_LENGTH_MS = 1000
 # As live asks for by default: below this an answer is often wrong.
 MIN_PROBABILITY = 0.7
+# An exercise is known when most of a window shows it: repetitions count from before the end of the first such window.
+LEAD_MS = 1500
 
 
 @dataclasses.dataclass(frozen=True)

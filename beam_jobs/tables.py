@@ -237,6 +237,7 @@ SEGMENTS = Table(
         Column("end_ms", pa.int64(), "ms", "likewise, of the last window"),
         Column("probability", pa.float32(), "probability", "mean over the windows"),
         Column("num_windows", pa.int64()),
+        Column("repetitions", pa.int64(), description="of the joint that swings furthest; about 0 in a hold"),
         Column("bundle_sha256", pa.string(), description="of the graph that predicted"),
     ),
     per_frame=False,

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -17,7 +17,7 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
-from beam_jobs import landmarks, segments, storage, tables, windows
+from beam_jobs import landmarks, repetitions, segments, storage, tables, windows
 from beam_jobs.stream.landmark_messages import LandmarkMessage, LandmarkMessageError, decode
 from beam_jobs.stream.messages import Message
 from beam_jobs.stream.pipeline import DEAD_LETTERS, StreamSettings
@@ -30,6 +30,22 @@ PATIENCE_S = 60
 # How long after its last message a session's state is kept.
 FORGET_AFTER_S = 3600
 OTHER_LANDMARKS = "other_landmarks"
+
+
+class SessionPart(NamedTuple):
+    """A message's rows, and those before that its windows need.
+
+    Attributes:
+      rows: landmarks, float32, shape (T, 33, 3).
+      times: int64, shape (T,).
+      num_known: how many of them were there before.
+      due: the positions of rows that end a window.
+    """
+
+    rows: np.ndarray
+    times: np.ndarray
+    num_known: int
+    due: list[int]
 
 
 class SessionRows:
@@ -51,30 +67,29 @@ class SessionRows:
         """Whether a message is missing before others that are here."""
         return bool(self._early)
 
-    def add(self, message: LandmarkMessage) -> Iterator[tuple[np.ndarray, np.ndarray, list[int]]]:
+    def add(self, message: LandmarkMessage) -> Iterator[SessionPart]:
         """Takes a message; a repeated one changes nothing.
 
         Yields:
-          For each message whose turn it is: rows and times, as `windows.end_to_end_inputs` takes them, and the
-          positions of rows that end a window.
+          What is new for each message whose turn it is.
         """
         if message.sequence >= self._next:
             self._early[message.sequence] = message
         yield from self._in_turn()
 
-    def give_up(self) -> Iterator[tuple[np.ndarray, np.ndarray, list[int]]]:
+    def give_up(self) -> Iterator[SessionPart]:
         """Goes on after messages that have not come; yields as `add`."""
         if self._early:
             self._next = min(self._early)
             yield from self._in_turn()
 
-    def _in_turn(self) -> Iterator[tuple[np.ndarray, np.ndarray, list[int]]]:
+    def _in_turn(self) -> Iterator[SessionPart]:
         while self._next in self._early:
             message = self._early.pop(self._next)
             self._next += 1
             yield self._append(message)
 
-    def _append(self, message: LandmarkMessage) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    def _append(self, message: LandmarkMessage) -> SessionPart:
         num_known = len(self._rows)
         rows = np.concatenate([self._rows, message.landmarks])
         times = np.concatenate([self._times, message.timestamps_ms])
@@ -88,7 +103,20 @@ class SessionRows:
                 due.append(position)
         kept = windows.rows_fed(self._rule) - 1
         self._rows, self._times = rows[-kept:], times[-kept:]
-        return rows, times, due
+        return SessionPart(rows, times, num_known, due)
+
+
+@dataclasses.dataclass(frozen=True)
+class RowAngles:
+    """What repetitions are counted by: some rows' joint angles.
+
+    Attributes:
+      timestamps_ms: int64, shape (T,).
+      degrees: as `repetitions.joint_angles_degrees`, float32, shape (T, 4).
+    """
+
+    timestamps_ms: np.ndarray
+    degrees: np.ndarray
 
 
 class DecodeLandmarks(beam.DoFn):
@@ -122,7 +150,7 @@ def _dead_letter(name: str, reason: str, message: str) -> beam.pvalue.TaggedOutp
 
 
 class PredictSessions(beam.DoFn):
-    """(session and person, LandmarkMessage) -> (session and person, Answer with the session's start).
+    """(session and person, LandmarkMessage) -> (session and person, the session's start with an Answer or RowAngles).
 
     Rows are put in their order by the messages' numbers; a person's last rows are the state. The input must be in the
     global window.
@@ -176,7 +204,10 @@ class PredictSessions(beam.DoFn):
 
     def _answers(self, key: str, started_at: str, parts: Iterable) -> Iterator[TimestampedValue]:
         start = datetime.datetime.fromisoformat(started_at).timestamp()
-        for rows, times, due in parts:
+        for rows, times, num_known, due in parts:
+            angles = [repetitions.joint_angles_degrees(row) for row in rows[num_known:]]
+            at = Timestamp.of(start + int(times[-1]) / 1000)
+            yield TimestampedValue((key, (started_at, RowAngles(times[num_known:], np.array(angles, np.float32)))), at)
             for position, probabilities in zip(due, self._predictor.probabilities(rows, times, due), strict=True):
                 best = int(probabilities.argmax())
                 answer = segments.Answer(int(times[position]), self._predictor.labels[best], float(probabilities[best]))
@@ -201,18 +232,25 @@ class SegmentSession(beam.DoFn):
     def __init__(self, bundle_sha256: str) -> None:
         self._bundle_sha256 = bundle_sha256
 
-    def process(self, element: tuple[str, Iterable[tuple[str, segments.Answer]]]) -> Iterator[dict[str, Any]]:
-        """Finds a session's segments."""
+    def process(self, element: tuple[str, Iterable[tuple[str, Any]]]) -> Iterator[dict[str, Any]]:
+        """Finds a session's segments, and counts their repetitions."""
         key, found = element
         session_id, _, person_id = key.rpartition("/")
-        ordered = sorted(found, key=lambda pair: pair[1].timestamp_ms)
-        started_at = ordered[0][0]
-        for segment in segments.find_segments(answer for _, answer in ordered):
+        values = list(found)
+        started_at = values[0][0]
+        answers = [value for _, value in values if isinstance(value, segments.Answer)]
+        parts = [value for _, value in values if isinstance(value, RowAngles)]
+        counter = repetitions.RepetitionCounter()
+        for part in sorted(parts, key=lambda part: part.timestamps_ms[0]):
+            for degrees, timestamp_ms in zip(part.degrees, part.timestamps_ms, strict=True):
+                counter.push_angles(degrees, int(timestamp_ms))
+        for segment in segments.find_segments(sorted(answers, key=lambda answer: answer.timestamp_ms)):
             yield {
                 "session_id": session_id,
                 "person_id": int(person_id),
                 "started_at": started_at,
                 **dataclasses.asdict(segment),
+                "repetitions": counter.count(segment.start_ms - segments.LEAD_MS, segment.end_ms),
                 "bundle_sha256": self._bundle_sha256,
             }
 

@@ -73,4 +73,6 @@ def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, pose_mo
         assert len({row["session_id"] for row in ours}) == 2
         names = ("exercise", "start_ms", "end_ms", "num_windows")
         assert sorted(tuple(row[name] for name in names) for row in ours) == expected
+        # Clips of five to eight seconds: two to four repetitions, six of the quick jumping jacks.
+        assert all(1 <= row["repetitions"] <= 7 for row in ours if row["end_ms"] - row["start_ms"] > 3000)
     assert [letter["reason"] for letter in failed] == ["not_landmarks"]

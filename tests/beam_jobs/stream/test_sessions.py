@@ -42,9 +42,9 @@ def fed(messages, give_up_at_end=False) -> list[tuple[np.ndarray, np.ndarray]]:
     rows, found = SessionRows(RULE), []
     for message in messages:
         rows = pickle.loads(pickle.dumps(rows))  # as state is kept
-        found += [windows.end_to_end_inputs(*part[:2], last, RULE) for part in rows.add(message) for last in part[2]]
+        found += [windows.end_to_end_inputs(*part[:2], last, RULE) for part in rows.add(message) for last in part.due]
     if give_up_at_end:
-        found += [windows.end_to_end_inputs(*part[:2], last, RULE) for part in rows.give_up() for last in part[2]]
+        found += [windows.end_to_end_inputs(*part[:2], last, RULE) for part in rows.give_up() for last in part.due]
     return found
 
 
