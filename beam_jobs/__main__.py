@@ -12,6 +12,7 @@ _MODULES = {
     "athletes": "beam_jobs.athletes.command",
     "extract": "beam_jobs.extract.command",
     "import": "beam_jobs.import_landmarks.command",
+    "compact": "beam_jobs.compact.command",
     "features": "beam_jobs.features.command",
     "stream": "beam_jobs.stream.command",
 }

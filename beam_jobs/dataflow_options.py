@@ -13,11 +13,16 @@ RUNNER = "DataflowRunner"
 # Named for setup.py, which builds what a worker installs: see `worker_extras`.
 WORKER_EXTRAS_VARIABLE = "EXERCISE_RECOGNITION_WORKER_EXTRAS"
 # The extras of setup.py that the workers of each command need.
-_WORKER_EXTRAS = {"extract": ("jobs", "pose"), "features": ("transform",), "stream": ("jobs", "live")}
+_WORKER_EXTRAS = {
+    "extract": ("jobs", "pose"),
+    "features": ("transform",),
+    "compact": ("jobs",),
+    "stream": ("jobs", "live"),
+}
 
 # A worker's memory at the least, for two processes. Measured peak of one: 0.6 GB with extract and its decoder
 # (results/speed.md), 1.1 GB with features; stream has both.
-_MIN_RAM = {"extract": "2GB", "features": "4GB", "stream": "4GB"}
+_MIN_RAM = {"extract": "2GB", "compact": "2GB", "features": "4GB", "stream": "4GB"}
 
 _NEEDED = ("project", "region", "temp_location")
 # Each brings this package to the workers, which cannot read the launcher's disk.

@@ -72,6 +72,17 @@ class ImportArgs:
 
 
 @dataclasses.dataclass(frozen=True)
+class CompactArgs:
+    """The flags of `compact`; `remove` None: no video."""
+
+    command: ClassVar = "compact"
+    input: str
+    rows_per_file: int = 100_000
+    remove: str | None = None
+    shared_disk: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class FeaturesArgs:
     """The flags of `features`; `transform_fn` None: a new transform graph is fitted."""
 
@@ -83,9 +94,9 @@ class FeaturesArgs:
     shared_disk: bool = False
 
 
-Args = AthletesArgs | ExtractArgs | ImportArgs | FeaturesArgs | StreamArgs
+Args = AthletesArgs | ExtractArgs | ImportArgs | CompactArgs | FeaturesArgs | StreamArgs
 _ARGS: dict[str, type[Args]] = {
-    one.command: one for one in (AthletesArgs, ExtractArgs, ImportArgs, FeaturesArgs, StreamArgs)
+    one.command: one for one in (AthletesArgs, ExtractArgs, ImportArgs, CompactArgs, FeaturesArgs, StreamArgs)
 }
 
 # Flags of earlier versions, and what to use in their place.
@@ -103,13 +114,14 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     parser = argparse.ArgumentParser(
         prog="python -m beam_jobs",
         description="Makes tables of body landmarks and features from videos of people who exercise.",
-        epilog="extract, features and stream take Beam's own options, too (--runner, --project, --region, ...).",
+        epilog="extract, compact, features and stream take Beam's own options, too (--runner, --project, ...).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     add = {
         "athletes": _add_athletes,
         "extract": _add_extract,
         "import": _add_import,
+        "compact": _add_compact,
         "features": _add_features,
         "stream": stream_options.add_flags,
     }
@@ -122,6 +134,10 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "import": (
             "takes landmarks that other software found, into the same tables",
             "--landmarks landmarks.parquet --labels labels.csv --output tables",
+        ),
+        "compact": (
+            "puts the landmarks of many videos into few files",
+            "--input tables",
         ),
         "features": (
             "computes features from landmarks, and the transform graph that does so",
@@ -234,6 +250,24 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_compact(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input", required=True, help="the output folder of extract or import, local or gs://; it is changed in place"
+    )
+    parser.add_argument(
+        "--rows_per_file",
+        type=positive_int,
+        default=CompactArgs.rows_per_file,
+        help="about so many rows in a file; the rows of a video stay together (default 100000)",
+    )
+    parser.add_argument(
+        "--remove",
+        metavar="VIDEO",
+        help="also remove a video from the tables: its video_id, or a CSV file that lists some in its column `video`",
+    )
+    add_shared_disk(parser)
+
+
 def _add_features(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", required=True, help="the output folder of extract or import, local or gs://")
     _add_output(parser)
@@ -291,6 +325,10 @@ def _check_paths(args: Args) -> None:
         awaited = isinstance(args, StreamArgs) and args.is_unbounded
         if path is not None and not (name == "videos" and (awaited or any(sign in path for sign in "*?["))):
             check_exists(f"--{name}", path)
+    if isinstance(args, CompactArgs):
+        check_folder("--input", args.input, "the output folder of extract or import")
+        check_writable("--input", args.input)
+        return
     if isinstance(args, FeaturesArgs):
         check_folder("--input", args.input, "the output folder of extract or import")
     labels = getattr(args, "labels", None)

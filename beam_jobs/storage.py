@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from beam_jobs import tables
+from beam_jobs import compacted, tables
 from beam_jobs.errors import UserError
 
 # Part of this module for those that import it.
@@ -290,10 +290,42 @@ def read_table(folder: str, table: tables.Table, columns: Sequence[str] | None =
             f"Check the folder, or first run python -m beam_jobs {_WRITTEN_BY.get(table.name, 'features')}."
         )
     read_metadata(files[0])
-    fs, _ = filesystem(folder)
+    if table is tables.LANDMARKS and any(map(compacted.is_compacted, files)):
+        return _read_compacted(folder, files, list(columns or table.schema().names), filter)
+    return _read_files(files, table, columns, filter)
+
+
+def _read_files(files: Sequence[str], table: tables.Table, columns: Sequence[str] | None, filter) -> pa.Table:
+    fs, _ = filesystem(files[0])
     names = [filesystem(file)[1] for file in files]
     dataset = pads.dataset(names, filesystem=fs, format="parquet", schema=table.schema())
     return dataset.to_table(columns=list(columns) if columns is not None else None, filter=filter)
+
+
+def _read_compacted(folder: str, files: Sequence[str], columns: list[str], filter) -> pa.Table:
+    """Landmarks where some files have many videos: of each video the rows in the file that the quality table names.
+
+    A video that is not in that table yet has its own file.
+    """
+    quality = read_table(folder, tables.QUALITY, ["video_id", "landmarks_file"]).to_pylist()
+    ids_in: dict[str, list[str]] = {}
+    for row in quality:
+        if compacted.is_compacted(row["landmarks_file"] or ""):
+            ids_in.setdefault(row["landmarks_file"], []).append(row["video_id"])
+    replaced = {os.path.basename(landmarks_file("", video_id)) for ids in ids_in.values() for video_id in ids}
+    single = [file for file in files if not compacted.is_compacted(file) and os.path.basename(file) not in replaced]
+    keys = [column.name for column in tables.KEY_COLUMNS]
+    wanted = [*columns, *(key for key in keys if key not in columns)]
+    parts = [_read_files(single, tables.LANDMARKS, wanted, filter)] if single else []
+    for file in files:
+        if ids := ids_in.get(os.path.basename(file)):
+            of_file = pads.field("video_id").isin(ids)
+            of_file = of_file if filter is None else of_file & filter
+            parts.append(_read_files([file], tables.LANDMARKS, wanted, of_file))
+    if not parts:  # no file counts
+        return tables.LANDMARKS.schema().empty_table().select(columns)
+    rows = pa.concat_tables(parts)
+    return (rows.sort_by([(key, "ascending") for key in keys]) if single else rows).select(columns)
 
 
 def fingerprint(file: str) -> dict:

@@ -1,6 +1,7 @@
 """`python -m beam_jobs extract`: checks, runs the pipeline, reports."""
 
 import collections
+import contextlib
 import dataclasses
 import os
 import sys
@@ -12,6 +13,7 @@ from apache_beam.runners.runner import PipelineResult
 from beam_jobs import beam_options, progress, runner, storage, tables, unfinished_files
 from beam_jobs.errors import UsageError
 from beam_jobs.extract import summaries
+from beam_jobs.extract.compacted_videos import CompactedVideos
 from beam_jobs.extract.extract_video import COUNTERS, ExtractSettings
 from beam_jobs.extract.failed_share import NUM_SHOWN, check_failed_share
 from beam_jobs.extract.label_lookup import LabelLookup, check_labels
@@ -104,7 +106,12 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
 def _dry_run(args: ExtractArgs, videos: list[Video], lookup: LabelLookup) -> int:
     """Says what a run would do."""
     files = {file.rsplit("/", 1)[-1] for file in storage.table_files(args.output, tables.LANDMARKS)}
-    there = sum(os.path.basename(storage.landmarks_file("", video.video_id)) in files for video in videos)
+    with contextlib.closing(CompactedVideos(args.output)) as known:
+        there = sum(
+            os.path.basename(storage.landmarks_file("", video.video_id)) in files
+            or known.row(video.video_id) is not None
+            for video in videos
+        )
     found = [lookup.find(video) for video in videos]
     by_label = collections.Counter(labels.label for labels in found if labels.label is not None)
     by_split = collections.Counter(labels.split for labels in found if labels.label is not None)

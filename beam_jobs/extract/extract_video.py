@@ -17,6 +17,7 @@ from apache_beam.metrics import Metrics
 
 from beam_jobs import local_copies, progress, storage, tables, windows
 from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
+from beam_jobs.extract.compacted_videos import CompactedVideos
 from beam_jobs.extract.label_lookup import LabelLookup
 from beam_jobs.extract.object_version import check_version
 from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
@@ -104,12 +105,14 @@ class VideoStep(beam.DoFn):
         self._fingerprint = json.dumps(
             pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz), sort_keys=True
         )
+        self._compacted = CompactedVideos(self._settings.output)
         self.decoder = Decoder(self._settings.decode_timeout_s)
         self._sender = progress.ProgressSender(self._settings.progress_address)
 
     def teardown(self) -> None:
         """Ends the decoder's process."""
         self.decoder.close()
+        self._compacted.close()
         self._sender.close()
 
     def _metadata(self, content: str) -> dict[str, str]:
@@ -147,7 +150,7 @@ class VideoStep(beam.DoFn):
                     raise
                 yield from self._failed(dead_letter(video, "read", _why(video.uri, error), 0))
             else:
-                done = self._done(self._file(video), content)
+                done = self._done(self._file(video), content) or self._compacted_before(video, content)
                 if done is not None:
                     yield from self._done_before(video, done)
                 else:
@@ -164,12 +167,23 @@ class VideoStep(beam.DoFn):
         """The outputs of a video whose file is there with this metadata; its labels may have changed."""
         labels = self._lookup.find(video)
         quality = json.loads(done["quality"]) | dataclasses.asdict(labels) | {"uri": video.uri}
-        if quality != json.loads(done["quality"]):
+        # In a file of many videos the labels stay as they are: those of the quality table count.
+        is_own = quality["landmarks_file"] == os.path.basename(self._file(video))
+        if is_own and quality != json.loads(done["quality"]):
             relabel(self._file(video), labels, done | {"quality": json.dumps(quality)})
         letters = json.loads(done["dead_letters"])
         count("videos_failed" if letters else "videos_skipped")
         yield quality | {"fingerprint": self._fingerprint}
         yield from (beam.pvalue.TaggedOutput("dead_letters", letter) for letter in letters)
+
+    def _compacted_before(self, video: Video, content: str) -> dict[str, str] | None:
+        """The same as `_done` of a video whose rows are in a file of many, and which has no file of its own."""
+        if storage.exists(self._file(video)):
+            return None
+        metadata = self._compacted.find(video.video_id, content, self._fingerprint)
+        if metadata is None or any(one["reason"] in RETRYABLE_REASONS for one in json.loads(metadata["dead_letters"])):
+            return None
+        return metadata
 
     def _estimate(self, video: Video, path: str, content: str, decoded: DecodedVideo) -> Iterator[Any]:
         labels, file = self._lookup.find(video), self._file(video)

@@ -39,6 +39,11 @@ def table_path(output: str, table: tables.Table) -> str:
     return storage.join(output, table.name, f"{table.name}.parquet")
 
 
+def new_staging(output: str) -> str:
+    """A name for a hidden folder of a run."""
+    return storage.join(output, _STAGED + uuid.uuid4().hex)
+
+
 def num_shards(num_videos: int) -> int:
     """How many workers may sort the rows of so many videos."""
     return max(1, -(-num_videos // VIDEOS_PER_SHARD))
@@ -53,7 +58,9 @@ def write_sorted(path: str, table: tables.Table, rows: Iterable[dict]) -> str:
     """Writes rows of a table by the order of their keys, one whole file; returns its path."""
     # Columns take a tenth of the memory of rows.
     parts = list(_in_tables(rows, table, _ROWS_AT_ONCE))
-    storage.write_table(path, table, pa.concat_tables(parts).sort_by("video_id"))
+    with storage.table_writer(path, table) as writer:
+        # Of small groups: a merge holds one of each file.
+        writer.write_table(pa.concat_tables(parts).sort_by("video_id"), row_group_size=_ROWS_AT_ONCE)
     return path
 
 
@@ -62,6 +69,13 @@ def _in_tables(rows: Iterable[dict], table: tables.Table, num: int) -> Iterator[
     rows = iter(rows)
     while part := list(itertools.islice(rows, num)):
         yield pa.Table.from_pylist(part, table.schema())
+
+
+def write_rows(path: str, table: tables.Table, rows: Iterable[dict]) -> None:
+    """Writes rows of a table as they come, one whole file."""
+    with storage.table_writer(path, table) as writer:
+        for part in _in_tables(rows, table, _ROWS_PER_GROUP):
+            writer.write_table(part)
 
 
 def merge_rows(former: Iterable[dict], new: Iterable[dict], done: Iterable[str]) -> Iterator[dict]:
@@ -103,15 +117,13 @@ def _merge(
     """Writes a table after a run to a local path, from the local copy of the table before it."""
     read = {other.name: [video_rows.read_file(path) for path in staged[other.name]] for other in _TABLES}
     # Read once more: of both tables, for a video that fails leaves quality, and one that is repaired dead_letters.
-    every = (video_rows.read_file(path) for other in _TABLES for path in staged[other.name])
+    every = (video_rows.read_file(path, ["video_id"]) for other in _TABLES for path in staged[other.name])
     done = map(_video_id, heapq.merge(*every, key=_video_id))
     before: Iterable[dict] = video_rows.read_file(former) if former is not None else ()
     if former is not None and table is tables.QUALITY:
         before = with_landmarks(before, output)
     rows = merge_rows(before, heapq.merge(*read[table.name], key=_video_id), done)
-    with storage.table_writer(target, table) as writer:
-        for part in _in_tables(rows, table, _ROWS_PER_GROUP):
-            writer.write_table(part)
+    write_rows(target, table, rows)
 
 
 def merge_tables(staged: Iterable[tuple[str, str]], output: str) -> list[str]:
@@ -186,7 +198,7 @@ class WriteSummaries(beam.PTransform):
     num_shards: int = 1
 
     def expand(self, rows: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:  # noqa: D102
-        folder = storage.join(self.output, _STAGED + uuid.uuid4().hex)
+        folder = new_staging(self.output)
         staged = (
             tuple(
                 found

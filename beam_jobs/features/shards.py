@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from beam_jobs import landmarks, storage, tables, video_rows, windows
+from beam_jobs import compacted, landmarks, storage, tables, video_rows, windows
 from beam_jobs.errors import UserError
 
 # Those that are written at once, too: with 4,096 in a row group, writing took a third longer.
@@ -161,8 +162,8 @@ def read_rows(
       rows_per_batch: at least so many rows in a batch, the last one aside.
     """
     waiting: list[FeatureInputs] = []
-    for video in videos:
-        for rows in _video_rows(video, coordinates, rows_per_batch):
+    for _, group in itertools.groupby(videos, key=lambda video: video.path):
+        for rows in _file_rows(tuple(group), coordinates, rows_per_batch):
             waiting.append(rows)
             if sum(rows.keys.num_rows for rows in waiting) >= rows_per_batch:
                 yield _concatenated(waiting)
@@ -181,14 +182,16 @@ def _concatenated(parts: list[FeatureInputs]) -> FeatureInputs:
     )
 
 
-def _video_rows(video: LandmarksFile, coordinates: str, rows_per_batch: int) -> Iterator[FeatureInputs]:
+def _file_rows(videos: tuple[LandmarksFile, ...], coordinates: str, rows_per_batch: int) -> Iterator[FeatureInputs]:
+    """The rows of videos that share a file, in the file's order."""
     points = tables.landmark_columns(coordinates)
     keys = [column.name for column in tables.KEY_COLUMNS]
     num_past = windows.HISTORY_LENGTH - 1
     nothing = np.full((num_past, landmarks.NUM_LANDMARKS, 3), np.nan, np.float32)
-    person_id, past, past_ms = None, nothing, np.empty(0, np.int64)
-    with storage.open_parquet(video.path) as file:
-        for batch in file.iter_batches(rows_per_batch, columns=[*keys, *points, "detected"], use_threads=False):
+    by_id = {video.video_id: video for video in videos}
+    person, past, past_ms = None, nothing, np.empty(0, np.int64)
+    with storage.open_parquet(videos[0].path) as file:
+        for video_id, batch in file_parts(file, by_id, rows_per_batch, [*keys, *points, "detected"]):
             read = batch.select(points).to_tensor(row_major=True).to_numpy().reshape(-1, *nothing.shape[1:])
             times = batch.column("timestamp_ms").to_numpy()
             people = batch.column("person_id").to_numpy()
@@ -196,14 +199,39 @@ def _video_rows(video: LandmarksFile, coordinates: str, rows_per_batch: int) -> 
             for start, end in itertools.pairwise(starts):
                 if start == end:
                     continue
-                if people[start] != person_id:
-                    person_id, past, past_ms = people[start], nothing, past_ms[:0]
+                if (video_id, people[start]) != person:
+                    person, past, past_ms = (video_id, people[start]), nothing, past_ms[:0]
                 known, known_ms = np.concatenate([past, read[start:end]]), np.concatenate([past_ms, times[start:end]])
                 history_ms = windows.history_times(known_ms)[len(past_ms) :]
                 own = pa.Table.from_batches([batch.slice(start, end - start)]).select([*keys, "detected"])
                 newest = np.arange(num_past, len(known))
-                yield FeatureInputs(_with_labels(own, video), known, newest, history_ms)
+                yield FeatureInputs(_with_labels(own, by_id[video_id]), known, newest, history_ms)
                 past, past_ms = known[-num_past:], known_ms[-num_past:]
+
+
+def file_parts(
+    file: pq.ParquetFile, videos: dict[str, LandmarksFile], rows_per_batch: int, columns: list[str]
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """(video_id, some of its rows) of each of a file's videos that are wanted.
+
+    Raises:
+      UserError: if a file of many videos has no row of one of them.
+    """
+    first = next(iter(videos.values()))
+    if not compacted.is_compacted(first.path):
+        yield from (
+            (first.video_id, batch) for batch in file.iter_batches(rows_per_batch, columns=columns, use_threads=False)
+        )
+        return
+    missing = set(videos)
+    for video_id, batch in compacted.read_videos(file, videos, rows_per_batch, columns):
+        missing.discard(video_id)
+        yield video_id, batch
+    if missing:
+        raise UserError(
+            f"{first.path} has no row of video '{min(missing)}', although the table quality says so. Does another job "
+            "write there? Run the same command again, or run extract again."
+        )
 
 
 def _with_labels(table: pa.Table, video: LandmarksFile) -> pa.Table:

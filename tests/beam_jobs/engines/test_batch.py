@@ -87,5 +87,8 @@ def test_a_worker_is_killed_and_the_next_run_ends_with_the_rows_of_a_local_one(n
         assert len(storage.list_files(str(folder / "landmarks"))) == num_videos
         assert done == {file: os.stat(file).st_mtime_ns for file in done}  # not made again
         assert features(folder, *shared).returncode == 0
-    for table in (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS, *WRITTEN):
-        assert_same_rows(folder, expected, table)
+        for table in (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS, *WRITTEN):
+            assert_same_rows(folder, expected, table)
+        assert run_command("beam_jobs", "compact", "--input", folder, *shared).returncode == 0
+    assert len(storage.list_files(str(folder / "landmarks"))) == 1
+    assert_same_rows(folder, expected, tables.LANDMARKS)
