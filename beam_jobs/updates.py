@@ -42,7 +42,12 @@ def update_file(path: str, write: Callable[[str | None, str], None]) -> None:
         with contextlib.suppress(FileExistsError), tempfile.TemporaryDirectory() as folder:
             former, target = os.path.join(folder, "former"), os.path.join(folder, "new")
             generation = _download(path, former)
-            write(former if generation != "0" else None, target)
+            try:
+                write(former if generation != "0" else None, target)
+            except Exception:
+                if (state_of(path) or "0") != generation:  # copied while it was replaced
+                    raise FileExistsError(path) from None
+                raise
             _upload(target, path, generation)
             return
         time.sleep(random.uniform(0, min(2.0, 0.1 * 2**attempt)))

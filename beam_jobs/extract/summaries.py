@@ -21,6 +21,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from beam_jobs import storage, tables, video_rows
+from beam_jobs.errors import UserError
 from beam_jobs.updates import update_file
 
 VIDEOS_PER_SHARD = 50_000
@@ -111,6 +112,14 @@ def with_landmarks(quality: Iterable[dict], output: str) -> Iterator[dict]:
             yield row
 
 
+def _check_version(local: str, path: str) -> None:
+    """Refuses the local copy of a table of another schema version."""
+    try:
+        storage.read_metadata(local)
+    except UserError as error:
+        raise UserError(str(error).replace(local, path)) from None
+
+
 def _merge(
     table: tables.Table, staged: Mapping[str, Collection[str]], output: str, former: str | None, target: str
 ) -> None:
@@ -119,7 +128,10 @@ def _merge(
     # Read once more: of both tables, for a video that fails leaves quality, and one that is repaired dead_letters.
     every = (video_rows.read_file(path, ["video_id"]) for other in _TABLES for path in staged[other.name])
     done = map(_video_id, heapq.merge(*every, key=_video_id))
-    before: Iterable[dict] = video_rows.read_file(former) if former is not None else ()
+    before: Iterable[dict] = ()
+    if former is not None:
+        _check_version(former, table_path(output, table))
+        before = video_rows.read_file(former)
     if former is not None and table is tables.QUALITY:
         before = with_landmarks(before, output)
     rows = merge_rows(before, heapq.merge(*read[table.name], key=_video_id), done)
@@ -137,10 +149,7 @@ def merge_tables(staged: Iterable[tuple[str, str]], output: str) -> list[str]:
     for name, path in staged:
         paths[name].append(path)
     for table in _TABLES:
-        path = table_path(output, table)
-        if storage.exists(path):
-            storage.read_metadata(path)  # refuses another schema version
-        update_file(path, functools.partial(_merge, table, paths, output))
+        update_file(table_path(output, table), functools.partial(_merge, table, paths, output))
     return [table_path(output, table) for table in _TABLES]
 
 
@@ -152,9 +161,13 @@ def failed_videos(output: str, video_ids: Collection[str], num: int) -> list[str
       video_ids: the videos of this run.
       num: how many at most.
     """
-    letters = video_rows.read_file(table_path(output, tables.DEAD_LETTERS))
-    found = (f"{row['video_id']}: {row['reason']}" for row in letters if row["video_id"] in video_ids)
-    return list(itertools.islice(found, num))
+    if not num:
+        return []
+    # In a store a copy: another job may rewrite the table meanwhile.
+    with storage.local_copy(table_path(output, tables.DEAD_LETTERS)) as local:
+        letters = video_rows.read_file(local)
+        found = (f"{row['video_id']}: {row['reason']}" for row in letters if row["video_id"] in video_ids)
+        return list(itertools.islice(found, num))
 
 
 def remove_abandoned(output: str) -> None:
