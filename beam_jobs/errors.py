@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import logging
 import os
 import re
 import select
@@ -51,6 +52,11 @@ def report_user_errors(main: Callable[..., int | None]) -> Callable[..., int]:
     def wrapped(*args, **kwargs) -> int:
         argv = next(iter(args), kwargs.get("argv"))
         verbose = VERBOSE in (sys.argv[1:] if argv is None else argv)
+        for client in (
+            "gcsfs",
+            "fsspec",
+        ):  # of stores: they log a traceback, too, when they have tried for the last time
+            logging.getLogger(client).setLevel(logging.WARNING if verbose else logging.CRITICAL)
         try:
             return main(*args, **kwargs) or 0
         except UserError as error:
@@ -58,13 +64,16 @@ def report_user_errors(main: Callable[..., int | None]) -> Callable[..., int]:
         except KeyboardInterrupt:
             print(INTERRUPTED, file=sys.stderr)
             return 130
-        except OSError as error:
+        except Exception as error:
             if isinstance(error, BrokenPipeError) and any(_reader_is_gone(out) for out in (sys.stdout, sys.stderr)):
                 _drop_output()
                 return 0
-            if not is_of_the_machine(error):
+            message = of_a_store(error)
+            if message is None and isinstance(error, OSError) and is_of_the_machine(error):
+                message = describe(error)
+            if message is None:
                 raise
-            return _report(describe(error), UserError.exit_code, verbose)
+            return _report(message, UserError.exit_code, verbose)
 
     return wrapped
 
@@ -101,6 +110,26 @@ def is_of_the_machine(error: OSError) -> bool:
     if isinstance(error, ConnectionError | TimeoutError) or type(error).__module__ != "builtins":
         return True  # classes of their own have what looks up a host, or speaks with a store
     return error.errno in NO_FAULT_OF_A_FILE | _OF_A_PATH
+
+
+def of_a_store(error: Exception) -> str | None:
+    """What a store's client has raised, in a line with what to do; None for other errors."""
+    text = " ".join(str(error).split())
+    # Without a number, which the system's own errors have.
+    if isinstance(error, OSError) and error.errno is None:
+        if text.startswith("Forbidden"):
+            return (
+                f"the store refuses access ({text}); expected that your account may do so. Check the path, and the "
+                "roles of your account in that bucket."
+            )
+        if isinstance(error, FileNotFoundError):
+            return f"{text} is not there, or no longer: was it replaced meanwhile? Check it, and try again."
+    module = type(error).__module__
+    if f"{module}.{type(error).__name__}" == "gcsfs.retry.HttpError":
+        return f"the store failed again and again, for half a minute ({text}). Run the same command again later."
+    if module == "google.auth.exceptions":
+        return f"the store needs an account ({text}). Log in by: gcloud auth application-default login"
+    return None
 
 
 def describe(error: OSError) -> str:

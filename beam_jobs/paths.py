@@ -44,7 +44,12 @@ def written_at_s(path: str) -> float:
 def is_folder(path: str) -> bool:
     """Whether `path` is a folder (in GCS: a prefix with something below it)."""
     fs, name = filesystem(path)
-    return fs.isdir(name)
+    if not is_remote(path):
+        return fs.isdir(name)
+    try:  # isdir says no where access is refused, too
+        return fs.info(name)["type"] == "directory"
+    except FileNotFoundError:
+        return False
 
 
 def list_files(folder: str, suffix: str = "") -> list[str]:
@@ -52,7 +57,7 @@ def list_files(folder: str, suffix: str = "") -> list[str]:
     fs, name = filesystem(folder)
     # A listing cached by GCS's client would hide what was written meanwhile, even that the folder is there.
     fs.invalidate_cache()
-    if not fs.isdir(name):
+    if not is_folder(folder):
         return []
     found = (path for path in fs.find(name) if path.endswith(suffix))
     return sorted(

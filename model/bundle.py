@@ -159,6 +159,9 @@ def load(path: str) -> Bundle:
     with quiet_import():
         tf = import_tensorflow()
     with storage.local_folder_copy(path) as folder:
+        # In a store another one may be written there meanwhile: without its bundle.json first, with it at last.
+        if storage.is_remote(path) and read_metadata(path) != metadata:
+            raise UserError(f"{path} was replaced while it was read. Run the same command again.")
         for part in (TRANSFORM, CLASSIFIER):
             if not os.path.isfile(os.path.join(folder, part, "saved_model.pb")):
                 raise UserError(f"{path} has no {part}/saved_model.pb; expected a whole bundle. Copy it again.")

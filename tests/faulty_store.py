@@ -5,6 +5,7 @@ import dataclasses
 import http.client
 import http.server
 import re
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -97,12 +98,19 @@ def _handler(store: FaultyStore) -> type:
     return Handler
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client that was refused closes all its connections
+            super().handle_error(request, client_address)
+
+
 @contextlib.contextmanager
 def faulty_store(server: str) -> Iterator[tuple[str, FaultyStore]]:
     """Runs the proxy; yields its address and itself."""
     store = FaultyStore(server)
-    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(store))
-    proxy.daemon_threads = True
+    proxy = _Server(("127.0.0.1", 0), _handler(store))
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{proxy.server_port}", store
