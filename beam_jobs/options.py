@@ -319,7 +319,7 @@ def _check_beam_args(beam_args: list[str], args: Args, parser: argparse.Argument
 
 
 def _check_paths(args: Args) -> None:
-    for name in ("videos", "labels", "landmarks", "input", "transform_fn", "bundle", "pose_model"):
+    for name in ("videos", "labels", "landmarks", "input", "transform_fn", "bundle", "pose_model", "kafka_config"):
         path = getattr(args, name, None)
         # A bucket's folder is not there before its first object.
         awaited = isinstance(args, StreamArgs) and args.is_unbounded

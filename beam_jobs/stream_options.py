@@ -29,6 +29,8 @@ class StreamArgs:
     kafka_servers: str | None = None
     kafka_topic: str | None = None
     kafka_group: str = "exercise-recognition"
+    kafka_config: str | None = None
+    stop_when_idle_s: int | None = None
     bundle: str | None = None
     transform_fn: str | None = None
     predictions_topic: str | None = None
@@ -80,6 +82,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--kafka_topic", help="the topic of notifications")
     where.add_argument(
         "--kafka_group", default=StreamArgs.kafka_group, help="keeps the offsets (default exercise-recognition)"
+    )
+    where.add_argument(
+        "--kafka_config",
+        help="a file of librdkafka's properties, NAME=VALUE in each line, for accounts and encryption; local or gs://",
+    )
+    where.add_argument(
+        "--stop_when_idle_s",
+        type=positive_int,
+        help="end the job when pubsub_pull or kafka has had nothing new for so long (default: it never ends)",
     )
     where.add_argument(
         "--remember_s",
@@ -166,6 +177,12 @@ def _check_source(args: StreamArgs) -> None:
     of_pubsub = args.source in ("pubsub", "pubsub_pull")
     if args.landmarks_subscription is not None and not of_pubsub:
         raise UsageError(f"--landmarks_subscription has no meaning with --source {args.source}. Leave it out.")
+    if args.kafka_config is not None and args.source != "kafka":
+        raise UsageError(f"--kafka_config has no meaning with --source {args.source}. Leave it out.")
+    if args.stop_when_idle_s is not None and args.source not in ("pubsub_pull", "kafka"):
+        raise UsageError(
+            f"--stop_when_idle_s has no meaning with --source {args.source}; expected pubsub_pull or kafka."
+        )
     alone = args.landmarks_subscription is not None and args.videos is None
     for name in ("videos", *of_source):
         if getattr(args, name) is None and not alone:

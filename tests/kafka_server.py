@@ -48,18 +48,39 @@ class Kafka:
             yield self.address
 
 
-def new_kafka(folder: pathlib.Path) -> Kafka:
-    """An empty server (KRaft, no ZooKeeper) with its data and log below `folder`; the test skips without its jars."""
+def _with_accounts(accounts: dict[str, str]) -> dict[str, str]:
+    """Settings of a server that only lets in who knows a password; the first account is its own."""
+    users = " ".join(f'user_{name}="{password}"' for name, password in accounts.items())
+    name, password = next(iter(accounts.items()))
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    return {
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "inter.broker.listener.name": "SASL_PLAINTEXT",
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config": f'{module} required username="{name}" '
+        f'password="{password}" {users};',
+    }
+
+
+def new_kafka(folder: pathlib.Path, accounts: dict[str, str] | None = None) -> Kafka:
+    """An empty server (KRaft, no ZooKeeper) with its data and log below `folder`; the test skips without its jars.
+
+    Args:
+      folder: where.
+      accounts: passwords by name; None: everybody is let in.
+    """
     classpath, port, controller_port = _classpath(), free_port(), free_port()
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "listeners": f"{'SASL_PLAINTEXT' if accounts else 'PLAINTEXT'}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": str(folder / "kafka"),
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "1",
+        **(_with_accounts(accounts) if accounts else {}),
     }
     properties = folder / "server.properties"
     properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))

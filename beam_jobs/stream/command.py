@@ -62,7 +62,8 @@ def run(args: StreamArgs, beam_args: list[str]) -> int:
         not end well.
     """
     runner_name = check_runner(args, beam_args)
-    beam_options.check_shared(beam_args, {"output": args.output, "videos": args.videos}, args.shared_disk)
+    read_by_workers = {"output": args.output, "videos": args.videos, "kafka_config": args.kafka_config}
+    beam_options.check_shared(beam_args, read_by_workers, args.shared_disk)
     waits = beam_options.waits(beam_args)
     completed_args = _with_defaults(args, beam_args, runner_name)
     settings = _settings(args, beam_options.is_local(beam_args))
@@ -108,19 +109,27 @@ def _source(args: StreamArgs) -> beam.PTransform:
     if args.source != "kafka":
         return _pubsub_source(args, str(args.subscription))
     try:
+        from beam_jobs.stream.sources import kafka_client
         from beam_jobs.stream.sources.kafka import KafkaSource, ReadKafka
     except ImportError:
         raise UsageError(
             "--source kafka needs the package confluent-kafka; it is in this project's extra kafka, and every worker "
             "needs it, too."
         ) from None
-    return ReadKafka(KafkaSource(str(args.kafka_servers), str(args.kafka_topic), args.kafka_group))
+    if args.kafka_config is not None:
+        kafka_client.read_config(args.kafka_config)  # a line that is wrong is said before a job is made
+    source = KafkaSource(
+        *(str(args.kafka_servers), str(args.kafka_topic), args.kafka_group),
+        config_file=args.kafka_config,
+        stop_when_idle_s=args.stop_when_idle_s,
+    )
+    return ReadKafka(source)
 
 
 def _pubsub_source(args: StreamArgs, subscription: str) -> beam.PTransform:
     if args.source == "pubsub":
         return pubsub.ReadPubSub(subscription)
-    return PullMessages(PubSubPullSource(subscription))
+    return PullMessages(PubSubPullSource(subscription, stop_when_idle_s=args.stop_when_idle_s))
 
 
 def _settings(args: StreamArgs, local: bool) -> StreamSettings:

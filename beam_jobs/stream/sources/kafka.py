@@ -7,7 +7,6 @@ mark, where the runner keeps them. They are also committed for the group when th
 
 import dataclasses
 import functools
-import json
 import logging
 import time
 from collections.abc import Iterable
@@ -18,12 +17,13 @@ import confluent_kafka
 from apache_beam import coders
 from apache_beam.io.unbounded_source import CheckpointMark, ReadFromUnboundedSource, UnboundedReader, UnboundedSource
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
-from google.api_core import retry
 
 from beam_jobs.errors import UserError
 from beam_jobs.stream.event_time import event_time_s
 from beam_jobs.stream.messages import Message
 from beam_jobs.stream.sources.arrival_watermark import ArrivalWatermark
+from beam_jobs.stream.sources.kafka_client import consumer, retried
+from beam_jobs.stream.sources.kafka_offsets import MarkCoder, OffsetsMark
 
 # A reader without messages waits so long for one.
 _WAIT_S = 1.0
@@ -33,76 +33,10 @@ _ANSWER_S = 10.0
 _PATIENCE_S = 300.0
 _LOG = logging.getLogger(__name__)
 
-# A server that has just started knows no coordinator of the group yet.
-_PASSING = (
-    confluent_kafka.KafkaError.NOT_COORDINATOR,
-    confluent_kafka.KafkaError.COORDINATOR_NOT_AVAILABLE,
-    confluent_kafka.KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-)
-
-
-def _passes(error: Exception) -> bool:
-    """Whether to ask again."""
-    if not isinstance(error, confluent_kafka.KafkaException):
-        return False
-    of_kafka = error.args[0]
-    return of_kafka.retriable() or of_kafka.code() in _PASSING
-
-
-_retried = retry.Retry(predicate=_passes, initial=0.5, maximum=5.0, timeout=60.0)
-
-
-def _consumer(servers: str, group: str) -> confluent_kafka.Consumer:
-    return confluent_kafka.Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": group,
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "queued.max.messages.kbytes": 4096,
-            "log_level": 3,
-        }
-    )
-
-
-@functools.cache
-def _committer(servers: str, group: str) -> confluent_kafka.Consumer:
-    """One connection a process for commits; marks outlive their readers."""
-    return _consumer(servers, group)
-
-
-class OffsetsMark(CheckpointMark):
-    """The next offset of each partition, and which of them this bundle has moved."""
-
-    def __init__(self, servers: str, group: str, topic: str, next_offsets: dict[int, int], moved: Iterable[int]):
-        self.servers, self.group, self.topic = servers, group, topic
-        self.next_offsets, self.moved = dict(next_offsets), sorted(moved)
-
-    def finalize_checkpoint(self) -> None:
-        """Commits the offsets; costs nothing where nothing was read."""
-        if self.moved:
-            offsets = [confluent_kafka.TopicPartition(self.topic, part, self.next_offsets[part]) for part in self.moved]
-            commit = _committer(self.servers, self.group).commit
-            _retried(functools.partial(commit, offsets=offsets, asynchronous=False))()
-
-
-class _MarkCoder(coders.Coder):
-    # Equal marks must have equal bytes (readers are kept under them), which pickle does not promise.
-    def encode(self, value: OffsetsMark) -> bytes:
-        offsets = sorted(value.next_offsets.items())
-        return json.dumps([value.servers, value.group, value.topic, offsets, value.moved]).encode()
-
-    def decode(self, encoded: bytes) -> OffsetsMark:
-        servers, group, topic, offsets, moved = json.loads(encoded)
-        return OffsetsMark(servers, group, topic, dict(offsets), moved)
-
-    def is_deterministic(self) -> bool:
-        return True
-
 
 @dataclasses.dataclass(frozen=True)
 class KafkaSource(UnboundedSource):
-    """A topic as an unbounded source; partitions that are added while a job runs are not seen.
+    """A topic as an unbounded source; partitions that are added while a job runs are found.
 
     Attributes:
       servers: HOST:PORT, several with commas between.
@@ -113,7 +47,9 @@ class KafkaSource(UnboundedSource):
       settle_s: how late a message may come without being late data; the watermark is so far behind.
       max_per_bundle: how many messages a bundle has.
       stop_when_idle_s: ends the source when nothing has come for so long; None: it never ends.
-      partitions: those of this reader; none: all.
+      config_file: of the client's properties, see `kafka_client.read_config`. A job's description has its path alone.
+      look_every_s: how often to look for partitions that were added.
+      share: (i, n): this reader has every partition whose number leaves i when divided by n.
     """
 
     servers: str
@@ -123,40 +59,55 @@ class KafkaSource(UnboundedSource):
     settle_s: float = 10.0
     max_per_bundle: int = 100
     stop_when_idle_s: float | None = None
-    partitions: tuple[int, ...] = ()
+    config_file: str | None = None
+    look_every_s: float = 30.0
+    share: tuple[int, int] = (0, 1)
 
     def all_partitions(self) -> list[int]:
-        """The topic's partitions.
+        """The topic's partitions, of every reader.
 
         Raises:
           UserError: if no server answers, or the topic does not exist.
         """
-        consumer = _consumer(self.servers, self.group)
+        asking = consumer(self.servers, self.group, self.config_file)
         try:
-            found = consumer.list_topics(self.topic, timeout=_ANSWER_S).topics[self.topic]
-            if found.error is not None:
-                raise confluent_kafka.KafkaException(found.error)
+            return self.partitions_seen_by(asking)
         except confluent_kafka.KafkaException as error:
+            config = f" with the account of {self.config_file}" if self.config_file else ""
             raise UserError(
                 f"Kafka's topic {self.topic} cannot be read at {self.servers} ({error.args[0].str()}); expected a "
-                "topic that exists, on servers that the workers reach."
+                f"topic that exists, on servers that the workers reach{config}."
             ) from None
         finally:
-            consumer.close()
+            asking.close()
+
+    def partitions_seen_by(self, asking: confluent_kafka.Consumer) -> list[int]:
+        """The same by a connection that is open.
+
+        Raises:
+          confluent_kafka.KafkaException: if there is no answer.
+        """
+        found = asking.list_topics(self.topic, timeout=_ANSWER_S).topics[self.topic]
+        if found.error is not None:
+            raise confluent_kafka.KafkaException(found.error)
         return sorted(found.partitions)
+
+    def own(self, partitions: Iterable[int]) -> list[int]:
+        """Those of this reader."""
+        index, num_sources = self.share
+        return [part for part in partitions if part % num_sources == index]
 
     def split(self, desired_num_splits: int, options: Any = None) -> list["KafkaSource"]:
         """A source for each partition; where there are more than wanted, for several."""
-        partitions = self.all_partitions()
-        num_sources = min(len(partitions), max(1, desired_num_splits))
-        return [dataclasses.replace(self, partitions=tuple(partitions[i::num_sources])) for i in range(num_sources)]
+        num_sources = min(len(self.all_partitions()), max(1, desired_num_splits))
+        return [dataclasses.replace(self, share=(index, num_sources)) for index in range(num_sources)]
 
     def create_reader(self, options: Any, checkpoint_mark: CheckpointMark | None) -> "KafkaReader":  # noqa: D102
         offsets = checkpoint_mark.next_offsets if isinstance(checkpoint_mark, OffsetsMark) else None
         return KafkaReader(self, offsets)
 
     def get_checkpoint_mark_coder(self) -> coders.Coder:  # noqa: D102
-        return _MarkCoder()
+        return MarkCoder()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,27 +159,33 @@ class KafkaReader(UnboundedReader):
         self._current: _Record | None = None
         self._idle_since_s: float | None = None
         self._stopped = False
-        self._last_answer_s = self._looked_s = time.monotonic()
+        self._last_answer_s = self._looked_s = self._looked_for_partitions_s = time.monotonic()
 
     def start(self) -> bool:
         """Assigns the partitions."""
         source = self._source
-        self._consumer = _consumer(source.servers, source.group)
-        offsets = self._offsets if self._offsets is not None else self._committed()
-        self._consumer.assign(
-            [confluent_kafka.TopicPartition(source.topic, part, offset) for part, offset in offsets.items()]
-        )
-        for part, offset in offsets.items():
-            self._partitions[part] = _Partition(source.settle_s)
-            self._partitions[part].next_offset = offset
+        self._consumer = consumer(source.servers, source.group, source.config_file)
+        own = source.own(source.all_partitions())
+        offsets = self._offsets if self._offsets is not None else {}
+        self._assign(offsets | self._committed([part for part in own if part not in offsets]))
         self._look_for_more()
         return self.advance()
 
-    def _committed(self) -> dict[int, int]:
+    def _assign(self, offsets: dict[int, int]) -> None:
+        """Reads further partitions beside those that are read, from these offsets on."""
+        for part, offset in offsets.items():
+            self._partitions[part] = _Partition(self._source.settle_s)
+            self._partitions[part].next_offset = offset
+        topic = self._source.topic
+        self._consumer.assign(
+            [confluent_kafka.TopicPartition(topic, part, one.next_offset) for part, one in self._partitions.items()]
+        )
+
+    def _committed(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The group's next offsets; of a partition without one the oldest."""
         source = self._source
-        partitions = source.partitions or source.all_partitions()
         asked = [confluent_kafka.TopicPartition(source.topic, part) for part in partitions]
-        found = _retried(functools.partial(self._consumer.committed, asked, timeout=_ANSWER_S))()
+        found = retried(functools.partial(self._consumer.committed, asked, timeout=_ANSWER_S))() if asked else []
         committed = {one.partition: one.offset for one in found}
         for part in [part for part, offset in committed.items() if offset < 0]:
             committed[part] = self._ends(part)[0]
@@ -279,6 +236,8 @@ class KafkaReader(UnboundedReader):
         """Asks which partitions have no message that was not read; their watermarks then follow the clock."""
         self._looked_s = time.monotonic()
         try:
+            if self._looked_s - self._looked_for_partitions_s > self._source.look_every_s:
+                self._look_for_partitions()
             for part, partition in self._partitions.items():
                 partition.caught_up = partition.next_offset >= self._ends(part)[1]
         except confluent_kafka.KafkaException as error:
@@ -295,6 +254,14 @@ class KafkaReader(UnboundedReader):
         self._idle_since_s = self._idle_since_s or self._last_answer_s
         limit_s = self._source.stop_when_idle_s
         self._stopped = limit_s is not None and self._last_answer_s - self._idle_since_s >= limit_s
+
+    def _look_for_partitions(self) -> None:
+        """Reads partitions that were added."""
+        own = self._source.own(self._source.partitions_seen_by(self._consumer))
+        added = [part for part in own if part not in self._partitions]
+        if added:
+            self._assign(self._committed(added))
+        self._looked_for_partitions_s = time.monotonic()
 
     def get_current(self) -> Message:  # noqa: D102
         assert self._current is not None
@@ -316,7 +283,7 @@ class KafkaReader(UnboundedReader):
         """Where each partition is read on."""
         source = self._source
         offsets = {part: partition.next_offset for part, partition in self._partitions.items()}
-        mark = OffsetsMark(source.servers, source.group, source.topic, offsets, self._moved)
+        mark = OffsetsMark(source.servers, source.group, source.config_file, source.topic, offsets, self._moved)
         self._moved.clear()
         return mark
 

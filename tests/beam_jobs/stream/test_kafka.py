@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import pickle
 import sys
 import time
 import uuid
@@ -17,7 +18,7 @@ from kafka_server import kafka_server, new_kafka
 
 from beam_jobs.errors import UserError
 from beam_jobs.stream.messages import Message
-from beam_jobs.stream.sources import kafka
+from beam_jobs.stream.sources import kafka_client, kafka_offsets
 from beam_jobs.stream.sources.kafka import KafkaSource, ReadKafka
 
 pytestmark = pytest.mark.slow
@@ -29,18 +30,19 @@ NUM_PARTITIONS = 3
 def servers(tmp_path_factory):
     with kafka_server(tmp_path_factory.mktemp("kafka")) as address:
         yield address
-    kafka._committer.cache_clear()
+    kafka_offsets.committer.cache_clear()
 
 
 class Topic:
     """A new topic of three partitions."""
 
-    def __init__(self, servers):
+    def __init__(self, servers, config=None):
         self.servers, self.name = servers, f"topic-{uuid.uuid4().hex[:12]}"
+        self._client = {"bootstrap.servers": servers, **(config or {})}
         new = confluent_kafka.admin.NewTopic(self.name, num_partitions=NUM_PARTITIONS, replication_factor=1)
-        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": servers})
+        admin = confluent_kafka.admin.AdminClient(self._client)
         admin.create_topics([new])[self.name].result(30)
-        self._producer = confluent_kafka.Producer({"bootstrap.servers": servers})
+        self._producer = confluent_kafka.Producer(self._client)
 
     def publish(self, numbers, partition=None):
         """Numbers as bodies, at so many seconds after noon, in turn to the partitions or all to one."""
@@ -58,7 +60,7 @@ class Topic:
 
     def committed(self):
         """The group's next offset in each partition; 0 where none was committed."""
-        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.servers, "group.id": "group"})
+        consumer = confluent_kafka.Consumer({**self._client, "group.id": "group"})
         asked = [confluent_kafka.TopicPartition(self.name, part) for part in range(NUM_PARTITIONS)]
         found = [max(one.offset, 0) for one in consumer.committed(asked, timeout=20)]
         consumer.close()
@@ -128,14 +130,36 @@ def test_an_empty_mark_asks_nobody(topic, monkeypatch):
     reader = topic.source().create_reader(None, None)
     assert not reader.start()
     mark = reader.get_checkpoint_mark()
-    monkeypatch.setattr(kafka, "_committer", lambda *_: pytest.fail("a server was called"))
+    monkeypatch.setattr(kafka_offsets, "committer", lambda *_: pytest.fail("a server was called"))
     mark.finalize_checkpoint()
     reader.close()
 
 
 def test_partitions_are_shared_out(topic):
-    assert [source.partitions for source in topic.source().split(20)] == [(0,), (1,), (2,)]
-    assert [source.partitions for source in topic.source().split(2)] == [(0, 2), (1,)]
+    assert [source.own(range(5)) for source in topic.source().split(20)] == [[0, 3], [1, 4], [2]]
+    assert [source.own(range(5)) for source in topic.source().split(2)] == [[0, 2, 4], [1, 3]]
+
+
+def test_partitions_that_are_added_are_found(topic):
+    topic.publish(range(3))
+    first, second = (source.create_reader(None, None) for source in topic.source(look_every_s=1).split(2))
+    assert len(read(first, 2)) == 2 and len(read(second, 1)) == 1
+    mark = second.get_checkpoint_mark()
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": topic.servers})
+    admin.create_partitions([confluent_kafka.admin.NewPartitions(topic.name, 5)])[topic.name].result(30)
+    topic._producer = confluent_kafka.Producer(topic._client)  # the former one knows of no new partition yet
+    while len(topic._producer.list_topics(topic.name).topics[topic.name].partitions) < 5:
+        time.sleep(0.1)
+    topic.publish([103], partition=3)
+    topic.publish([104], partition=4)
+    assert read(first, 1, seconds=40) == [(104, 104)]
+    assert read(second, 1, seconds=40) == [(103, 103)]
+    for reader in (first, second):
+        reader.close()
+    # One that goes on from a mark of before they were added, too.
+    later = topic.source(look_every_s=1, share=(1, 2)).create_reader(None, mark)
+    assert read(later, 1) == [(103, 103)]
+    later.close()
 
 
 def test_the_watermark_waits_for_the_partition_that_is_behind_and_for_no_empty_one(topic):
@@ -167,6 +191,55 @@ def test_a_server_that_is_started_again_is_read_on(tmp_path):
         topic.publish(range(3, 6))
         assert begun + read(reader, 3, seconds=60) == [(number, number) for number in range(6)]
     reader.close()
+
+
+@pytest.fixture
+def account(tmp_path):
+    file = tmp_path / "client.properties"
+    file.write_text(
+        "# an account\nsecurity.protocol = SASL_PLAINTEXT\nsasl.mechanisms=PLAIN\n\nsasl.username=reader\n"
+        "sasl.password=pass=word\n"
+    )
+    return file
+
+
+def test_an_account_with_a_password(tmp_path, account, capfd):
+    with new_kafka(tmp_path, accounts={"admin": "admin-secret", "reader": "pass=word"}).running() as servers:
+        topic = Topic(servers, kafka_client.read_config(str(account)))
+        topic.publish(range(3))
+        source = topic.source(config_file=str(account))
+        assert b"pass=word" not in pickle.dumps(source)
+        reader = source.create_reader(None, None)
+        assert len(read(reader, 3)) == 3
+        mark = source.get_checkpoint_mark_coder().decode(
+            source.get_checkpoint_mark_coder().encode(reader.get_checkpoint_mark())
+        )
+        mark.finalize_checkpoint()
+        reader.close()
+        assert sum(topic.committed()) == 3
+        account.write_text(account.read_text().replace("pass=word", "wrong-password"))
+        with pytest.raises(UserError, match=r"cannot be read.*with the account of") as raised:
+            source.create_reader(None, None).start()
+    kafka_offsets.committer.cache_clear()
+    assert "password" not in str(raised.value)
+    assert "pass=word" not in (said := "".join(capfd.readouterr())) and "wrong-password" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sasl.password", "line 1 has no ="),
+        ("group.id=other", "has group.id, which stream sets"),
+        ("sasl.passwort=secret", 'refuses .*"sasl.passwort"'),
+        ("security.protocol=secret", r"refuses .*security\.protocol"),
+    ],
+)
+def test_a_wrong_file_of_properties(tmp_path, line, expected):
+    file = tmp_path / "client.properties"
+    file.write_text(line)
+    with pytest.raises(UserError, match=expected) as raised:
+        kafka_client.consumer("127.0.0.1:1", "group", str(file))
+    assert "secret" not in str(raised.value)
 
 
 def test_no_topic_is_an_error_that_names_it(servers):

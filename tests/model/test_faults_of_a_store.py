@@ -68,7 +68,7 @@ def test_failures_that_pass_are_tried_again(store, tables, made, gcs_bucket, tmp
     assert storage.exists(f"{output}/metrics.json")
 
 
-@pytest.mark.parametrize("what", [r"tables%2Ffinal_features", r"bundle%2Fclassifier", r"prefix=[^&]*bundle"])
+@pytest.mark.parametrize("what", [r"tables%2Ffinal_features", r"bundle%2F(classifier|weights)", r"prefix=[^&]*bundle"])
 def test_no_permission_is_said_in_a_line(store, tables, made, gcs_bucket, tmp_path, capsys, what):
     store.faults = [Fault("GET", what, 403)]
     output = f"{gcs_bucket}/{tmp_path.name}/out"
