@@ -210,7 +210,7 @@ class WriteSummaries(beam.PTransform):
     output: str
     num_shards: int = 1
 
-    def expand(self, rows: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:  # noqa: D102
+    def expand(self, rows: Any) -> beam.PCollection:  # noqa: D102
         folder = new_staging(self.output)
         staged = (
             tuple(
