@@ -55,6 +55,8 @@ EXTRAS = {
         "scipy>=1.14",  # scikit-learn needs it, too
         "tensorboard>=2.20",
     ],
+    # New videos of a bucket, to predictions.
+    "stream": [BEAM, MEDIAPIPE, OPENCV, PYAV, TENSORFLOW],
     # A bundle and a camera.
     "live": [MEDIAPIPE, OPENCV, PYAV, *LITERT],
     "dev": [
@@ -95,7 +97,7 @@ class Build(build_py):
 
     def run(self):
         """Builds the package."""
-        if on_worker and {"pose", "live"} & set(worker_extras):
+        if on_worker and {"pose", "live", "stream"} & set(worker_extras):
             missing = [package for library, package in SYSTEM_LIBRARIES.items() if not can_be_loaded(library)]
             if missing:
                 subprocess.run(["apt-get", "update"], check=True)

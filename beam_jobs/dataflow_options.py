@@ -17,11 +17,11 @@ _WORKER_EXTRAS = {
     "extract": ("jobs", "pose"),
     "features": ("transform",),
     "compact": ("jobs",),
-    "stream": ("jobs", "live"),
+    "stream": ("stream",),
 }
 
 # A worker's memory at the least, for two processes. Measured peak of one: 0.6 GB with extract and its decoder
-# (results/speed.md), 1.1 GB with features; stream has both.
+# (results/scale.md), 1.1 GB with features; stream has both.
 _MIN_RAM = {"extract": "2GB", "compact": "2GB", "features": "4GB", "stream": "4GB"}
 
 _NEEDED = ("project", "region", "temp_location")

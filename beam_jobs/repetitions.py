@@ -2,7 +2,7 @@
 
 A repetition bends a joint and stretches it again. The angles of elbows, shoulders, hips and knees (the mean of left and
 right) are followed; of each the turning points are kept, and the joint that swings furthest is the one that is counted.
-Needs NumPy alone; live and the jobs share it.
+Needs NumPy alone.
 """
 
 import collections

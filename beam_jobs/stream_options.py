@@ -90,7 +90,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--stop_when_idle_s",
         type=positive_int,
-        help="end the job when pubsub_pull or kafka has had nothing new for so long (default: it never ends)",
+        help="end each reader of pubsub_pull or kafka that has had nothing new for so long, and with the last one the "
+        "job; messages that come later wait for the next job (default: it never ends)",
     )
     where.add_argument(
         "--remember_s",

@@ -309,7 +309,7 @@ def write(
         _save_classifier(network, len(labels), rule, temperature, os.path.join(folder, CLASSIFIER))
         whole, first, second = (os.path.join(folder, part) for part in (END_TO_END, TRANSFORM, CLASSIFIER))
         end_to_end.save(whole, first, second, rule, labels, metadata["holds"])
-        _save_exported(folder, metadata)
+        litert_graph.save(os.path.join(folder, EXPORTED), folder, metadata)
         network.save_weights(os.path.join(folder, WEIGHTS))
         if rehearsal_clips:
             rehearsal.save(folder, rehearsal_clips)
@@ -318,15 +318,6 @@ def write(
         with open(os.path.join(folder, METADATA_FILE), "w", encoding="utf-8") as file:
             json.dump(metadata, file, indent=2, allow_nan=False)
             file.write("\n")
-
-
-def _save_exported(folder: str, metadata: dict[str, Any]) -> None:
-    try:
-        contents = litert_graph.from_bundle(folder, metadata, ["float32"])
-    except UserError:
-        return  # features of another kind: evaluate and stream can use the bundle, live cannot, and says why
-    with open(os.path.join(folder, EXPORTED), "wb") as file:
-        file.write(contents["float32"])
 
 
 def _save_classifier(network: Any, num_classes: int, rule: WindowRule, temperature: float, folder: str) -> None:

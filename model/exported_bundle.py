@@ -56,6 +56,8 @@ def load(path: str) -> ExportedBundle:
             model = litert.ExportedModel(local)
     else:
         model = _exported_now(path)
+    if storage.is_remote(path) and bundle.read_metadata(path) != metadata:
+        raise UserError(f"{path} was replaced while it was read. Run the same command again.")
     if model.num_classes != len(metadata["labels"]):
         raise UserError(
             f"{file} gives {model.num_classes} probabilities, and bundle.json names {len(metadata['labels'])} labels; "

@@ -109,7 +109,7 @@ def finetune(
             logs=None if log_dir else logs,
             before=start.metadata,
             rehearsal_clips=data.clips,
-            holds=[*start.metadata.get("holds", ()), *_new_holds(start, data)],
+            holds=[*start.metadata.get("holds", holds.holds_of(start.metadata["labels"])), *_new_holds(start, data)],
         )
     return report
 

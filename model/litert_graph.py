@@ -7,6 +7,7 @@ bundle's own transform graph. Whether that is the same is checked, bundle by bun
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -144,5 +145,23 @@ def from_bundle(folder: str, metadata: Mapping[str, Any], kinds: Sequence[str]) 
       UserError: if the bundle's transform graph computes other features.
     """
     rule = WindowRule(**metadata["window"])
-    module = window_graph(folder, rule, metadata["labels"], metadata.get("holds", ()))
+    # Bundles of earlier versions do not say which of their labels are holds.
+    holds = metadata.get("holds", hold_rule.holds_of(metadata["labels"]))
+    module = window_graph(folder, rule, metadata["labels"], holds)
     return {kind: convert(module, kind) for kind in kinds}
+
+
+def save(path: str, folder: str, metadata: Mapping[str, Any]) -> None:
+    """Writes a bundle's file, with its weights as they are; where that cannot be done, nothing, and says so.
+
+    The rest of the bundle is of use without it: a training that took hours must not be lost for it.
+    """
+    try:
+        content = from_bundle(folder, metadata, ["float32"])["float32"]
+    except UserError:  # features of another kind: evaluate and stream can use the bundle; live cannot, and says why
+        return
+    except Exception as error:  # the converter's
+        print(f"warning: the bundle has no {os.path.basename(path)}, which live needs ({error})", file=sys.stderr)
+        return
+    with open(path, "wb") as file:
+        file.write(content)

@@ -63,7 +63,7 @@ def test_the_wheel_holds_the_licence_and_says_what_it_needs(wheel):
     assert archive.read(licence) == (REPOSITORY / "LICENSE").read_bytes()
     (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA"))
     extras = set(re.findall(r"^Provides-Extra: (.+)$", metadata, re.MULTILINE))
-    assert extras == {"jobs", "pose", "kafka", "transform", "train", "live", "dev"}
+    assert extras == {"jobs", "pose", "kafka", "transform", "train", "stream", "live", "dev"}
 
 
 def names_of(distribution: importlib.metadata.Distribution) -> set[str]:

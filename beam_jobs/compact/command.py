@@ -1,14 +1,15 @@
 """`python -m beam_jobs compact`: checks, plans, runs the pipeline, reports."""
 
+import collections
 import functools
 import tempfile
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import apache_beam as beam
 
 from beam_jobs import beam_options, compacted, runner, storage, tables, video_rows
-from beam_jobs.compact.pipeline import COUNTERS, CompactLandmarks, CompactSettings
+from beam_jobs.compact.pipeline import COUNTERS, CompactLandmarks, CompactSettings, remove_former_files
 from beam_jobs.errors import UserError
 from beam_jobs.extract import summaries
 from beam_jobs.extract.video_list import manifest_videos
@@ -37,6 +38,10 @@ def run(args: CompactArgs, beam_args: list[str]) -> int:
     summaries.remove_abandoned(args.input)
     if args.remove is not None:
         _remove_videos(args.input, _videos_to_remove(args.remove))
+        if not any(row["num_frames_sampled"] for row in _quality_rows(args.input)):
+            remove_former_files(None, [], args.input)
+            print(f"No video is left in {args.input}.")
+            return 0
     with tempfile.TemporaryDirectory() as folder:
         plan, settings = _plan(args, storage.join(folder, "files.parquet"))
         if plan is None:
@@ -69,6 +74,10 @@ def run(args: CompactArgs, beam_args: list[str]) -> int:
     return 0
 
 
+def _quality_rows(folder: str) -> Iterator[dict]:
+    return video_rows.read_file(summaries.table_path(folder, tables.QUALITY), ["video_id", "num_frames_sampled"])
+
+
 def _check_tables(folder: str) -> None:
     """Refuses a quality table that is not the one file of extract and import."""
     files = storage.table_files(folder, tables.QUALITY)
@@ -83,23 +92,32 @@ def _check_tables(folder: str) -> None:
 def _plan(args: CompactArgs, path: str) -> tuple[Plan | None, CompactSettings]:
     """Plans the files; None where there is nothing to do."""
     num_single, fingerprint = 0, {}
-    files: set[str] = set()
+    files: collections.Counter[str] = collections.Counter()
     with PlanWriter(path, args.rows_per_file) as writer:
         for video, common in features_shards.with_common_fingerprint(features_shards.read_videos(args.input)):
             writer.add(video)
             fingerprint = common
             if compacted.is_compacted(video.path):
-                files.add(video.path.rsplit("/", 1)[-1])
+                files[video.path] += video.num_rows
             else:
                 num_single += 1
     plan = writer.plan()
     landmarks = storage.join(args.input, tables.LANDMARKS.name)
     # Files that the quality table does not name: a job that was killed has left them.
     num_files = sum(1 for _ in storage.file_names(landmarks))
-    has_left = num_files != num_single + len(files)
-    done = not num_single and not has_left and args.remove is None and len(files) == plan.num_shards
-    settings = CompactSettings(args.input, uuid.uuid4().hex[:12], fingerprint, has_left)
+    has_leftovers = num_files != num_single + len(files) or any(
+        # Rows of a video that was removed, by a job that was stopped then.
+        _num_rows(file) != num
+        for file, num in files.items()
+    )
+    done = not num_single and not has_leftovers and args.remove is None and len(files) == plan.num_shards
+    settings = CompactSettings(args.input, uuid.uuid4().hex[:12], fingerprint, has_leftovers)
     return None if done else plan, settings
+
+
+def _num_rows(path: str) -> int:
+    with storage.open_parquet(path) as file:
+        return file.metadata.num_rows
 
 
 def _videos_to_remove(given: str) -> list[str]:

@@ -1,7 +1,7 @@
 """CompactLandmarks: many files of landmarks -> few, in the order of their keys. The `compact` command.
 
-The new files are written first, beside the others; nobody reads them. One rewriting of the quality table makes them
-count, for all videos at once. Only then the files that they replace are removed. A job that is stopped before that
+The new files are written first, beside the others; nobody reads them. One rewrite of the quality table switches
+all videos to the new files. Only then the files that they replace are removed. A job that is stopped before that
 rewriting has changed nothing, one that is stopped after it has changed everything; the next one removes what is left.
 """
 
@@ -37,13 +37,13 @@ class CompactSettings:
       folder: with the tables landmarks and quality.
       token: in the names of this job's files.
       fingerprint: how all landmarks were made.
-      has_left: a former job was stopped before it had removed all files that it replaced.
+      has_leftovers: a former job was stopped before it had removed all files that it replaced.
     """
 
     folder: str
     token: str
     fingerprint: dict
-    has_left: bool = False
+    has_leftovers: bool = False
 
     def path(self, file: str) -> str:
         """Where a file of landmarks is."""
@@ -101,7 +101,7 @@ def write_compacted(path: str, videos: Iterable[LandmarksFile], metadata: dict[s
     return num_rows
 
 
-def _left_file(video: LandmarksFile, folder: str) -> str | None:
+def _leftover_file(video: LandmarksFile, folder: str) -> str | None:
     """The own file of a video in a file of many, if it is older: what a former job has replaced and not removed.
 
     A newer one is of a job of `extract` that was stopped before it wrote the quality table.
@@ -121,8 +121,8 @@ class _WriteFile(beam.DoFn):
     def process(self, planned: PlannedShard) -> Iterator[Any]:
         shard = planned.read()
         singles = [video.path for video in shard.videos if not compacted.is_compacted(video.path)]
-        if self._settings.has_left:
-            singles += [path for video in shard.videos if (path := _left_file(video, self._settings.folder))]
+        if self._settings.has_leftovers:
+            singles += [path for video in shard.videos if (path := _leftover_file(video, self._settings.folder))]
         # Before they are read: one that is written anew later is not removed.
         states = [(path, state_of(path)) for path in singles]
         metadata = {tables.FINGERPRINT_KEY: json.dumps(self._settings.fingerprint, sort_keys=True)}
@@ -154,7 +154,7 @@ def _renamed(rows: Iterable[dict], plan: Plan, settings: CompactSettings) -> Ite
         yield row
 
 
-def make_count(_: Any, written: Iterable[str], plan: Plan, settings: CompactSettings) -> str:
+def point_quality_at_new_files(_: Any, written: Iterable[str], plan: Plan, settings: CompactSettings) -> str:
     """Makes the new files count; may be called again. `written` are their names, one for 100,000 rows."""
     missing = {settings.name(shard.index) for shard in plan.shards()} - set(written)
     if missing:
@@ -169,12 +169,12 @@ def make_count(_: Any, written: Iterable[str], plan: Plan, settings: CompactSett
     return settings.token
 
 
-def remove_merged(merged: tuple[str, str], _: list) -> None:
+def remove_single_files(merged: tuple[str, str], _: list) -> None:
     """Removes a file of one video whose rows are in a new file."""
     _count("num_removed", int(remove_if_still(*merged)))
 
 
-def remove_replaced(_: Any, counting: list, folder: str) -> None:
+def remove_former_files(_: Any, switched: list, folder: str) -> None:
     """Removes the files of many videos that the quality table does not name: those of jobs before this one."""
     rows = video_rows.read_rows(folder, tables.QUALITY, ["video_id", "landmarks_file"])
     named = {row["landmarks_file"] for row in rows if compacted.is_compacted(row["landmarks_file"] or "")}
@@ -203,7 +203,13 @@ class CompactLandmarks(beam.PTransform):
             | "WriteFiles" >> beam.ParDo(_WriteFile(self.settings)).with_outputs("merged", main="names")
         )
         once = pipeline | "Once" >> beam.Create([None])
-        counting = once | "MakeCount" >> beam.Map(make_count, beam.pvalue.AsList(files.names), self.plan, self.settings)
-        when_counting = beam.pvalue.AsList(counting)
-        _ = files.merged | "SpreadMerged" >> beam.Reshuffle() | "RemoveMerged" >> beam.Map(remove_merged, when_counting)
-        return once | "RemoveReplaced" >> beam.Map(remove_replaced, when_counting, self.settings.folder)
+        switched = once | "PointQualityAtNewFiles" >> beam.Map(
+            point_quality_at_new_files, beam.pvalue.AsList(files.names), self.plan, self.settings
+        )
+        when_switched = beam.pvalue.AsList(switched)
+        _ = (
+            files.merged
+            | "SpreadSingleFiles" >> beam.Reshuffle()
+            | "RemoveSingleFiles" >> beam.Map(remove_single_files, when_switched)
+        )
+        return once | "RemoveFormerFiles" >> beam.Map(remove_former_files, when_switched, self.settings.folder)

@@ -73,7 +73,8 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         args.decode_timeout_s,
         cut_above_s=args.cut_above_s,
     )
-    folders = (storage.join(args.output, tables.LANDMARKS.name), pieces_folder(args.output))
+    written = (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS)
+    folders = (*(storage.join(args.output, table.name) for table in written), pieces_folder(args.output))
     unfinished_files.remove_stale(*folders)
     summaries.remove_abandoned(args.output)
     if beam_options.is_local(beam_args):
@@ -96,9 +97,8 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     remove_empty_folder(args.output)
     counters = _counters(result)
     _report(counters, args.output)
-    num_failed = counters.get("videos_failed", 0)
-    ids = {video.video_id for video in videos} if num_failed else set()
-    failed = summaries.failed_videos(args.output, ids, min(num_failed, NUM_SHOWN))
+    # Not by the counter: some runners keep only a part of it.
+    num_failed, failed = summaries.failed_videos(args.output, {video.video_id for video in videos}, NUM_SHOWN)
     check_failed_share(len(videos), num_failed, failed, args.max_failed_share, args.output)
     return 0
 

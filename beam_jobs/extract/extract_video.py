@@ -105,14 +105,15 @@ class VideoStep(beam.DoFn):
         self._fingerprint = json.dumps(
             pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz), sort_keys=True
         )
-        self._compacted = CompactedVideos(self._settings.output)
+        self._compacted: CompactedVideos | None = None
         self.decoder = Decoder(self._settings.decode_timeout_s)
         self._sender = progress.ProgressSender(self._settings.progress_address)
 
     def teardown(self) -> None:
         """Ends the decoder's process."""
         self.decoder.close()
-        self._compacted.close()
+        if self._compacted is not None:
+            self._compacted.close()
         self._sender.close()
 
     def _metadata(self, content: str) -> dict[str, str]:
@@ -180,6 +181,8 @@ class VideoStep(beam.DoFn):
         """The same as `_done` of a video whose rows are in a file of many, and which has no file of its own."""
         if storage.exists(self._file(video)):
             return None
+        if self._compacted is None:  # not in setup(): steps of pieces need none
+            self._compacted = CompactedVideos(self._settings.output)
         metadata = self._compacted.find(video.video_id, content, self._fingerprint)
         if metadata is None or any(one["reason"] in RETRYABLE_REASONS for one in json.loads(metadata["dead_letters"])):
             return None

@@ -29,9 +29,8 @@ from beam_jobs.landmark_table import FrameCounts, LongestGap
 from beam_jobs.pose import estimator as pose_estimator
 from beam_jobs.pose import model_file
 from beam_jobs.video.completeness import check_complete
-from beam_jobs.video.frames import DecodingState, VideoError, VideoInfo, joined
+from beam_jobs.video.frames import NOT_IN_PIECES, DecodingState, VideoError, VideoInfo, joined
 
-NOT_IN_PIECES = "not_in_pieces"
 # The video's may change before its pieces are joined.
 _NO_LABELS = Labels(None, "", "")
 

@@ -153,21 +153,24 @@ def merge_tables(staged: Iterable[tuple[str, str]], output: str) -> list[str]:
     return [table_path(output, table) for table in _TABLES]
 
 
-def failed_videos(output: str, video_ids: Collection[str], num: int) -> list[str]:
-    """Some videos that failed, each with its reason.
+def failed_videos(output: str, video_ids: Collection[str], num: int) -> tuple[int, list[str]]:
+    """How many videos failed, and some of them, each with its reason.
 
     Args:
       output: the job's.
       video_ids: the videos of this run.
-      num: how many at most.
+      num: how many are named at most.
     """
-    if not num:
-        return []
+    count = 0
+    examples: list[str] = []
     # In a store a copy: another job may rewrite the table meanwhile.
     with storage.local_copy(table_path(output, tables.DEAD_LETTERS)) as local:
-        letters = video_rows.read_file(local)
-        found = (f"{row['video_id']}: {row['reason']}" for row in letters if row["video_id"] in video_ids)
-        return list(itertools.islice(found, num))
+        for row in video_rows.read_file(local, ["video_id", "reason"]):
+            if row["video_id"] in video_ids:
+                count += 1
+                if len(examples) < num:
+                    examples.append(f"{row['video_id']}: {row['reason']}")
+    return count, examples
 
 
 def remove_abandoned(output: str) -> None:

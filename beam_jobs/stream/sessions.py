@@ -205,9 +205,10 @@ class PredictSessions(beam.DoFn):
     def _answers(self, key: str, started_at: str, parts: Iterable) -> Iterator[TimestampedValue]:
         start = datetime.datetime.fromisoformat(started_at).timestamp()
         for rows, times, num_known, due in parts:
-            angles = [repetitions.joint_angles_degrees(row) for row in rows[num_known:]]
-            at = Timestamp.of(start + int(times[-1]) / 1000)
-            yield TimestampedValue((key, (started_at, RowAngles(times[num_known:], np.array(angles, np.float32)))), at)
+            angles = np.array([repetitions.joint_angles_degrees(row) for row in rows[num_known:]], np.float32)
+            if np.isfinite(angles).any():  # a session is over when nobody has been in view for some time
+                at = Timestamp.of(start + int(times[-1]) / 1000)
+                yield TimestampedValue((key, (started_at, RowAngles(times[num_known:], angles))), at)
             for position, probabilities in zip(due, self._predictor.probabilities(rows, times, due), strict=True):
                 best = int(probabilities.argmax())
                 answer = segments.Answer(int(times[position]), self._predictor.labels[best], float(probabilities[best]))

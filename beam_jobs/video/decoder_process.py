@@ -272,7 +272,10 @@ class _Reading:
         ):
             return ()
         source, rate, cut_above_s, _ = request
-        return find_pieces(source, reader.first_ms, cut_above_s, rate, lambda: self.send("busy", None))
+        try:
+            return find_pieces(source, reader.first_ms, cut_above_s, rate, lambda: self.send("busy", None))
+        except VideoError:
+            return ()  # read as a whole, all before the damage is kept
 
     def send(self, kind: str, payload: tuple | str | None) -> None:
         """Sends a message with what is known so far."""

@@ -19,6 +19,12 @@ TOO_DARK_BRIGHTNESS = 16.0
 _LUMA_WEIGHTS = np.array([0.114, 0.587, 0.299])
 
 
+# The reason of a video that has to be read whole.
+NOT_IN_PIECES = "not_in_pieces"
+# If time jumps back by more than this, it goes on from where it was (joined recordings); otherwise a frame is late.
+RESTART_MS = 1000.0
+
+
 class VideoError(UserError):
     """A video that cannot be read, or not to its end.
 

@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from beam_jobs.video.frames import RESTART_MS
 from beam_jobs.video.media_file import MediaFile, presentation_ms
 from beam_jobs.video.pieces import Keyframe, Piece, cut_at_keyframes
 
-# If time jumps back by more than this, the reader takes it for joined recordings: those are not cut.
-_RESTART_MS = 1000.0
 _PACKETS_PER_NOTICE = 1000
 
 
@@ -51,7 +50,7 @@ def find_pieces(
                 if last_dts is not None and dts <= last_dts:
                     return ()
                 last_dts = dts
-            if last_pts is not None and time_ms < (presentation_ms(last_pts, media.time_base) or 0.0) - _RESTART_MS:
+            if last_pts is not None and time_ms < (presentation_ms(last_pts, media.time_base) or 0.0) - RESTART_MS:
                 return ()
             last_pts = pts if last_pts is None else max(pts, last_pts)
             if packet.is_discard:  # an edit list has cut it away

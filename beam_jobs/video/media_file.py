@@ -15,7 +15,7 @@ from av.stream import Disposition
 from beam_jobs import storage
 from beam_jobs.video import containers
 from beam_jobs.video.completeness import StoredLength, truncated
-from beam_jobs.video.frames import VideoError, name_of
+from beam_jobs.video.frames import NOT_IN_PIECES, VideoError, name_of
 
 # One packet that cannot be read is skipped. So many in a row are the end; on a dead connection, on which each read
 # waits, so many seconds are.
@@ -146,6 +146,7 @@ class MediaFile:
                     num_failed = 0
                     if self._is_where_to_begin(packet):
                         yield packet
+                self._check_begun()
                 return
             except av.FFmpegError:
                 self.num_packets_lost += 1 if self._num_frames else 0
@@ -155,7 +156,13 @@ class MediaFile:
                     break
             except OSError as error:
                 raise _unreadable(self.name, error) from None
+        self._check_begun()
         yield None
+
+    def _check_begun(self) -> None:
+        """Refuses a file that has ended before the keyframe was met: its rows would be missing, and nobody told."""
+        if self._begin_at is not None:
+            raise not_in_pieces(self.name, "a keyframe is not found again")
 
     def go_to_keyframe(self, pts: int, seek_to: int) -> None:
         """Lets frames and packets begin at a keyframe; iterate anew.
@@ -279,7 +286,7 @@ def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
 
 def not_in_pieces(name: str, why: str) -> VideoError:
     """The error of a video that was to be read in pieces and cannot be."""
-    return VideoError("not_in_pieces", f"{name} cannot be read in pieces: {why}. Read it whole.")
+    return VideoError(NOT_IN_PIECES, f"{name} cannot be read in pieces: {why}. Read it whole.")
 
 
 def no_frames(name: str) -> VideoError:

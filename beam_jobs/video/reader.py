@@ -12,12 +12,9 @@ import av
 from beam_jobs import windows
 from beam_jobs.video.completeness import StoredLength, check_complete, truncated
 from beam_jobs.video.deinterlacer import Deinterlacer
-from beam_jobs.video.frames import DecodingState, Frame, VideoInfo
+from beam_jobs.video.frames import RESTART_MS, DecodingState, Frame, VideoInfo
 from beam_jobs.video.media_file import MediaFile, no_frames, presentation_ms
 from beam_jobs.video.pictures import PictureConverter, check_size, colour_transfer
-
-# If time jumps back by more than this, it goes on from where it was (joined recordings); otherwise the frame is late.
-_RESTART_MS = 1000.0
 
 
 class MediaClock:
@@ -53,7 +50,7 @@ class MediaClock:
             return 0.0
         time_ms = self.last_ms + self._frame_ms
         if raw_ms is not None and raw_ms != last_raw_ms:
-            if raw_ms + self._offset_ms < self.last_ms - _RESTART_MS:
+            if raw_ms + self._offset_ms < self.last_ms - RESTART_MS:
                 self._offset_ms = time_ms - raw_ms
             time_ms = raw_ms + self._offset_ms
         if time_ms <= self.last_ms:

@@ -130,13 +130,13 @@ def test_live_reads_its_bundle_from_a_store(store, gcs_bucket, athlete_videos, t
     remote = put(str(DEFAULT_BUNDLE), f"{gcs_bucket}/{tmp_path.name}/bundle")
     video = str(sorted(athlete_videos.rglob("*.mp4"))[0])
     live = ("live", "--bundle", remote, "--source", video, "--json", "--num_frames", "3")
-    store.faults = [Fault("GET", r"bundle%2Fclassifier.*alt=media", 503, times=1)]
+    store.faults = [Fault("GET", r"end_to_end\.tflite.*alt=media", 503, times=1)]
     assert run_command(*live).returncode == 0
     assert store.faults[0].times == 0
     for fault, expected in (
         (Fault("GET", r"bundle%2Fbundle\.json", 403), "refuses access"),
-        (Fault("GET", r"bundle%2Fclassifier", 403), "refuses access"),
-        (Fault("GET", r"classifier.*alt=media", times=1, before=lambda: storage.remove(remote)), "is not there"),
+        (Fault("GET", r"end_to_end\.tflite", 403), "refuses access"),
+        (Fault("GET", r"tflite.*alt=media", times=1, before=lambda: storage.remove(remote)), "is not there"),
     ):
         store.faults = [fault]
         done = run_command(*live)

@@ -17,6 +17,7 @@ import confluent_kafka
 from apache_beam import coders
 from apache_beam.io.unbounded_source import CheckpointMark, ReadFromUnboundedSource, UnboundedReader, UnboundedSource
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
+from google.api_core.exceptions import RetryError
 
 from beam_jobs.errors import UserError
 from beam_jobs.stream.event_time import event_time_s
@@ -186,6 +187,9 @@ class KafkaReader(UnboundedReader):
         source = self._source
         asked = [confluent_kafka.TopicPartition(source.topic, part) for part in partitions]
         found = retried(functools.partial(self._consumer.committed, asked, timeout=_ANSWER_S))() if asked else []
+        for one in found:
+            if one.error is not None:  # else it would be taken for a partition that nobody has read
+                raise confluent_kafka.KafkaException(one.error)
         committed = {one.partition: one.offset for one in found}
         for part in [part for part, offset in committed.items() if offset < 0]:
             committed[part] = self._ends(part)[0]
@@ -240,7 +244,7 @@ class KafkaReader(UnboundedReader):
                 self._look_for_partitions()
             for part, partition in self._partitions.items():
                 partition.caught_up = partition.next_offset >= self._ends(part)[1]
-        except confluent_kafka.KafkaException as error:
+        except (confluent_kafka.KafkaException, RetryError) as error:
             for partition in self._partitions.values():
                 partition.caught_up = False  # perhaps much is there
             if time.monotonic() - self._last_answer_s > _PATIENCE_S:

@@ -157,7 +157,7 @@ def test_a_job_that_is_stopped_has_changed_nothing_or_everything(folder, tmp_pat
     names = [next(iter(write.process(planned))) for planned in writer.plan().shards()]
     if stopped == "before files are removed":
         for _ in range(2):  # a runner may repeat a step
-            compact_pipeline.make_count(None, names, writer.plan(), settings)
+            compact_pipeline.point_quality_at_new_files(None, names, writer.plan(), settings)
     assert len(files(folder)) == 12
     assert same(without_labels(read(folder)), before)
     assert_same_inputs(feature_inputs(folder), inputs)
@@ -182,9 +182,9 @@ def test_a_file_that_changes_while_it_is_compacted_stays(folder, tmp_path):
         quality = pq.read_table(source)
     write_landmarks(folder, {"c.mp4": (clip, frames, "test")})
     storage.write_table(storage.join(folder, "quality", "quality.parquet"), tables.QUALITY, quality)
-    compact_pipeline.make_count(None, [name], writer.plan(), settings)
+    compact_pipeline.point_quality_at_new_files(None, [name], writer.plan(), settings)
     for one in merged:
-        compact_pipeline.remove_merged(one.value, [])
+        compact_pipeline.remove_single_files(one.value, [])
     assert files(folder) == sorted([path.rsplit("/", 1)[-1], name])
 
 
@@ -202,6 +202,37 @@ def test_videos_are_removed(tmp_path, as_csv):
     assert sorted(set(pa.concat_tables(whole)["video_id"].to_pylist())) == left
     with pytest.raises(UserError, match=r"no video 'g\.mp4'"):
         compact(folder, remove="g.mp4")
+
+
+def test_a_removal_that_was_stopped_is_completed_by_the_next_run(tmp_path, monkeypatch):
+    """The video is out of the tables, and its rows still in a large file."""
+    folder = write_landmarks(tmp_path / "tables", default_clips())
+    compact(folder)
+    removed = read(folder, tables.QUALITY)["video_id"][0].as_py()
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(*_):
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_plan", stop)
+        with pytest.raises(StoppedError):
+            compact(folder, remove=removed)
+    stored = sum(pq.read_metadata(tmp_path / "tables" / "landmarks" / name).num_rows for name in files(folder))
+    assert stored > read(folder).num_rows
+    compact(folder)
+    stored = sum(pq.read_metadata(tmp_path / "tables" / "landmarks" / name).num_rows for name in files(folder))
+    assert stored == read(folder).num_rows
+    assert removed not in read(folder)["video_id"].to_pylist()
+
+
+def test_the_last_video_is_removed_with_its_rows(tmp_path, capsys):
+    folder = write_landmarks(tmp_path / "tables", dict([*default_clips().items()][:1]))
+    compact(folder)
+    compact(folder, remove=read(folder, tables.QUALITY)["video_id"][0].as_py())
+    assert files(folder) == [] and "No video is left" in capsys.readouterr().out
 
 
 def test_what_cannot_be_compacted_is_refused(tmp_path):

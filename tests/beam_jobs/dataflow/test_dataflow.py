@@ -264,7 +264,7 @@ def test_stream_asks_for_a_streaming_job_and_stages_its_bundle(not_run, videos_i
     assert {"enable_streaming_engine", "enable_windmill_service"} <= set(job.options["experiments"])
     assert any(step.startswith("ReadNotifications") for step in steps(pipeline))
     assert subscription.encode() in pipeline.SerializeToString()
-    assert file_in(source_distribution(service), "worker_extras.txt") == "jobs,live"
+    assert file_in(source_distribution(service), "worker_extras.txt") == "stream"
     staged = hidden(output)
     assert any("/.bundle-" in path and path.endswith("saved_model.pb") for path in staged)
     assert any("/.pose_model-" in path for path in staged)

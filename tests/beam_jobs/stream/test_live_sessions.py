@@ -74,5 +74,6 @@ def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, pose_mo
         names = ("exercise", "start_ms", "end_ms", "num_windows")
         assert sorted(tuple(row[name] for name in names) for row in ours) == expected
         # Clips of five to eight seconds: two to four repetitions, six of the quick jumping jacks.
-        assert all(1 <= row["repetitions"] <= 7 for row in ours if row["end_ms"] - row["start_ms"] > 3000)
+        counted = [row["repetitions"] for row in ours if row["end_ms"] - row["start_ms"] > 2000]
+        assert counted and all(1 <= num <= 7 for num in counted)
     assert [letter["reason"] for letter in failed] == ["not_landmarks"]
