@@ -64,6 +64,9 @@ def test_the_wheel_holds_the_licence_and_says_what_it_needs(wheel):
     (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA"))
     extras = set(re.findall(r"^Provides-Extra: (.+)$", metadata, re.MULTILINE))
     assert extras == {"jobs", "pose", "kafka", "transform", "train", "stream", "live", "dev"}
+    # What predicts in the jobs and what trains; live needs none.
+    with_tensorflow = set(re.findall(r'^Requires-Dist: tensorflow[<>=].*extra == "(\w+)"', metadata, re.MULTILINE))
+    assert with_tensorflow == {"transform", "train", "stream"}
 
 
 def names_of(distribution: importlib.metadata.Distribution) -> set[str]:
