@@ -148,6 +148,9 @@ def bench_extract(videos: str, seconds: float, rounds: int, scratch: str) -> Non
     def best(name: str) -> Cost:
         return Cost(min(cost.cpu_s for cost in costs[name]), min(cost.wall_s for cost in costs[name]))
 
+    files = glob.glob(os.path.join(scratch, "tables-0-1", "landmarks", "*.parquet"))
+    num_bytes = sum(map(os.path.getsize, files))
+    print(f"landmarks: {num_bytes / (900 * minutes):.0f} bytes a row, at 15 rows a second", flush=True)
     one, two = best("extract, 1"), best("extract, 2")
     ratio("extract, 1 worker, to a bare loop over every frame", one.cpu_s / best("bare, every frame, 1").cpu_s, 0.60)
     for workers, cost in ((1, one), (2, two)):

@@ -1,6 +1,6 @@
 """What a million videos take on many workers: a simulation from measured speeds, printed as tables.
 
-    python tests/manual/simulate_scale.py [--videos 1000000] [--core_s_per_minute 22] ...
+    python tests/manual/simulate_scale.py [--videos 1000000] [--core_s_per_minute 26] ...
 
 Each free core takes the next video of a shuffled list, as workers do behind a Reshuffle. Videos are of the lengths that
 phones make (lognormal, median 30 s), and one in a thousand is a recording of one to three hours. Measured figures are
@@ -120,13 +120,13 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, nargs="+", default=[10, 100, 1000, 4000])
     parser.add_argument(
-        "--core_s_per_minute", type=float, default=22.0, help="of extract, for a minute of video; measured"
+        "--core_s_per_minute", type=float, default=26.0, help="of extract, for a minute of video; measured"
     )
-    parser.add_argument("--core_s_per_video", type=float, default=0.3, help="of extract, for each video; measured")
-    parser.add_argument("--feature_rows_per_core_s", type=float, default=4000.0, help="measured")
-    parser.add_argument("--landmark_bytes_per_row", type=float, default=950.0, help="measured")
-    parser.add_argument("--bytes_per_video", type=float, default=200.0, help="of a video's name in a shuffle; measured")
-    parser.add_argument("--bytes_per_quality_row", type=float, default=900.0, help="in a shuffle; measured")
+    parser.add_argument("--core_s_per_video", type=float, default=0.12, help="of extract, for each video; measured")
+    parser.add_argument("--feature_rows_per_core_s", type=float, default=28000.0, help="measured")
+    parser.add_argument("--landmark_bytes_per_row", type=float, default=1600.0, help="measured")
+    parser.add_argument("--bytes_per_video", type=float, default=170.0, help="of a video's name in a shuffle; measured")
+    parser.add_argument("--bytes_per_quality_row", type=float, default=500.0, help="in a shuffle; measured")
     parser.add_argument("--cut_above_minutes", type=float, default=10.0)
     parser.add_argument("--piece_minutes", type=float, default=5.0)
     parser.add_argument("--slowdown", type=float, default=2.0, help="of a cloud core against the measured one; assumed")
