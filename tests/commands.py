@@ -24,6 +24,18 @@ def run_command(*args: str, timeout_s: float = 600, **environment: str) -> subpr
     return result
 
 
+def start_command(*args: object) -> subprocess.Popen:
+    """Starts `python -m …` with processes of its own group, so that a test can stop it in the middle."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *map(str, args)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def run_python(code: str) -> list[str]:
     """The lines that a piece of Python prints, run in the repository by an interpreter of its own."""
     command = [sys.executable, "-c", code]

@@ -49,7 +49,7 @@ class Kafka:
 
 
 def _with_accounts(accounts: dict[str, str]) -> dict[str, str]:
-    """Settings of a server that only lets in who knows a password; the first account is its own."""
+    """Settings of a server that asks for a password; the first account is its own."""
     users = " ".join(f'user_{name}="{password}"' for name, password in accounts.items())
     name, password = next(iter(accounts.items()))
     module = "org.apache.kafka.common.security.plain.PlainLoginModule"

@@ -108,7 +108,7 @@ def test_shaking_landmarks_do_not_count():
 
 
 def test_what_was_before_the_exercise_does_not_count():
-    """Somebody walks into place: knees swing; the exercise begins after that."""
+    """A person walks into place: knees swing; the exercise begins after that."""
     angles = np.concatenate([wave(4, 1.2, 110, 170), wave(3)])
     start_ms = round(4 * 1.2 * 1000)
     assert count_of_angles(angles) > 3

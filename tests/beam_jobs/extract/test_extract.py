@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import apache_beam as beam
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import videos
 from apache_beam.testing.util import assert_that, equal_to
-from commands import REPOSITORY, run_command
+from commands import run_command, start_command
 
 from beam_jobs import landmarks, storage, tables, windows
 from beam_jobs.errors import UserError
@@ -208,16 +207,8 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(mixed, extracted, 
 
 
 def start_extract(videos_folder, output):
-    line = [sys.executable, "-m", "beam_jobs", "extract", "--videos", videos_folder, "--output", output]
-    line.append("--direct_num_workers=2")
-    return subprocess.Popen(
-        list(map(str, line)),
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    flags = ("--videos", videos_folder, "--output", output, "--direct_num_workers=2")
+    return start_command("beam_jobs", "extract", *flags)
 
 
 def wait_for_first_file(output, process):

@@ -7,14 +7,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import apache_beam as beam
 import numpy as np
 import pytest
 import videos
-from commands import REPOSITORY, run_command
+from commands import run_command, start_command
 
 from beam_jobs import storage, tables
 from beam_jobs.extract.extract_video import ExtractSettings, ExtractVideo
@@ -76,16 +75,8 @@ def cut(folder, tmp_path_factory, pose_model_path) -> tuple[pathlib.Path, int]:
 
 
 def start(folder, output) -> subprocess.Popen:
-    line = [sys.executable, "-m", "beam_jobs", "extract", "--videos", folder / "long.mp4", "--output", output]
-    line += ["--labels", folder / "labels.csv", *CUT, "--direct_num_workers=2"]
-    return subprocess.Popen(
-        list(map(str, line)),
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    flags = ("--videos", folder / "long.mp4", "--output", output, "--labels", folder / "labels.csv", *CUT)
+    return start_command("beam_jobs", "extract", *flags, "--direct_num_workers=2")
 
 
 def assert_equal_but_for_tracking(found, expected) -> None:
