@@ -79,6 +79,8 @@ def local_copy(path: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, pathlib.PurePosixPath(path).name)
         fs, name = filesystem(path)
+        # A listing cached before another process wrote the file would say that there is none.
+        fs.invalidate_cache()
         fs.get_file(name, local)
         yield local
 

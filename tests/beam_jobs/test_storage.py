@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -37,6 +38,22 @@ def test_a_file_appears_whole_or_not_at_all(folder):
     storage.write_text(path, "whole again")
     assert storage.read_text(path) == "whole again"
     assert storage.list_files(folder) == [path]
+
+
+def test_a_file_written_by_another_process_is_found_at_once(folder):
+    path = storage.join(folder, "dead_letters", "a.txt")
+    storage.write_text(storage.join(folder, "quality", "b.txt"), "b")
+    fs, name = storage.filesystem(folder)
+    # What GCS's client remembers has no folder dead_letters.
+    fs.ls(name)
+    assert not fs.exists(f"{name}/dead_letters")
+    other = fsspec.filesystem(
+        fs.protocol[0] if isinstance(fs.protocol, tuple) else fs.protocol, skip_instance_cache=True
+    )
+    other.makedirs(f"{name}/dead_letters", exist_ok=True)
+    other.pipe_file(f"{name}/dead_letters/a.txt", b"whole")
+    with storage.local_copy(path) as local:
+        assert pathlib.Path(local).read_text() == "whole"
 
 
 def test_a_folder_replaces_the_former_one_whole(folder):
