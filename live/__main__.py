@@ -234,13 +234,14 @@ def _start_recognizer(
     args: argparse.Namespace, pose_model_path: str, is_live: bool, stack: contextlib.ExitStack
 ) -> "tuple[exported_bundle.ExportedBundle, recognizer.Recognizer]":
     from beam_jobs.pose import estimator
-    from model import exported_bundle
+    from model import exported_bundle, litert
 
     # Now, after all that may fail at once: MediaPipe takes seconds to import.
     with signals_exit_immediately(0 if is_live else 130):
         from live import recognizer
 
         estimator.import_mediapipe()
+        litert.import_interpreter()
     bundle = exported_bundle.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.
     with signals_exit_immediately(0 if is_live else 130):

@@ -1,6 +1,7 @@
 """An exported bundle: one small LiteRT file from landmarks to probabilities. Needs NumPy and ai-edge-litert alone."""
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,13 @@ from beam_jobs.errors import UserError
 
 # The file's tensors.
 LANDMARKS, TIMESTAMPS, PROBABILITIES, FEATURES = "landmarks", "timestamps_ms", "probabilities", "features"
+
+
+def import_interpreter() -> Any:
+    """Imports LiteRT's Interpreter: not above, since what only reads a bundle.json does not wait for it."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter
 
 
 class ExportedModel:
@@ -28,11 +36,8 @@ class ExportedModel:
         Raises:
           UserError: if it is not such a file.
         """
-        # Here and not above: what only reads a bundle.json does not wait for it.
-        from ai_edge_litert.interpreter import Interpreter
-
         try:
-            interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+            interpreter = import_interpreter()(model_path=os.fspath(path), num_threads=1)
             self._run = interpreter.get_signature_runner()
             rows = self._run.get_input_details()[LANDMARKS]["shape"]
             self.num_rows = int(rows[1])

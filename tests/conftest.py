@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("GLOG_minloglevel", "2")
 
 import engines
+import processes
 import pytest
 from commands import REPOSITORY, run_command
 
@@ -26,6 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    if processes.is_one_of_several():
+        processes.slow_units_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> object | None:
+    """As of `processes.scheduler`."""
+    return processes.scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -55,33 +64,39 @@ def pose_model_path() -> str:
 @pytest.fixture(scope="session")
 def athlete_videos(tmp_path_factory) -> pathlib.Path:
     """Six clips of drawn athletes, two exercises, every split, with labels.csv."""
-    folder = tmp_path_factory.mktemp("athletes") / "videos"
-    done = run_command(
-        *("beam_jobs", "athletes", "--output", folder, "--seed", "7", "--num_clips", "6"),
-        *("--exercises", "squat,jumping_jack"),
-    )
-    assert done.returncode == 0
-    return folder
+
+    def make(folder: pathlib.Path) -> None:
+        done = run_command(
+            *("beam_jobs", "athletes", "--output", folder, "--seed", "7", "--num_clips", "6"),
+            *("--exercises", "squat,jumping_jack"),
+        )
+        assert done.returncode == 0
+
+    return processes.made_once(tmp_path_factory, "athlete_videos", make)
 
 
 @pytest.fixture(scope="session")
 def athlete_tables(athlete_videos, tmp_path_factory, pose_model_path) -> pathlib.Path:
     """The tables of `athlete_videos`, made by the real jobs: landmarks, features, transform_fn."""
-    folder = tmp_path_factory.mktemp("athlete_tables") / "tables"
-    extract = ("extract", "--videos", athlete_videos, "--labels", athlete_videos / "labels.csv", "--output", folder)
-    assert run_command("beam_jobs", *extract).returncode == 0
-    assert run_command("beam_jobs", "features", "--input", folder, "--output", folder).returncode == 0
-    return folder
+
+    def make(folder: pathlib.Path) -> None:
+        extract = ("extract", "--videos", athlete_videos, "--labels", athlete_videos / "labels.csv", "--output", folder)
+        assert run_command("beam_jobs", *extract).returncode == 0
+        assert run_command("beam_jobs", "features", "--input", folder, "--output", folder).returncode == 0
+
+    return processes.made_once(tmp_path_factory, "athlete_tables", make)
 
 
 @pytest.fixture(scope="session")
 def athlete_bundle(athlete_tables, tmp_path_factory) -> pathlib.Path:
     """A bundle hardly trained on `athlete_tables`: its answers are real numbers, not good ones."""
-    folder = tmp_path_factory.mktemp("athlete_bundle") / "bundle"
-    config = '{"training": {"epochs": 2, "patience": 2}}'
-    train = ("model", "train", "--tables", athlete_tables, "--output", folder, "--config", config)
-    assert run_command(*train).returncode == 0
-    return folder
+
+    def make(folder: pathlib.Path) -> None:
+        config = '{"training": {"epochs": 2, "patience": 2}}'
+        train = ("model", "train", "--tables", athlete_tables, "--output", folder, "--config", config)
+        assert run_command(*train).returncode == 0
+
+    return processes.made_once(tmp_path_factory, "athlete_bundle", make)
 
 
 @pytest.fixture(scope="session")

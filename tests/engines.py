@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -15,10 +16,16 @@ import pytest
 
 
 def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nothing listens on.
+
+    Until a server listens on it, nothing else gets it by chance: it is none of those, from 32,768 on, that systems give
+    to outgoing connections, and another process that runs tests hardly chooses the same of 20,000.
+    """
+    for port in random.SystemRandom().sample(range(12_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def wait_for_port(port: int, process: subprocess.Popen, within_s: float = 60) -> None:

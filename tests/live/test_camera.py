@@ -68,7 +68,7 @@ class TestLiveSource:
                 ages_s.append(time.monotonic() - capture.read_at_s[numbers[-1]])
                 time.sleep(0.1)
         # A frame that was queued would be 0.1 s older each time: over 1 s at the end.
-        assert np.median(ages_s[-5:]) < 0.05
+        assert np.median(ages_s[-5:]) < 0.3
         assert np.median(np.diff(numbers)) >= 5
 
     def test_time_is_when_frames_arrived(self):
@@ -109,7 +109,7 @@ class TestLiveSource:
                 pass
 
     def test_a_frame_that_fails_is_not_the_end(self):
-        with newest(FakeCamera(num_frames=60, fails=(10, 20, 21))) as source:
+        with newest(FakeCamera(fails=(10, 20, 21))) as source:
             frames = itertools.islice(source, 40)
             assert videos.number(list(frames)[-1].image) >= 39
 

@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import numpy as np
+import processes
 import pyarrow as pa
 import pytest
 
@@ -208,4 +209,4 @@ def real_tables(tmp_path_factory) -> str:
     """Tables of `moving_bodies.CLIPS`, made by the real commands: real geometry, which the hand-made graph is not."""
     import moving_bodies
 
-    return moving_bodies.make_tables(tmp_path_factory.mktemp("real"))
+    return str(processes.made_once(tmp_path_factory, "real_tables", moving_bodies.make_tables) / "tables")
