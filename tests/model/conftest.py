@@ -183,7 +183,9 @@ QUICK = {
 @pytest.fixture(scope="session")
 def made_tables(tmp_path_factory) -> str:
     """Tables of `three_classes`."""
-    return write_tables(tmp_path_factory.mktemp("tables"), three_classes())
+    return str(
+        processes.made_once(tmp_path_factory, "made_tables", lambda folder: write_tables(folder, three_classes()))
+    )
 
 
 @pytest.fixture(scope="session")
@@ -199,9 +201,10 @@ def made_bundle(tmp_path_factory, made_tables, quick_config) -> str:
     """A bundle trained on `made_tables`."""
     from model import train, training_data
 
-    folder = str(tmp_path_factory.mktemp("bundles") / "bundle")
-    train.train(training_data.TrainingInputs(made_tables), folder, quick_config)
-    return folder
+    def make(folder: pathlib.Path) -> None:
+        train.train(training_data.TrainingInputs(made_tables), str(folder), quick_config)
+
+    return str(processes.made_once(tmp_path_factory, "made_bundle", make))
 
 
 @pytest.fixture(scope="session")

@@ -232,11 +232,13 @@ def processes_of(session):
     [(signal.SIGKILL, True), (signal.SIGINT, False), (signal.SIGINT, True)],
     ids=["killed", "launcher interrupted", "Ctrl-C in a terminal"],
 )
-def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(
-    athlete_videos, tmp_path, how, everywhere, pose_model_path
-):
-    output = tmp_path / "tables"
-    process = start_extract(athlete_videos, output)
+def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(clips, tmp_path, how, everywhere, pose_model_path):
+    # More than two workers are at work on when the first one is done.
+    folder, output = tmp_path / "videos", tmp_path / "tables"
+    folder.mkdir()
+    for clip in clips[:4]:
+        shutil.copy(clip, folder)
+    process = start_extract(folder, output)
     wait_for_first_file(output, process)
     if everywhere:
         os.killpg(process.pid, how)
@@ -244,7 +246,7 @@ def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(
         process.send_signal(how)  # to the launcher alone: it must end its workers itself
     printed, _ = process.communicate(timeout=60)
     whole = [pathlib.Path(file) for file in storage.table_files(str(output), tables.LANDMARKS)]
-    assert 1 <= len(whole) < 6
+    assert 1 <= len(whole) < 4
     assert all(pq.read_table(file).num_rows > 50 for file in whole)
     if how == signal.SIGINT:
         assert process.returncode == 130, printed
@@ -255,14 +257,14 @@ def test_a_job_stopped_half_way_leaves_whole_files_and_goes_on(
         assert processes_of(process.pid) == []
         assert [file for file in (output / "landmarks").iterdir() if file.name.startswith(".")] == []
     stamps = {file: file.stat().st_mtime_ns for file in whole}
-    done = run_command("beam_jobs", "extract", "--videos", athlete_videos, "--output", output)
+    done = run_command("beam_jobs", "extract", "--videos", folder, "--output", output)
     assert done.returncode == 0
     assert f"{len(whole)} skipped" in done.stdout
     assert {file: file.stat().st_mtime_ns for file in whole} == stamps
     keys = [(row["video_id"], row["frame_id"]) for row in rows_of(output)]
     assert len(set(keys)) == len(keys)
-    assert len({video for video, _ in keys}) == 6
-    assert len(rows_of(output, tables.QUALITY)) == 6
+    assert len({video for video, _ in keys}) == 4
+    assert len(rows_of(output, tables.QUALITY)) == 4
 
 
 def test_a_manifest_names_videos_beside_itself_and_carries_labels(mixed, tmp_path):
