@@ -1,34 +1,49 @@
-"""Which exercise was done from when to when: windows' answers put together."""
+"""Which exercise one person does, from when to when and how often: windows' answers put together, as they come.
+
+Live, the stream job and the batch job `segments` all use this code. Needs NumPy alone.
+"""
 
 import dataclasses
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Sequence
 
-# Windows end every 0.2 s; one or some that say something else, or are not sure, do not end an exercise.
-MAX_GAP_MS = 1500
-# Shorter ones are no exercise, but a movement that looks like one.
-MIN_LENGTH_MS = 1000
+import numpy as np
+
+from beam_jobs.labels import NO_EXERCISE
+from beam_jobs.repetitions import RepetitionCounter
+
 # As live asks for by default: below this an answer is often wrong.
 MIN_PROBABILITY = 0.7
-# An exercise is known when most of a window shows it: repetitions count from before the end of the first such window.
-LEAD_MS = 1500
+# Probabilities are averaged over about so long. Chosen by measurement, as all that follows: results/live.md.
+SMOOTHING_MS = 350.0
+# An exercise that is known is kept down to this share of the probability that it took to be known (hysteresis).
+KEEP_SHARE = 0.4
+# The average of an answer that nobody gives any more falls: below this sum over all labels there is none.
+_MIN_SUM = 0.3
+# Windows usually end so long after each other.
+STEP_MS = 200
+# The same exercise after a pause of at most so long, and nothing else in between, is one segment: one set.
+MAX_PAUSE_MS = 5_000
+# Shorter ones are no exercise, but a movement that looks like one.
+MIN_LENGTH_MS = 1_000
+# An exercise is known when most of a window's last second shows it: it began so long before (the median, measured).
+LEAD_MS = 700
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What a window says.
+def surer(whole: np.ndarray, recent: np.ndarray | None) -> np.ndarray:
+    """What counts of a window's probabilities and those of its last second: whichever are surer.
 
-    Attributes:
-      timestamp_ms: of the window's last row.
-      exercise: the most probable one.
-      probability: of it.
+    A window spans 2.3 s, and shows a change when most of it shows the new exercise; its last second shows it sooner.
+
+    Args:
+      whole: shape (C,).
+      recent: of the same window without all but its last rows (see `windows.recent_inputs`), shape (C,); None where
+        too few of them have a person.
     """
-
-    timestamp_ms: int
-    exercise: str
-    probability: float
+    return whole if recent is None or whole.max() >= recent.max() else recent
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Segment:
     """A stretch of one exercise.
 
@@ -37,6 +52,8 @@ class Segment:
       start_ms, end_ms: the ends of its first and of its last window.
       probability: the mean of its windows.
       num_windows: that say so.
+      repetitions: how often; None for a hold, such as a plank.
+      held_s: for how long, in seconds; None for an exercise with movement.
     """
 
     exercise: str
@@ -44,29 +61,154 @@ class Segment:
     end_ms: int
     probability: float
     num_windows: int
+    repetitions: int | None = None
+    held_s: float | None = None
+
+    def add(self, timestamp_ms: int, probability: float) -> None:
+        """Makes a window part of it."""
+        self.end_ms = timestamp_ms
+        self.probability += (probability - self.probability) / (self.num_windows + 1)
+        self.num_windows += 1
 
 
-def find_segments(answers: Iterable[Answer], min_probability: float = MIN_PROBABILITY) -> list[Segment]:
-    """The stretches in which one exercise is done, in order.
+class SteadyAnswer:
+    """One person's answer, smoothed over time: a single odd window changes nothing, and nothing flickers.
 
-    Args:
-      answers: of one person, in the order of time.
-      min_probability: less probable answers do not count.
+    Attributes:
+      exercise: the answer now; None where none is probable enough.
+      probability: its average; None likewise.
+      start_ms: the end of the first window of the run that made it the answer.
     """
-    runs: list[list[Answer]] = []
-    for answer in answers:
-        if answer.probability < min_probability:
-            continue
-        last = runs[-1][-1] if runs else None
-        # A single other answer in between does not end a run: the one before it is looked at, too.
-        before = next((run for run in reversed(runs[-2:]) if run[-1].exercise == answer.exercise), None)
-        if last is not None and before is not None and answer.timestamp_ms - before[-1].timestamp_ms <= MAX_GAP_MS:
-            before.append(answer)
+
+    def __init__(self, labels: Sequence[str], min_probability: float = MIN_PROBABILITY) -> None:
+        """Takes the labels, in the order of the probabilities, and how probable an answer must become, 0 to 1."""
+        self._labels, self._min_probability = labels, min_probability
+        self._last_ms: int | None = None
+        self._average = np.zeros(len(labels))
+        # Of each label, since when it is among the answers.
+        self._run_ms: list[int | None] = [None] * len(labels)
+        self._shown: int | None = None
+        self.start_ms: int | None = None
+
+    @property
+    def exercise(self) -> str | None:  # noqa: D102
+        return None if self._shown is None else self._labels[self._shown]
+
+    @property
+    def probability(self) -> float | None:  # noqa: D102
+        return None if self._shown is None else float(self._average[self._shown])
+
+    def push(self, timestamp_ms: int, probabilities: np.ndarray | None) -> None:
+        """Takes what the next window says.
+
+        Args:
+          timestamp_ms: of its last row; later than the last one's.
+          probabilities: of each label, shape (C,); None where it says nothing: nobody is in view, or it is too dark.
+        """
+        elapsed_ms = STEP_MS if self._last_ms is None else timestamp_ms - self._last_ms
+        self._last_ms = timestamp_ms
+        if elapsed_ms >= 1.5 * STEP_MS:
+            # Rows without a person are not always told.
+            self._step(timestamp_ms - STEP_MS, elapsed_ms - STEP_MS, None)
+            elapsed_ms = STEP_MS
+        self._step(timestamp_ms, elapsed_ms, probabilities)
+
+    def _step(self, timestamp_ms: int, elapsed_ms: int, probabilities: np.ndarray | None) -> None:
+        weight = 1 - math.exp(-elapsed_ms / SMOOTHING_MS)
+        now = np.zeros(len(self._labels)) if probabilities is None else probabilities
+        self._average += weight * (now - self._average)
+        self._note_runs(timestamp_ms)
+        self._choose()
+
+    def _note_runs(self, timestamp_ms: int) -> None:
+        best = int(self._average.argmax())
+        for index, average in enumerate(self._average):
+            if average < 0.1:
+                self._run_ms[index] = None
+            elif self._run_ms[index] is None and index == best:
+                self._run_ms[index] = timestamp_ms
+
+    def _choose(self) -> None:
+        best, shown = int(self._average.argmax()), self._shown
+        if self._average.sum() < _MIN_SUM:
+            self._shown = self.start_ms = None
+        elif best != shown and self._average[best] >= self._min_probability:
+            self._shown, self.start_ms = best, self._run_ms[best]
+        elif shown is not None and self._average[shown] < KEEP_SHARE * self._min_probability:
+            self._shown = self.start_ms = None
+
+
+class ExerciseLog:
+    """What one person does, from when to when, how often: put together row by row and window by window."""
+
+    def __init__(self, labels: Sequence[str], holds: Collection[str], min_probability: float = MIN_PROBABILITY) -> None:
+        """Begins.
+
+        Args:
+          labels: in the order of the probabilities.
+          holds: the labels without movement: their seconds are counted, not repetitions.
+          min_probability: how probable an answer must become.
+        """
+        self.steady = SteadyAnswer(labels, min_probability)
+        self._labels, self._holds = labels, frozenset(holds)
+        self._counter = RepetitionCounter()
+        self._segments: list[Segment] = []
+        self._current: Segment | None = None
+
+    def push_row(self, row: np.ndarray, timestamp_ms: int) -> None:
+        """Takes every row of landmarks, as `RepetitionCounter.push` does; before the window that ends in it."""
+        self._counter.push(row, timestamp_ms)
+
+    def push_angles(self, degrees: np.ndarray, timestamp_ms: int) -> None:
+        """In place of `push_row`, where the angles of the row are known."""
+        self._counter.push_angles(degrees, timestamp_ms)
+
+    def push_answer(self, timestamp_ms: int, probabilities: np.ndarray | None) -> None:
+        """Takes what a window says, as `SteadyAnswer.push` does."""
+        self.steady.push(timestamp_ms, probabilities)
+        exercise = self.steady.exercise
+        if exercise is None or exercise == NO_EXERCISE:
+            self._current = None
+            return
+        if self._current is None or self._current.exercise != exercise:
+            self._current = self._resumed(exercise) or self._begun(exercise)
+        if probabilities is not None and self._labels[int(probabilities.argmax())] == exercise:
+            self._current.add(timestamp_ms, float(probabilities.max()))
+        self._count(self._current)
+
+    def _resumed(self, exercise: str) -> Segment | None:
+        """The last segment, where it is of the same exercise and ended a moment ago; short ones may follow it."""
+        start_ms = self.steady.start_ms or 0
+        for position in reversed(range(len(self._segments))):
+            segment = self._segments[position]
+            if segment.exercise == exercise and start_ms - segment.end_ms <= MAX_PAUSE_MS:
+                del self._segments[position + 1 :]
+                return segment
+            if _is_long(segment):
+                break
+        return None
+
+    def _begun(self, exercise: str) -> Segment:
+        start_ms = self.steady.start_ms or 0
+        self._segments = [segment for segment in self._segments if _is_long(segment)]
+        self._segments.append(Segment(exercise, start_ms, start_ms, 0.0, 0))
+        return self._segments[-1]
+
+    def _count(self, segment: Segment) -> None:
+        if segment.exercise in self._holds:
+            segment.held_s = round((segment.end_ms - max(0, segment.start_ms - LEAD_MS)) / 1000, 1)
         else:
-            runs.append([answer])
-    return [_segment(run) for run in runs if run[-1].timestamp_ms - run[0].timestamp_ms >= MIN_LENGTH_MS]
+            segment.repetitions = self._counter.count(segment.start_ms - LEAD_MS, segment.end_ms)
+
+    @property
+    def current(self) -> Segment | None:
+        """The exercise that is done now; None where there is none."""
+        return self._current
+
+    def segments(self) -> list[Segment]:
+        """All so far, in order of time; the last one may go on."""
+        return [segment for segment in self._segments if _is_long(segment)]
 
 
-def _segment(run: list[Answer]) -> Segment:
-    mean = sum(answer.probability for answer in run) / len(run)
-    return Segment(run[0].exercise, run[0].timestamp_ms, run[-1].timestamp_ms, mean, len(run))
+def _is_long(segment: Segment) -> bool:
+    return segment.end_ms - segment.start_ms >= MIN_LENGTH_MS

@@ -15,6 +15,8 @@ DEFAULT_FRAME_RATE_HZ = 15.0
 # Rows that a row carries into the transform graph, itself the last: enough for speed (2), acceleration (3) and a
 # torso length that one bad frame cannot move (the median over half a second).
 HISTORY_LENGTH = 8
+# A second on the usual grid: see `recent_inputs`.
+RECENT_ROWS = 15
 
 
 class SamplingGrid:
@@ -180,6 +182,25 @@ def end_to_end_inputs(
     taken = np.pad(rows[start : last + 1].astype(np.float32), ((padding, 0), (0, 0), (0, 0)), constant_values=np.nan)
     times = np.pad(timestamps_ms[start : last + 1].astype(np.int64), (padding, 0), constant_values=-1)
     return taken, times
+
+
+def recent_inputs(
+    rows: np.ndarray, timestamps_ms: np.ndarray, rule: WindowRule
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same window as if the person had come into view a second ago: earlier rows count as before the start.
+
+    Args:
+      rows: as `end_to_end_inputs` returns them.
+      timestamps_ms: likewise.
+      rule: which rows make a window.
+
+    Returns:
+      Likewise; None where fewer of the rows than a window needs have a person.
+    """
+    taken, times = np.full_like(rows, np.nan), np.full_like(timestamps_ms, -1)
+    taken[-RECENT_ROWS:], times[-RECENT_ROWS:] = rows[-RECENT_ROWS:], timestamps_ms[-RECENT_ROWS:]
+    num_detected = int(np.isfinite(taken).any(axis=(1, 2)).sum())
+    return None if num_detected < rule.min_detected else (taken, times)
 
 
 class LandmarkBuffer:

@@ -1,6 +1,7 @@
 """Where live's answers go: JSON lines, lines for people, a recording, a window."""
 
 import collections
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 
 from beam_jobs import storage, windows
 from beam_jobs.errors import UserError
+from beam_jobs.segments import Segment
 from live.recognizer import Recognition, Summary
 
 # A window's probability in JSON: more digits than a float32 has say nothing.
@@ -37,6 +39,8 @@ class JsonLines:
                     "probability": _rounded(recognition.probability),
                     "status": recognition.status,
                     "hint": recognition.hint,
+                    "repetitions": recognition.repetitions,
+                    "held_s": recognition.held_s,
                 }
             )
 
@@ -50,6 +54,7 @@ class JsonLines:
                     "probability": _rounded(summary.probability),
                     "num_predictions": summary.num_predictions,
                     "status": summary.status,
+                    "segments": [_segment(segment) for segment in summary.segments],
                 }
             }
         )
@@ -59,6 +64,10 @@ class JsonLines:
         print(json.dumps(value, ensure_ascii=False), file=self._out, flush=True)
 
 
+def _segment(segment: Segment) -> dict:
+    return dataclasses.asdict(segment) | {"probability": _rounded(segment.probability)}
+
+
 def _rounded(probability: float | None) -> float | None:
     return None if probability is None else round(probability, _DIGITS)
 
@@ -66,6 +75,7 @@ def _rounded(probability: float | None) -> float | None:
 # What is said where no exercise is named.
 STATUS_WORDS = {
     "no_exercise": "no exercise",
+    "partly_in_view": "not all in view",
     "not_sure": "not sure",
     "warming_up": "watching …",
     "no_person": "nobody in view",
@@ -73,21 +83,30 @@ STATUS_WORDS = {
 }
 
 
+def amount(repetitions: int | None, held_s: float | None) -> str:
+    """How much of an exercise was done, in words; empty where nothing is known."""
+    if held_s is not None:
+        return f"{held_s:.0f} s"
+    return "" if repetitions is None else f"{repetitions} {'repetition' if repetitions == 1 else 'repetitions'}"
+
+
 class TextLines:
-    """Writes a line whenever the exercise or the advice changes, and one at the end."""
+    """Writes a line whenever the exercise, its repetitions or the advice change, and some at the end."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._last: tuple[str | None, ...] = ()
+        self._last: tuple[str | int | None, ...] = ()
 
     def show(self, recognition: Recognition) -> None:
         """Writes the answer and the advice, where they are due and other than before."""
-        state = recognition.status, recognition.exercise, recognition.hint
+        state = recognition.status, recognition.exercise, recognition.hint, recognition.repetitions
         if not recognition.due or state == self._last:
             return
         self._last = state
         if recognition.status == "exercise":
             what = f"{recognition.exercise}  {recognition.probability:.0%}"
+            if done := amount(recognition.repetitions, recognition.held_s):
+                what += f"  {done}"
         else:
             what = STATUS_WORDS[recognition.status]
         if recognition.hint and recognition.status != "too_dark":
@@ -95,7 +114,10 @@ class TextLines:
         print(f"{recognition.timestamp_ms / 1000:8.1f} s  {what}", file=self._out, flush=True)
 
     def summarize(self, summary: Summary) -> None:
-        """Writes the answer for the whole file."""
+        """Writes what was done, and the answer for the whole file."""
+        for segment in summary.segments:
+            times = f"{segment.start_ms / 1000:8.1f} to {segment.end_ms / 1000:.1f} s"
+            print(f"{times}  {segment.exercise}  {amount(segment.repetitions, segment.held_s)}", file=self._out)
         if summary.status == "no_person":
             answer = "no answer: nobody was in view for long enough, or it was too dark"
         elif summary.status == "exercise":

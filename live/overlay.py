@@ -11,7 +11,7 @@ import numpy as np
 from beam_jobs import landmarks
 from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.pose.estimator import Pose
-from live.outputs import STATUS_WORDS
+from live.outputs import STATUS_WORDS, amount
 from live.recognizer import Recognition
 
 Color = tuple[int, int, int]
@@ -149,6 +149,8 @@ class AnswerAnnotator:
         left_px, right_px = edge + _MARGIN * unit, right - _MARGIN * unit
         if recognition.status == "exercise":
             title, color = _shown(str(recognition.exercise)), _WHITE
+            if done := amount(recognition.repetitions, recognition.held_s):
+                title += f"  {done.split()[0]}{' s' if recognition.held_s is not None else ''}"
         else:
             title, color = STATUS_WORDS[recognition.status], _GREY
         self._write(picture, title, (left_px, edge + 1.55 * unit), _TITLE * unit, 600, color, right_px - left_px)

@@ -12,6 +12,7 @@ from beam_jobs import storage
 from beam_jobs.errors import UserError
 from beam_jobs.windows import WindowRule
 from model import bundle, litert
+from model import holds as hold_rule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,7 @@ class ExportedBundle:
 
     Attributes:
       labels: the classes, in the order of the probabilities.
+      holds: those of them without movement, such as a plank.
       rule: which rows make a window.
       frame_rate_hz: of the sampling grid.
       fingerprint: of the extractor that made the landmarks; `coordinates` says which landmarks the graph is fed.
@@ -27,6 +29,7 @@ class ExportedBundle:
     """
 
     labels: tuple[str, ...]
+    holds: tuple[str, ...]
     rule: WindowRule
     frame_rate_hz: float
     fingerprint: dict[str, Any]
@@ -65,6 +68,8 @@ def load(path: str) -> ExportedBundle:
         )
     return ExportedBundle(
         labels=tuple(metadata["labels"]),
+        # Bundles of earlier versions do not say which of their labels are holds.
+        holds=tuple(metadata.get("holds", hold_rule.holds_of(metadata["labels"]))),
         rule=WindowRule(**metadata["window"]),
         frame_rate_hz=metadata["frame_rate_hz"],
         fingerprint=metadata["fingerprint"],

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beam_jobs import landmarks, saved_model, storage, tables, transform_graph, windows
+from beam_jobs import landmarks, saved_model, segments, storage, tables, transform_graph, windows
 from beam_jobs.errors import UserError
 from beam_jobs.labels import Labels
 from beam_jobs.windows import WindowRule
@@ -31,6 +31,12 @@ def check_bundle(path: str, fingerprint: dict) -> None:
             f"{path} has no {GRAPH}/saved_model.pb; expected a whole bundle. Copy it again, or train it again by "
             "python -m model train."
         )
+
+
+def read_labels(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A bundle's labels, in the order of the probabilities, and those of them that are holds."""
+    metadata = json.loads(storage.read_text(storage.join(path, METADATA)))
+    return tuple(metadata["labels"]), tuple(metadata.get("holds", ()))
 
 
 class Predictor:
@@ -103,13 +109,24 @@ class Predictor:
         Returns:
           float32, shape (W, C).
         """
+        return self._probabilities([windows.end_to_end_inputs(rows, times, index, self.rule) for index in last])
+
+    def steady(self, rows: np.ndarray, times: np.ndarray, last: list[int]) -> list[np.ndarray]:
+        """As `probabilities`, but what `segments.surer` makes of the windows and their last second."""
+        fed = [windows.end_to_end_inputs(rows, times, index, self.rule) for index in last]
+        recent = [windows.recent_inputs(*one, self.rule) for one in fed]
+        answers = iter(self._probabilities([one for one in recent if one is not None]))
+        return [
+            segments.surer(whole, None if one is None else next(answers))
+            for whole, one in zip(self._probabilities(fed), recent, strict=True)
+        ]
+
+    def _probabilities(self, fed: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         import tensorflow as tf
 
         found = [np.empty((0, len(self.labels)), np.float32)]
-        for start in range(0, len(last), _WINDOWS_PER_BATCH):
-            some = last[start : start + _WINDOWS_PER_BATCH]
-            fed = [windows.end_to_end_inputs(rows, times, index, self.rule) for index in some]
-            inputs = [np.stack(one) for one in zip(*fed, strict=True)]
+        for start in range(0, len(fed), _WINDOWS_PER_BATCH):
+            inputs = [np.stack(one) for one in zip(*fed[start : start + _WINDOWS_PER_BATCH], strict=True)]
             found.append(self._graph.serve(tf.constant(inputs[0]), tf.constant(inputs[1])).numpy())
         return np.concatenate(found)
 

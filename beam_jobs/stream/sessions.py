@@ -39,12 +39,14 @@ class SessionPart(NamedTuple):
       rows: landmarks, float32, shape (T, 33, 3).
       times: int64, shape (T,).
       num_known: how many of them were there before.
-      due: the positions of rows that end a window.
+      asked: the positions of rows in which a window may end.
+      due: the positions of those that do end one.
     """
 
     rows: np.ndarray
     times: np.ndarray
     num_known: int
+    asked: list[int]
     due: list[int]
 
 
@@ -94,16 +96,18 @@ class SessionRows:
         rows = np.concatenate([self._rows, message.landmarks])
         times = np.concatenate([self._times, message.timestamps_ms])
         detected = np.isfinite(rows).any(axis=(1, 2))
-        due = []
-        for position in range(num_known, len(rows)):
-            is_due = self._num_rows % self._rule.stride == 0
-            self._num_rows += 1
-            of_window = detected[max(0, position + 1 - self._rule.length) : position + 1]
-            if is_due and detected[position] and of_window.sum() >= self._rule.min_detected:
-                due.append(position)
+        new = range(num_known, len(rows))
+        asked = [position for position in new if (self._num_rows + position - num_known) % self._rule.stride == 0]
+        self._num_rows += len(new)
+        length, least = self._rule.length, self._rule.min_detected
+        due = [
+            position
+            for position in asked
+            if detected[position] and detected[max(0, position + 1 - length) : position + 1].sum() >= least
+        ]
         kept = windows.rows_fed(self._rule) - 1
         self._rows, self._times = rows[-kept:], times[-kept:]
-        return SessionPart(rows, times, num_known, due)
+        return SessionPart(rows, times, num_known, asked, due)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,10 +117,25 @@ class RowAngles:
     Attributes:
       timestamps_ms: int64, shape (T,).
       degrees: as `repetitions.joint_angles_degrees`, float32, shape (T, 4).
+      asked: whether a window may end in the row, shape (T,).
     """
 
     timestamps_ms: np.ndarray
     degrees: np.ndarray
+    asked: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a window says.
+
+    Attributes:
+      timestamp_ms: of its last row.
+      probabilities: of each of the bundle's labels, float32, shape (C,).
+    """
+
+    timestamp_ms: int
+    probabilities: np.ndarray
 
 
 class DecodeLandmarks(beam.DoFn):
@@ -204,14 +223,14 @@ class PredictSessions(beam.DoFn):
 
     def _answers(self, key: str, started_at: str, parts: Iterable) -> Iterator[TimestampedValue]:
         start = datetime.datetime.fromisoformat(started_at).timestamp()
-        for rows, times, num_known, due in parts:
+        for rows, times, num_known, asked, due in parts:
             angles = np.array([repetitions.joint_angles_degrees(row) for row in rows[num_known:]], np.float32)
             if np.isfinite(angles).any():  # a session is over when nobody has been in view for some time
                 at = Timestamp.of(start + int(times[-1]) / 1000)
-                yield TimestampedValue((key, (started_at, RowAngles(times[num_known:], angles))), at)
-            for position, probabilities in zip(due, self._predictor.probabilities(rows, times, due), strict=True):
-                best = int(probabilities.argmax())
-                answer = segments.Answer(int(times[position]), self._predictor.labels[best], float(probabilities[best]))
+                is_asked = np.isin(np.arange(num_known, len(rows)), asked)
+                yield TimestampedValue((key, (started_at, RowAngles(times[num_known:], angles, is_asked))), at)
+            for position, probabilities in zip(due, self._predictor.steady(rows, times, due), strict=True):
+                answer = Answer(int(times[position]), probabilities)
                 yield TimestampedValue((key, (started_at, answer)), Timestamp.of(start + answer.timestamp_ms / 1000))
 
 
@@ -230,8 +249,16 @@ class SegmentRow:
 class SegmentSession(beam.DoFn):
     """(session and person, their answers) -> rows of the segments table, at the session's end."""
 
-    def __init__(self, bundle_sha256: str) -> None:
-        self._bundle_sha256 = bundle_sha256
+    def __init__(self, bundle: str, bundle_sha256: str) -> None:
+        self._bundle, self._bundle_sha256 = bundle, bundle_sha256
+        self._labels: tuple[str, ...] = ()
+        self._holds: tuple[str, ...] = ()
+
+    def setup(self) -> None:
+        """Reads what the bundle calls its classes."""
+        from beam_jobs.stream.predictions import read_labels
+
+        self._labels, self._holds = read_labels(self._bundle)
 
     def process(self, element: tuple[str, Iterable[tuple[str, Any]]]) -> Iterator[dict[str, Any]]:
         """Finds a session's segments, and counts their repetitions."""
@@ -239,19 +266,20 @@ class SegmentSession(beam.DoFn):
         session_id, _, person_id = key.rpartition("/")
         values = list(found)
         started_at = values[0][0]
-        answers = [value for _, value in values if isinstance(value, segments.Answer)]
+        answers = {value.timestamp_ms: value.probabilities for _, value in values if isinstance(value, Answer)}
         parts = [value for _, value in values if isinstance(value, RowAngles)]
-        counter = repetitions.RepetitionCounter()
+        log = segments.ExerciseLog(self._labels, self._holds)
         for part in sorted(parts, key=lambda part: part.timestamps_ms[0]):
-            for degrees, timestamp_ms in zip(part.degrees, part.timestamps_ms, strict=True):
-                counter.push_angles(degrees, int(timestamp_ms))
-        for segment in segments.find_segments(sorted(answers, key=lambda answer: answer.timestamp_ms)):
+            for degrees, timestamp_ms, asked in zip(part.degrees, part.timestamps_ms, part.asked, strict=True):
+                log.push_angles(degrees, int(timestamp_ms))
+                if asked:
+                    log.push_answer(int(timestamp_ms), answers.get(int(timestamp_ms)))
+        for segment in log.segments():
             yield {
                 "session_id": session_id,
                 "person_id": int(person_id),
                 "started_at": started_at,
                 **dataclasses.asdict(segment),
-                "repetitions": counter.count(segment.start_ms - segments.LEAD_MS, segment.end_ms),
                 "bundle_sha256": self._bundle_sha256,
             }
 
@@ -277,7 +305,7 @@ class SegmentSessions(beam.PTransform):
                 allowed_lateness=Duration(seconds=self.allowed_lateness_s + UNDER_WAY_S),
             )
             | "Group" >> beam.GroupByKey()
-            | "FindSegments" >> beam.ParDo(SegmentSession(self.bundle_sha256))
+            | "FindSegments" >> beam.ParDo(SegmentSession(self.bundle, self.bundle_sha256))
             | "OutOfWindow" >> beam.WindowInto(window.GlobalWindows())
         )
 

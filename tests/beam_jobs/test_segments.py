@@ -1,37 +1,139 @@
-from beam_jobs.segments import Answer, find_segments
+"""Steady answers and segments: hand-written windows, one each 200 ms."""
+
+import numpy as np
+import pytest
+
+from beam_jobs.segments import ExerciseLog, SteadyAnswer, surer
+
+LABELS = ("none", "squat", "lunge", "plank")
 
 
-def answers(text: str, probability: float = 0.9) -> list[Answer]:
-    """One answer each 200 ms: s is squat, l lunge; a capital letter is not sure."""
-    names = {"s": "squat", "l": "lunge"}
-    return [
-        Answer(200 * number, names[letter.lower()], 0.3 if letter.isupper() else probability)
-        for number, letter in enumerate(text)
-        if letter != " "
-    ]
+def windows(text: str, probability: float = 0.97) -> list[tuple[int, np.ndarray | None]]:
+    """s is squat, l lunge, p plank, n none; a capital letter is not sure; a blank says nothing."""
+    found: list[tuple[int, np.ndarray | None]] = []
+    for number, letter in enumerate(text):
+        if letter == " ":
+            found.append((200 * number, None))
+            continue
+        best = "nslp".index(letter.lower())
+        sure = 0.4 if letter.isupper() else probability
+        values = np.full(len(LABELS), (1 - sure) / (len(LABELS) - 1), np.float32)
+        values[best] = sure
+        found.append((200 * number, values))
+    return found
+
+
+def shown(text: str) -> str:
+    """The steady answer after each window, by its first letter; a dot for none."""
+    answer = SteadyAnswer(LABELS)
+    letters = []
+    for timestamp_ms, probabilities in windows(text):
+        answer.push(timestamp_ms, probabilities)
+        letters.append(answer.exercise[0] if answer.exercise else ".")
+    return "".join(letters)
 
 
 def found(text: str) -> list[tuple[str, int, int]]:
-    return [(segment.exercise, segment.start_ms, segment.end_ms) for segment in find_segments(answers(text))]
+    log = ExerciseLog(LABELS, ["plank"])
+    for timestamp_ms, probabilities in windows(text):
+        log.push_answer(timestamp_ms, probabilities)
+    return [(segment.exercise, segment.start_ms, segment.end_ms) for segment in log.segments()]
+
+
+def test_an_answer_comes_after_three_windows_and_a_change_after_three():
+    assert shown("ssssssssllllllll") == "..ssssssssllllll"
+
+
+@pytest.mark.parametrize("odd", ["l", "n", "L", " "])
+def test_one_odd_window_changes_nothing(odd):
+    assert shown(f"ssssss{odd}sssss")[2:] == 10 * "s"
+
+
+def test_two_answers_in_turn_do_not_flicker():
+    assert set(shown("ssssss" + 10 * "sl")[2:]) == {"s"}
+
+
+def test_an_answer_goes_when_nothing_is_said():
+    assert shown("ssssss" + 6 * " ").rstrip(".") in ("..ssss" + num * "s" for num in (1, 2, 3))
+
+
+def test_what_is_not_told_is_as_what_says_nothing():
+    told, untold = SteadyAnswer(LABELS), SteadyAnswer(LABELS)
+    given = windows("ssssss      llsss")
+    for timestamp_ms, probabilities in given:
+        told.push(timestamp_ms, probabilities)
+        if probabilities is not None:
+            untold.push(timestamp_ms, probabilities)
+    assert untold.exercise == told.exercise == "squat"
+    assert untold.probability == pytest.approx(told.probability)
+    assert untold.start_ms == told.start_ms
+
+
+def test_a_threshold_of_zero_always_names_the_likeliest():
+    answer = SteadyAnswer(LABELS, min_probability=0)
+    answer.push(0, np.array([0.3, 0.25, 0.25, 0.2], np.float32))
+    assert answer.exercise == "none"
 
 
 def test_one_exercise_after_the_other():
-    assert found("ssssssssllllllll") == [("squat", 0, 1400), ("lunge", 1600, 3000)]
+    assert found("ssssssssllllllll") == [("squat", 0, 1400), ("lunge", 1800, 3000)]
 
 
 def test_a_single_other_answer_or_a_doubt_ends_nothing():
-    assert found("sssslssss") == [("squat", 0, 1600)]
+    assert found("ssssslssss") == [("squat", 0, 1800)]
     assert found("ssssLLLLssss") == [("squat", 0, 2200)]
 
 
-def test_a_long_pause_ends_a_segment():
-    assert found("ssssss         ssssss") == [("squat", 0, 1000), ("squat", 3000, 4000)]
+def test_a_short_pause_is_part_of_a_set_and_a_long_one_ends_it():
+    assert found("sssssss" + 15 * "n" + "sssssss") == [("squat", 0, 5600)]
+    assert [start_ms for _, start_ms, _ in found("sssssss" + 30 * "n" + "sssssss")] == [0, 7600]
+    assert [name for name, *_ in found("sssssss" + 10 * "l" + "sssssss")] == ["squat", "lunge", "squat"]
 
 
-def test_what_is_short_or_doubtful_is_no_segment():
-    assert found("lll") == found("SSSSSSSSSS") == found("") == []
+def test_a_short_other_exercise_is_dropped_and_the_set_goes_on():
+    assert found("sssssss" + "llll" + "sssssss") == [("squat", 0, 3400)]
+
+
+def test_what_is_short_or_doubtful_or_no_exercise_is_no_segment():
+    assert found("lll") == found("SSSSSSSSSS") == found("nnnnnnnnnn") == found("") == []
 
 
 def test_the_mean_probability():
-    segment = find_segments(answers("ssssss", 0.8))[0]
-    assert (round(segment.probability, 6), segment.num_windows) == (0.8, 6)
+    log = ExerciseLog(LABELS, [])
+    for timestamp_ms, probabilities in windows("ssssssss", 0.8):
+        log.push_answer(timestamp_ms, probabilities)
+    (segment,) = log.segments()
+    assert segment.probability == pytest.approx(0.8)
+    # It is known from its fourth window on.
+    assert segment.num_windows == 8 - 3
+
+
+def test_a_hold_has_seconds_and_no_repetitions():
+    log = ExerciseLog(LABELS, ["plank"])
+    for timestamp_ms, probabilities in windows(" " * 5 + "p" * 26):
+        log.push_answer(timestamp_ms, probabilities)
+    (segment,) = log.segments()
+    # From the first window at 1.0 s to the last one at 6.0 s, and 0.7 s before.
+    assert (segment.held_s, segment.repetitions) == (5.7, None)
+    assert log.current is segment
+
+
+def test_repetitions_are_those_of_the_segment_alone():
+    log = ExerciseLog(LABELS, [])
+    say = dict(windows("n" * 25 + "s" * 50 + "n" * 25))
+    for timestamp_ms in range(0, 20_000, 67):
+        # A knee that bends once in two seconds, all the time.
+        degrees = 130 + 40 * np.cos(2 * np.pi * timestamp_ms / 2000)
+        log.push_angles(np.array([170, 170, 170, degrees]), timestamp_ms)
+        if timestamp_ms // 200 != (timestamp_ms - 67) // 200:
+            log.push_answer(timestamp_ms, say[timestamp_ms // 200 * 200])
+    (segment,) = log.segments()
+    assert segment.end_ms - segment.start_ms == pytest.approx(10_000, abs=500)
+    assert segment.repetitions == 5
+
+
+def test_the_surer_of_a_window_and_its_last_second_counts():
+    whole, recent = np.array([0.6, 0.4]), np.array([0.1, 0.9])
+    assert surer(whole, recent) is recent
+    assert surer(whole, np.array([0.5, 0.5])) is whole
+    assert surer(whole, None) is whole

@@ -59,7 +59,7 @@ def test_json_and_a_recording(athlete_bundle, clip, tmp_path):
     assert done.returncode == 0
     assert done.stderr == ""
     *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
-    keys = ["timestamp_ms", "person", "exercise", "probability", "status", "hint"]
+    keys = ["timestamp_ms", "person", "exercise", "probability", "status", "hint", "repetitions", "held_s"]
     assert all(list(line) == keys for line in lines)
     labels = bundles.read_metadata(str(athlete_bundle))["labels"]
     assert {line["exercise"] for line in lines} <= {*labels, None}
@@ -68,8 +68,8 @@ def test_json_and_a_recording(athlete_bundle, clip, tmp_path):
     assert np.all(abs(steps - 200) <= 42)
     answers = [line for line in lines if line["exercise"]]
     assert lines[0]["exercise"] is None and lines[0]["timestamp_ms"] == 0
-    assert last["summary"]["num_predictions"] == len(answers) > 10
-    assert list(last["summary"]) == ["person", "exercise", "probability", "num_predictions", "status"]
+    assert last["summary"]["num_predictions"] >= len(answers) > 10
+    assert list(last["summary"]) == ["person", "exercise", "probability", "num_predictions", "status", "segments"]
 
     shown, source = cv2.VideoCapture(str(record)), cv2.VideoCapture(clip)
     duration_s = [v.get(cv2.CAP_PROP_FRAME_COUNT) / v.get(cv2.CAP_PROP_FPS) for v in (shown, source)]
@@ -80,15 +80,23 @@ def test_json_and_a_recording(athlete_bundle, clip, tmp_path):
 def test_answers_less_probable_than_asked_for_are_none(athlete_bundle, clip):
     """The others stay as they were; so with the whole's answer."""
     (*lines, last), _ = run("--bundle", athlete_bundle, "--source", clip, "--num_frames", 24)
-    probabilities = sorted(line["probability"] for line in (*lines, last["summary"]) if line.get("exercise"))
+    probabilities = sorted(line["probability"] for line in lines if line["exercise"])
     least = (probabilities[0] + probabilities[-1]) / 2
     assert probabilities[0] < least < probabilities[-1]
-    sure, result = run("--bundle", athlete_bundle, "--source", clip, "--num_frames", 24, min_probability=least)
-    assert result == 0 and len(sure) == len(lines) + 1
-    for before, after in zip((*lines, last["summary"]), (*sure[:-1], sure[-1]["summary"]), strict=True):
-        named = before["probability"] is not None and before["probability"] >= least
-        unsure = {"exercise": None, "probability": None, "status": "not_sure"}
-        assert after == (before if named or before["exercise"] is None else {**before, **unsure})
+    (*sure, summary), result = run(
+        "--bundle", athlete_bundle, "--source", clip, "--num_frames", 24, min_probability=least
+    )
+    assert result == 0 and len(sure) == len(lines)
+    named = [(before, after) for before, after in zip(lines, sure, strict=True) if after["exercise"]]
+    assert 0 < len(named) < len(probabilities)
+    for before, after in named:
+        for name in ("exercise", "probability", "status"):
+            assert after[name] == before[name]
+    # An exercise is named from that probability on.
+    assert named[0][1]["probability"] >= least
+    assert {line["status"] for line in sure if not line["exercise"]} >= {"not_sure"}
+    is_sure = last["summary"]["probability"] >= least
+    assert summary["summary"]["exercise"] == (last["summary"]["exercise"] if is_sure else None)
 
 
 def test_nobody_in_view(athlete_bundle, tmp_path):
@@ -96,7 +104,7 @@ def test_nobody_in_view(athlete_bundle, tmp_path):
     lines, result = run("--bundle", athlete_bundle, "--source", path)
     assert result == 0
     nothing = {"person": 0, "exercise": None, "probability": None, "num_predictions": 0, "status": "no_person"}
-    assert lines[-1] == {"summary": nothing}
+    assert lines[-1] == {"summary": {**nothing, "segments": []}}
     assert len(lines) == 16
     assert all(line["exercise"] is None and line["probability"] is None for line in lines[:-1])
 

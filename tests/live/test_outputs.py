@@ -13,6 +13,7 @@ import videos
 from beam_jobs import windows
 from beam_jobs.errors import UserError
 from beam_jobs.pose import estimator
+from beam_jobs.segments import Segment
 from live import outputs
 from live.recognizer import Recognition, Summary
 
@@ -22,6 +23,12 @@ SOMEONE = estimator.Pose(
     np.ones(33, np.float32),
     np.ones(33, np.float32),
 )
+
+
+SEGMENTS = [
+    Segment("squat", 600, 4200, 0.9123456, 19, repetitions=3),
+    Segment("plank", 6000, 9000, 0.8, 16, held_s=3.7),
+]
 
 
 def recognition(timestamp_ms, exercise, probability, due=True, hint=None):
@@ -34,22 +41,29 @@ def recognition(timestamp_ms, exercise, probability, due=True, hint=None):
 def test_json_lines_are_the_contracts():
     out = io.StringIO()
     lines = outputs.JsonLines(out)
-    lines.show(recognition(4200, "squat", 0.97))
+    lines.show(dataclasses.replace(recognition(4200, "squat", 0.97), repetitions=3))
     lines.show(recognition(4267, "squat", 0.97, due=False))
     lines.show(recognition(4400, None, None))
     lines.show(recognition(4600, "none", 0.8, hint="step back: knees are not in view"))
-    lines.summarize(Summary(0, "squat", 0.95, 61))
+    lines.summarize(Summary(0, "squat", 0.95, 61, SEGMENTS))
     sure, absent, idle, whole = [json.loads(line) for line in out.getvalue().splitlines()]
     squat = {"person": 0, "exercise": "squat", "status": "exercise"}
-    assert sure == {**squat, "timestamp_ms": 4200, "probability": 0.97, "hint": None}
+    done = {"hint": None, "repetitions": 3, "held_s": None}
+    assert sure == {**squat, **done, "timestamp_ms": 4200, "probability": 0.97}
     nothing = {"person": 0, "exercise": None, "probability": None, "status": "no_person", "hint": None}
-    assert absent == {**nothing, "timestamp_ms": 4400}
+    assert absent == {**nothing, "timestamp_ms": 4400, "repetitions": None, "held_s": None}
     assert (idle["exercise"], idle["status"], idle["hint"]) == (
         "none",
         "no_exercise",
         "step back: knees are not in view",
     )
-    assert whole == {"summary": {**squat, "probability": 0.95, "num_predictions": 61}}
+    segments = [
+        {"exercise": "squat", "start_ms": 600, "end_ms": 4200, "probability": 0.912346, "num_windows": 19}
+        | {"repetitions": 3, "held_s": None},
+        {"exercise": "plank", "start_ms": 6000, "end_ms": 9000, "probability": 0.8, "num_windows": 16}
+        | {"repetitions": None, "held_s": 3.7},
+    ]
+    assert whole == {"summary": {**squat, "probability": 0.95, "num_predictions": 61, "segments": segments}}
 
 
 def test_json_without_any_answer():
@@ -61,7 +75,29 @@ def test_json_without_any_answer():
         "probability": None,
         "num_predictions": 0,
         "status": "no_person",
+        "segments": [],
     }
+
+
+def test_text_says_how_much_was_done():
+    out = io.StringIO()
+    lines = outputs.TextLines(out)
+    squat, plank = recognition(400, "squat", 0.9), recognition(600, "plank", 0.9)
+    for ms, num in ((400, 0), (600, 1), (800, 1), (1000, 2)):
+        lines.show(dataclasses.replace(squat, timestamp_ms=ms, repetitions=num))
+    # A hold's seconds alone make no new line.
+    for ms, held_s in ((1200, 1.0), (1400, 1.2), (2400, 2.2)):
+        lines.show(dataclasses.replace(plank, timestamp_ms=ms, held_s=held_s))
+    lines.summarize(Summary(0, "squat", 0.8, 2, SEGMENTS))
+    assert [line.split() for line in out.getvalue().splitlines()] == [
+        ["0.4", "s", "squat", "90%", "0", "repetitions"],
+        ["0.6", "s", "squat", "90%", "1", "repetition"],
+        ["1.0", "s", "squat", "90%", "2", "repetitions"],
+        ["1.2", "s", "plank", "90%", "1", "s"],
+        ["0.6", "to", "4.2", "s", "squat", "3", "repetitions"],
+        ["6.0", "to", "9.0", "s", "plank", "4", "s"],
+        ["whole", "video:", "squat", "80%", "(2", "predictions)"],
+    ]
 
 
 def test_text_lines_show_only_changes():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from commands import run_command
 
-from beam_jobs import segments, tables
+from beam_jobs import tables
 from beam_jobs.pose import estimator
 from beam_jobs.stream.landmark_messages import LandmarkMessage, encode
 from live.__main__ import DEFAULT_BUNDLE
@@ -18,18 +18,12 @@ from live.__main__ import DEFAULT_BUNDLE
 pytestmark = pytest.mark.slow
 
 
-def publish_landmarks(video, topic: str) -> list[segments.Segment]:
-    """Runs live on a file; the segments of its own answers."""
-    flags = ("--source", video, "--json", "--no_window", "--min_probability", 0)
+def publish_landmarks(video, topic: str) -> list[dict]:
+    """Runs live on a file; the segments that it saw."""
+    flags = ("--source", video, "--json", "--no_window")
     done = run_command("live", *flags, "--publish", topic)
     assert done.returncode == 0
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    answers = [
-        segments.Answer(line["timestamp_ms"], line["exercise"], line["probability"])
-        for line in lines
-        if line.get("exercise")
-    ]
-    return segments.find_segments(answers)
+    return json.loads(done.stdout.splitlines()[-1])["summary"]["segments"]
 
 
 def nobody(fingerprint: dict) -> tuple[bytes, dict[str, str]]:
@@ -45,11 +39,8 @@ def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, pose_mo
         patch.setenv("PUBSUB_EMULATOR_HOST", address)
         landmarks, found, letters = cloud.Topic(), cloud.Topic(), cloud.Topic()
         sessions = [publish_landmarks(video, landmarks.path) for video in (videos[0], videos[-1])]
-        expected = sorted(
-            (segment.exercise, segment.start_ms, segment.end_ms, segment.num_windows)
-            for session in sessions
-            for segment in session
-        )
+        names = ("exercise", "start_ms", "end_ms", "num_windows", "repetitions", "held_s")
+        expected = sorted(tuple(segment[name] for name in names) for session in sessions for segment in session)
         assert len(expected) >= 2
         landmarks.publish(b"poison")
         output = str(tmp_path / "streamed")
@@ -71,7 +62,6 @@ def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, pose_mo
             )
     for ours in (published, rows):
         assert len({row["session_id"] for row in ours}) == 2
-        names = ("exercise", "start_ms", "end_ms", "num_windows")
         assert sorted(tuple(row[name] for name in names) for row in ours) == expected
         # Clips of five to eight seconds: two to four repetitions, six of the quick jumping jacks.
         counted = [row["repetitions"] for row in ours if row["end_ms"] - row["start_ms"] > 2000]
