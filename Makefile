@@ -7,7 +7,7 @@ PRISM_PACKAGE = github.com/apache/beam/sdks/v2/go/cmd/prism
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment prism pubsub_server kafka flink test-flink demo picture test test-all lint bench bench-scale bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
+.PHONY: environment prism pubsub_server kafka flink test-flink demo picture page test test-all lint lint-page bench bench-scale bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -63,6 +63,10 @@ demo: .venv/installed
 picture: .venv/installed
 	PYTHONPATH=. $(RUN) tests/manual/make_picture.py live/static/recognised.webp
 
+# The libraries of the page of `python -m live serve`, by the lock live/page/package-lock.json. Needs neither node nor npm.
+page: .venv/installed
+	$(RUN) -m live.vendor
+
 # The fast tests. `make test-all` runs every test: cloud storage, jobs that are killed, training, fresh installations.
 test: .venv/installed
 	$(RUN) -m pytest -m "not slow"
@@ -76,6 +80,11 @@ lint: .venv/installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+# The page's JavaScript: TypeScript checks the types in its comments, ESLint the rest. Needs node and npm.
+lint-page:
+	npm --prefix live/page ci --ignore-scripts --no-audit --no-fund
+	npm --prefix live/page run check
 
 format: .venv/installed
 	$(RUN) -m ruff check --fix .

@@ -9,6 +9,7 @@ import ctypes
 import os
 import pathlib
 import subprocess
+import sys
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
@@ -67,6 +68,7 @@ EXTRAS = {
         "hypothesis>=6.100",
         "imageio-ffmpeg>=0.6",  # an ffmpeg binary, to make odd videos for the tests
         "mypy>=1.15",
+        "playwright>=1.55",  # drives Debian's Chromium in the tests of the page
         "pytest>=8",
         "pytest-xdist>=3.6",
         "ruff>=0.12",
@@ -95,10 +97,13 @@ class SourceDistribution(sdist):
 
 
 class Build(build_py):
-    """On a worker of a job, also installs the system's libraries that OpenCV's wheel links against."""
+    """Fetches the page's libraries; on a worker of a job, installs the libraries that OpenCV's wheel links against."""
 
     def run(self):
         """Builds the package."""
+        # A job needs no page. Without the registry a wheel can be built: `python -m live serve` fetches them then.
+        if not worker_extras:
+            subprocess.run([sys.executable, "-m", "live.vendor"], cwd=HERE, check=False, stdout=sys.stderr)
         if on_worker and {"pose", "live", "stream"} & set(worker_extras):
             missing = [package for library, package in SYSTEM_LIBRARIES.items() if not can_be_loaded(library)]
             if missing:
@@ -130,7 +135,12 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["beam_jobs*", "model*", "live*"]),
-    package_data={"live": ["default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"]},
+    package_data={
+        "live": [
+            *("default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"),
+            *("page/*", "page/recognizer/*", "page/vendor/*", "page/vendor/*/*"),
+        ]
+    },
     install_requires=sorted({*CORE, *(needed for extra in worker_extras for needed in EXTRAS[extra])}),
     extras_require=EXTRAS,
     cmdclass={"sdist": SourceDistribution, "build_py": Build},

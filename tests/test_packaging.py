@@ -17,6 +17,7 @@ from commands import REPOSITORY
 from beam_jobs import storage, tables
 from beam_jobs.athletes import command
 from beam_jobs.athletes.clip import Clip
+from live import vendor
 
 PACKAGES = ("beam_jobs", "model", "live")
 FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
@@ -30,7 +31,7 @@ def uv(*args: object) -> subprocess.CompletedProcess:
 def wheel(tmp_path_factory) -> pathlib.Path:
     """The project's wheel, built from a copy of what the repository holds."""
     tree, output = (tmp_path_factory.mktemp("wheel") / name for name in ("tree", "output"))
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "node_modules")
     for name in (*PACKAGES, "tests", "results"):
         shutil.copytree(REPOSITORY / name, tree / name, ignore=ignored)
     for name in FILES:
@@ -45,16 +46,24 @@ def wheel(tmp_path_factory) -> pathlib.Path:
 def files_of_packages() -> set[str]:
     """Every file below the packages' folders but the pages and their pictures, which readers of the source have."""
     paths = (path for package in PACKAGES for path in (REPOSITORY / package).rglob("*") if path.is_file())
-    names = {path.relative_to(REPOSITORY).as_posix() for path in paths if "__pycache__" not in path.parts}
+    kept = (path for path in paths if not {"__pycache__", "node_modules"} & set(path.parts))
+    names = {path.relative_to(REPOSITORY).as_posix() for path in kept if not path.is_relative_to(vendor.FOLDER)}
     pages = {name for name in names if name.endswith((".md", ".webp")) and "/default_bundle/" not in name}
     return names - pages
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    of_packages = {name for name in names if ".dist-info/" not in name}
+    # The page's libraries are not in the repository; the build fetches them.
+    of_packages = {name for name in names if ".dist-info/" not in name and not name.startswith("live/page/vendor/")}
     assert of_packages == files_of_packages()
     assert {"beam_jobs/athletes/exercises/__init__.py", "live/default_bundle/bundle.json"} <= of_packages
+
+
+def test_the_wheel_holds_the_libraries_of_the_page_and_their_licences(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    held = {name.removeprefix("live/page/vendor/") for name in names if name.startswith("live/page/vendor/")}
+    assert held == {target for *_, target in vendor.FILES} | {vendor.LICENSES, "version.txt"}
 
 
 def test_the_wheel_holds_the_licence_and_says_what_it_needs(wheel):
