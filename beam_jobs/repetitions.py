@@ -6,8 +6,10 @@ Needs NumPy alone.
 """
 
 import collections
-import dataclasses
+import itertools
 import math
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,8 +29,11 @@ _BREAK_MS = 1_500
 _MAX_TURNS = 8_000
 
 
-@dataclasses.dataclass(frozen=True)
-class Turn:
+# Landmarks of the joints' limbs: proximal, joint, distal; left and right of each joint one after the other.
+_LIMBS = np.array([indices for _, *indices in names.JOINTS]).T
+
+
+class Turn(NamedTuple):
     """A turning point of an angle.
 
     Attributes:
@@ -45,25 +50,44 @@ def joint_angles_degrees(row: np.ndarray) -> np.ndarray:
 
     In TensorFlow, for features: features/geometry.py.
     """
-    proximal, joint, distal = (row[[indices[position] for _, *indices in names.JOINTS]] for position in range(3))
+    proximal, joint, distal = row[_LIMBS]
     upper, lower = proximal - joint, distal - joint
-    sine = np.linalg.norm(np.cross(upper, lower), axis=1)
-    angles = np.degrees(np.arctan2(sine, (upper * lower).sum(axis=1))).reshape(-1, 2)
+    # By components: np.cross takes five times as long for so few, and live asks for every frame.
+    (ux, uy, uz), (lx, ly, lz) = upper.T, lower.T
+    cross = np.stack([uy * lz - uz * ly, uz * lx - ux * lz, ux * ly - uy * lx], axis=1)
+    sine = np.sqrt(np.add.reduce(cross * cross, axis=1))
+    angles = np.degrees(np.arctan2(sine, np.add.reduce(upper * lower, axis=1))).reshape(-1, 2)
+    left, right = angles[:, 0], angles[:, 1]
+    mean = (left + right) / np.float64(2)
+    if not np.isnan(mean).any():
+        return mean
     # One side alone where the other is not seen.
-    seen = np.isfinite(angles)
-    total = np.where(seen, angles, 0).sum(axis=1)
-    return np.divide(total, seen.sum(axis=1), out=np.full(len(angles), np.nan), where=seen.any(axis=1))
+    return np.where(np.isnan(left), right, np.where(np.isnan(right), left, mean)).astype(np.float64)
+
+
+def _percentiles_5_95(values: Iterable[float]) -> tuple[float, float]:
+    """As np.percentile, to the last bit; that takes longer than all else here."""
+    ordered = sorted(values)
+    found = []
+    for share in (0.05, 0.95):
+        position = share * (len(ordered) - 1)
+        before = int(position)
+        low, high, weight = ordered[before], ordered[min(before + 1, len(ordered) - 1)], position - before
+        found.append(low + (high - low) * weight if weight < 0.5 else high - (high - low) * (1 - weight))
+    return found[0], found[1]
 
 
 class AngleTurns:
     """The turning points of one angle, as they come.
 
     Attributes:
-      turns: oldest first.
+      turns: oldest first; the last of them, where there are very many.
+      num_turns: how many there have been.
     """
 
     def __init__(self) -> None:
         self.turns: collections.deque[Turn] = collections.deque(maxlen=_MAX_TURNS)
+        self.num_turns = 0
         self._recent: collections.deque[tuple[int, float]] = collections.deque()
         self._smooth: float | None = None
         self._last_ms = 0
@@ -94,22 +118,31 @@ class AngleTurns:
     def _turn(self, now: Turn) -> None:
         """Notes a turn when the angle has gone back far enough from its last extreme."""
         if now.timestamp_ms >= self._needed_until_ms:
-            low, high = np.percentile([value for _, value in self._recent], [5, 95])
+            low, high = _percentiles_5_95([value for _, value in self._recent])
             self._needed = max(_TURN_DEGREES, _TURN_SHARE * (high - low))
             self._needed_until_ms = now.timestamp_ms + _RANGE_EVERY_MS
         if self._direction >= 0:
             if now.degrees > self._high.degrees:
                 self._high = now
             if self._high.degrees - now.degrees > self._needed:
-                self.turns.append(self._high)
+                self._note(self._high)
                 self._direction, self._low = -1, now
                 return
         if self._direction <= 0:
             if now.degrees < self._low.degrees:
                 self._low = now
             if now.degrees - self._low.degrees > self._needed:
-                self.turns.append(self._low)
+                self._note(self._low)
                 self._direction, self._high = 1, now
+
+    def _note(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        self.num_turns += 1
+
+    def between(self, start_ms: int, end_ms: int | None) -> list[Turn]:
+        """The turns between two times, both included; without an end, all since the first."""
+        since = list(itertools.takewhile(lambda turn: turn.timestamp_ms >= start_ms, reversed(self.turns)))[::-1]
+        return since if end_ms is None else [turn for turn in since if turn.timestamp_ms <= end_ms]
 
 
 class RepetitionCounter:
@@ -117,6 +150,7 @@ class RepetitionCounter:
 
     def __init__(self) -> None:
         self._angles = {joint: AngleTurns() for joint in JOINTS}
+        self._counted: tuple[tuple[int, int | None, int], int] | None = None
 
     def push(self, row: np.ndarray, timestamp_ms: int) -> None:
         """Takes the next row of landmarks.
@@ -141,15 +175,14 @@ class RepetitionCounter:
           start_ms: turns before it do not count.
           end_ms: turns after it do not count; by default all do.
         """
-        found = [
-            [
-                turn
-                for turn in turns.turns
-                if turn.timestamp_ms >= start_ms and (end_ms is None or turn.timestamp_ms <= end_ms)
-            ]
-            for turns in self._angles.values()
-        ]
-        return len(max(found, key=_swing_degrees)) // 2
+        num_turns = sum(angle.num_turns for angle in self._angles.values())
+        newest_ms = max((angle.turns[-1].timestamp_ms for angle in self._angles.values() if angle.turns), default=0)
+        # Asked for after every window, and seldom with another answer.
+        asked = (start_ms, None if end_ms is None or end_ms >= newest_ms else end_ms, num_turns)
+        if self._counted is None or self._counted[0] != asked:
+            found = [angle.between(start_ms, end_ms) for angle in self._angles.values()]
+            self._counted = asked, len(max(found, key=_swing_degrees)) // 2
+        return self._counted[1]
 
 
 def _swing_degrees(turns: list[Turn]) -> float:

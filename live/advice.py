@@ -1,6 +1,9 @@
 """What the person in front of the camera should change: come into view, make light."""
 
 import collections
+import itertools
+
+import numpy as np
 
 from beam_jobs import landmarks
 from beam_jobs.pose.estimator import Pose
@@ -12,6 +15,7 @@ _PARTS = {
     "hips": (landmarks.LEFT_HIP, landmarks.RIGHT_HIP),
     "knees": (landmarks.LEFT_KNEE, landmarks.RIGHT_KNEE),
 }
+_INDICES = np.array(list(_PARTS.values()))
 _MIN_PRESENCE = 0.5
 # About a second on the usual grid: advice that comes and goes with single frames helps nobody.
 _NUM_FRAMES = 15
@@ -24,9 +28,10 @@ def parts_out_of_view(pose: Pose) -> frozenset[str]:
     """
     if not pose.detected:
         return frozenset()
-    outside = (pose.image[:, :2] < 0).any(axis=1) | (pose.image[:, :2] > 1).any(axis=1)
-    missing = outside | (pose.presence < _MIN_PRESENCE)
-    return frozenset(part for part, indices in _PARTS.items() if missing[list(indices)].all())
+    image = pose.image[_INDICES, :2]
+    missing = ((image < 0) | (image > 1)).any(axis=-1) | (pose.presence[_INDICES] < _MIN_PRESENCE)
+    # Usually nothing is missing.
+    return frozenset(itertools.compress(_PARTS, missing.all(axis=1))) if missing.any() else frozenset()
 
 
 def is_too_dark(brightness: float | None) -> bool:
@@ -48,6 +53,8 @@ class Advisor:
             self._missing.clear()
             return None
         self._missing.append(parts_out_of_view(pose))
+        if not any(self._missing):
+            return None
         most = self._missing.maxlen or 0
         parts = [part for part in _PARTS if 2 * sum(part in missing for missing in self._missing) > most]
         if not parts:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beam_jobs import repetitions
+from beam_jobs import landmarks, repetitions
 from beam_jobs.athletes import true_landmarks
 from beam_jobs.athletes.clip import Clip
 from beam_jobs.athletes.scene import Scene
@@ -138,3 +138,31 @@ def test_one_side_is_enough():
     assert np.isfinite(angles).all()
     rows[16] = np.nan
     assert np.isnan(joint_angles_degrees(rows)[repetitions.JOINTS.index("elbow")])
+
+
+def test_quick_formulas_are_those_of_numpy_to_the_last_bit():
+    rng = np.random.default_rng(5)
+    for size in range(1, 160):
+        values = rng.normal(100, 30, size)
+        assert repetitions._percentiles_5_95(values) == tuple(np.percentile(values, [5, 95]))
+    for row in rng.normal(size=(200, 33, 3)).astype(np.float32):
+        proximal, joint, distal = (row[[indices[i] for _, *indices in landmarks.JOINTS]] for i in range(3))
+        sine = np.linalg.norm(np.cross(proximal - joint, distal - joint), axis=1)
+        cosine = ((proximal - joint) * (distal - joint)).sum(axis=1)
+        both = np.degrees(np.arctan2(sine, cosine)).reshape(4, 2)
+        assert np.array_equal(joint_angles_degrees(row), both.sum(axis=1) / 2.0)
+
+
+def test_a_count_that_is_asked_for_again_follows_the_turns():
+    """What is kept from the last question is not given for another one, nor after another turn."""
+    asked, fresh = RepetitionCounter(), RepetitionCounter()
+    counts = []
+    for index, angle in enumerate(wave(6)):
+        for counter in (asked, fresh):
+            counter.push_angles(np.array([angle, 170, 170, 170]), index * STEP_MS)
+        now_ms = index * STEP_MS
+        for start_ms, end_ms in ((0, None), (0, now_ms), (now_ms - 7_000, now_ms), (0, now_ms - 4_000)):
+            fresh._counted = None
+            assert asked.count(start_ms, end_ms) == fresh.count(start_ms, end_ms)
+        counts.append(asked.count())
+    assert counts[-1] in (5, 6) and counts == sorted(counts)
