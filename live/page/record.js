@@ -1,0 +1,161 @@
+/** @import { Answer, SegmentMessage } from "./types.js" */
+
+/**
+ * @typedef {SegmentMessage} Segment A stretch of one exercise, in the record's time.
+ *
+ * @typedef {object} Total
+ * @property {string} exercise
+ * @property {number} sets
+ * @property {number | null} repetitions null for a hold
+ * @property {number} seconds
+ */
+
+// As beam_jobs/segments.py: an answer that is missing for so long does not end an exercise, and shorter ones are none.
+const MAX_GAP_MS = 1500;
+const MIN_LENGTH_MS = 1000;
+const STORED_AS = "session";
+
+/**
+ * What was done since the page was opened. It consists of parts, each of which is a session of the recogniser: a lost connection
+ * or a pause begins a new one. Survives a reload of the page.
+ */
+export class SessionRecord {
+  /** @type {{offsetMs: number, segments: Segment[], isSummed: boolean}[]} */
+  #parts = [];
+  startedAt = new Date().toISOString();
+  lengthMs = 0;
+
+  /** A part begins. @param {number} offsetMs the record's time at its first frame */
+  beginPart(offsetMs) {
+    this.#parts.push({ offsetMs, segments: [], isSummed: false });
+  }
+
+  /** @param {Answer} answer of the part that began last */
+  add({ timestamp_ms: timestampMs, people }) {
+    const part = this.#parts.at(-1);
+    if (!part || part.isSummed) return;
+    this.lengthMs = Math.max(this.lengthMs, part.offsetMs + timestampMs);
+    for (const { person, status, exercise, probability, repetitions, held_s } of people) {
+      if (status !== "exercise" || exercise === null) continue;
+      const last = part.segments.findLast((segment) => segment.person === person);
+      if (last?.exercise === exercise && timestampMs - last.end_ms <= MAX_GAP_MS) {
+        last.end_ms = timestampMs;
+        last.probability = Math.max(last.probability, probability ?? 0);
+        last.repetitions = repetitions;
+        last.held_s = held_s;
+      } else {
+        part.segments.push({
+          person,
+          exercise,
+          start_ms: timestampMs,
+          end_ms: timestampMs,
+          probability: probability ?? 0,
+          repetitions,
+          held_s,
+        });
+      }
+    }
+  }
+
+  /** The recogniser's own segments of the last part: they know its whole. @param {SegmentMessage[]} segments */
+  sum(segments) {
+    const part = this.#parts.at(-1);
+    if (part) {
+      part.segments = segments;
+      part.isSummed = true;
+    }
+  }
+
+  /** All segments, in the record's time, oldest first. @param {number} minLengthMs shorter ones are left out */
+  segments(minLengthMs = MIN_LENGTH_MS) {
+    return this.#parts
+      .flatMap(({ offsetMs, segments }) =>
+        segments
+          .filter((segment) => segment.end_ms - segment.start_ms >= minLengthMs)
+          .map((segment) => ({
+            ...segment,
+            start_ms: offsetMs + segment.start_ms,
+            end_ms: offsetMs + segment.end_ms,
+          })),
+      )
+      .sort((a, b) => a.start_ms - b.start_ms);
+  }
+
+  /** Each exercise's sum, the first one done first. @returns {Total[]} */
+  totals() {
+    /** @type {Map<string, Total>} */
+    const totals = new Map();
+    for (const { exercise, start_ms, end_ms, repetitions, held_s } of this.segments()) {
+      const total = totals.get(exercise) ?? { exercise, sets: 0, repetitions: null, seconds: 0 };
+      total.sets += 1;
+      if (repetitions !== null) total.repetitions = (total.repetitions ?? 0) + repetitions;
+      total.seconds += held_s ?? (end_ms - start_ms) / 1000;
+      totals.set(exercise, total);
+    }
+    return [...totals.values()];
+  }
+
+  toJson() {
+    const rounded = this.segments().map((segment) => ({
+      ...segment,
+      start_ms: Math.round(segment.start_ms),
+      end_ms: Math.round(segment.end_ms),
+    }));
+    const content = { started_at: this.startedAt, length_s: this.lengthMs / 1000, totals: this.totals(), segments: rounded };
+    return `${JSON.stringify(content, null, 2)}\n`;
+  }
+
+  toCsv() {
+    const lines = this.segments().map((segment) =>
+      [
+        segment.person,
+        quoted(segment.exercise),
+        (segment.start_ms / 1000).toFixed(1),
+        (segment.end_ms / 1000).toFixed(1),
+        segment.repetitions ?? "",
+        segment.held_s?.toFixed(1) ?? "",
+        segment.probability.toFixed(3),
+      ].join(","),
+    );
+    return ["person,exercise,start_s,end_s,repetitions,held_s,probability", ...lines, ""].join("\n");
+  }
+
+  store() {
+    try {
+      sessionStorage.setItem(
+        STORED_AS,
+        JSON.stringify({ parts: this.#parts, startedAt: this.startedAt, lengthMs: this.lengthMs }),
+      );
+    } catch {
+      // Without storage a reload begins anew.
+    }
+  }
+
+  /** The record from before a reload; null where there is none. */
+  static restore() {
+    try {
+      const stored = JSON.parse(sessionStorage.getItem(STORED_AS) ?? "null");
+      if (!stored) return null;
+      const record = new SessionRecord();
+      record.#parts = stored.parts;
+      record.startedAt = stored.startedAt;
+      record.lengthMs = stored.lengthMs;
+      return record;
+    } catch {
+      return null;
+    }
+  }
+
+  static forget() {
+    try {
+      sessionStorage.removeItem(STORED_AS);
+    } catch {
+      // Nothing was kept.
+    }
+  }
+}
+
+/** A field of CSV. @param {string} text */
+function quoted(text) {
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
