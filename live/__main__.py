@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from beam_jobs import windows
 from beam_jobs.errors import UsageError, UserError, report_user_errors
 from beam_jobs.flags import flags_of, unknown_flag
+from live.defaults import DEFAULT_BUNDLE
 from live.signals import (
     SIGNALS,
     deferred_signals,
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from live import camera, publisher, recognizer
     from model import exported_bundle
 
-# Trained on real clips and drawn athletes; see the MODEL_CARD.md in it.
-DEFAULT_BUNDLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "default_bundle")
 _EXAMPLES = """examples:
   python -m live --source 0                                                  a webcam, in a window (q or Esc ends)
   python -m live --bundle bundle --source clip.mp4 --json                    a file, one JSON object a line
   python -m live --bundle bundle --source clip.mp4 --no_window --record out.mp4
   python -m live --bundle bundle --source rtsp://192.168.1.20:554/stream --json
+  python -m live serve                                                       a page for browsers: live serve --help
 
 --json writes five lines a second:
   {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97, "status": "exercise", "hint": null}
@@ -113,6 +113,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 @report_user_errors
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; see --help."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["serve"]:
+        from live.server import command
+
+        return command.main(argv[1:])
     output_is_open = open_closed_streams()
     args = parse(argv)
     if args.list_cameras:
