@@ -75,10 +75,10 @@ def serving(
 def athletes(label: str | None = None) -> list[list[Pose]]:
     """Poses of synthetic athletes who do an exercise, at 15 Hz: the default bundle's rehearsal clips, 4 s each."""
     clips = [clip for clip in rehearsal.load(DEFAULT_BUNDLE) if label in (None, clip.label)]
-    return [[_pose(row) for row in clip.landmarks] for clip in clips]
+    return [[pose(row) for row in clip.landmarks] for clip in clips]
 
 
-def _pose(world: np.ndarray) -> Pose:
+def pose(world: np.ndarray) -> Pose:
     """A pose in the middle of a picture that is three metres wide."""
     if np.isnan(world).any():
         return nobody()

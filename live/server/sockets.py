@@ -14,6 +14,7 @@ from live.server.sessions import Session
 from model.exported_bundle import ExportedBundle
 
 logger = logging.getLogger(__name__)
+_SERVER_ENDS = 1012  # what Uvicorn closes sockets with
 
 
 class SessionSocket:
@@ -90,7 +91,7 @@ class SessionSocket:
                     deadline.reschedule(loop.time() + limits.idle_s)
                     message = await receive()
                     if message["type"] == "websocket.disconnect":
-                        return "the client went away"
+                        return "the server ends" if message["code"] == _SERVER_ENDS else "the client went away"
                     sending = True
                     now_s = loop.time()
                     deadline.reschedule(now_s + limits.send_s)
