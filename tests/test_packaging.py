@@ -72,7 +72,7 @@ def test_the_wheel_holds_the_licence_and_says_what_it_needs(wheel):
     assert archive.read(licence) == (REPOSITORY / "LICENSE").read_bytes()
     (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA"))
     extras = set(re.findall(r"^Provides-Extra: (.+)$", metadata, re.MULTILINE))
-    assert extras == {"jobs", "pose", "kafka", "transform", "train", "stream", "live", "dev"}
+    assert extras == {"jobs", "pose", "kafka", "transform", "train", "stream", "live", "serve", "dev"}
     # What predicts in the jobs and what trains; live needs none.
     with_tensorflow = set(re.findall(r'^Requires-Dist: tensorflow[<>=].*extra == "(\w+)"', metadata, re.MULTILINE))
     assert with_tensorflow == {"transform", "train", "stream"}
@@ -196,6 +196,29 @@ def test_extra_live_recognises_with_the_default_bundle_and_without_tensorflow(in
     printed = installed.run("-m", "live", "--source", drawn_clip, "--json", "--no_window")
     answers = [json.loads(line) for line in printed.splitlines()]
     assert "exercise" in answers[0] and "summary" in answers[-1]
+
+
+# Starts the server, asks it, ends it.
+_SERVE = """
+import json, re, signal, subprocess, sys, urllib.request
+command = [sys.executable, "-m", "live", "serve", "--port", "0", "--pose_model", {!r}]
+server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+(url,) = re.findall("http://[^ ]*/", server.stdout.readline())
+print(json.load(urllib.request.urlopen(url + "health"))["max_sessions"])
+server.send_signal(signal.SIGINT)
+print(server.wait())
+"""
+
+
+@pytest.mark.slow
+def test_extra_serve_serves_without_mediapipe_and_others_say_what_is_missing(install, pose_model_path):
+    installed = install("serve")
+    find = "import importlib.util; print([importlib.util.find_spec(name) for name in ('mediapipe', 'cv2')])"
+    assert installed.run("-c", find).strip() == "[None, None]"
+    assert installed.run("-c", _SERVE.format(pose_model_path)).split() == ["50", "0"]
+    uv("pip", "uninstall", "--python", installed.python, "uvicorn")
+    with pytest.raises(AssertionError, match=r"pip install '\.\[serve\]'"):
+        installed.run("-m", "live", "serve", "--port", "0", "--pose_model", pose_model_path)
 
 
 def test_the_dockerfile_copies_what_is_there_and_starts_from_the_locked_beam():

@@ -14,10 +14,18 @@ from commands import REPOSITORY
 
 import beam_jobs.options
 import live.__main__
+import live.server.command
 import model.options
 from beam_jobs.errors import UsageError
 
-PARSERS = {"beam_jobs": beam_jobs.options.parse, "model": model.options.parse, "live": live.__main__.parse}
+
+def parse_live(arguments: list[str]):
+    """`serve` is a command of its own beside what live does without a command."""
+    serves = arguments[:1] == ["serve"]
+    return live.server.command.parse(arguments[1:]) if serves else live.__main__.parse(arguments)
+
+
+PARSERS = {"beam_jobs": beam_jobs.options.parse, "model": model.options.parse, "live": parse_live}
 MAX_LINES = 120
 
 
@@ -104,7 +112,7 @@ def unknown_flags(mention: str) -> list[str]:
     """The flags of a command in prose that its --help does not have; the command itself, where it is none."""
     package, *arguments = mention.split()[2:]
     flags = [argument for argument in arguments if argument.startswith("--")]
-    subcommand = [] if package == "live" else arguments[:1]
+    subcommand = [] if package == "live" and arguments[:1] != ["serve"] else arguments[:1]
     text = io.StringIO()
     with contextlib.redirect_stdout(text), pytest.raises(SystemExit) as stopped:
         PARSERS[package]([*subcommand, "--help"])

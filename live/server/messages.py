@@ -10,8 +10,7 @@ import numpy as np
 
 from beam_jobs import landmarks
 from beam_jobs.pose.estimator import Pose
-from live.recognizer import PersonRecognizer, Recognition, Summary
-from model import holds
+from live.recognizer import Recognition, Summary
 from model.exported_bundle import ExportedBundle
 
 VERSION = 1
@@ -122,7 +121,7 @@ def hello(bundle: ExportedBundle, name: str, max_people: int) -> str:
     content = {
         "version": VERSION,
         "labels": list(bundle.labels),
-        "holds": list(bundle.metadata.get("holds", holds.holds_of(bundle.labels))),
+        "holds": list(bundle.holds),
         "frame_rate_hz": bundle.frame_rate_hz,
         "bundle": name,
         "max_people": max_people,
@@ -148,12 +147,11 @@ def _person(one: Recognition) -> dict[str, Any]:
     }
 
 
-def summary(people: list[PersonRecognizer]) -> str:
-    """The session's segments and each person's answer for the whole of it."""
-    segments = [{"person": one.person, **dataclasses.asdict(part)} for one in people for part in one.segments()]
-    content = {"segments": segments, "people": [_whole(one.summary()) for one in people]}
-    return json.dumps({"summary": content})
-
-
-def _whole(one: Summary) -> dict[str, Any]:
-    return {**dataclasses.asdict(one), "status": one.status}
+def summary(people: list[Summary]) -> str:
+    """What each person did, from when to when, and the answer for the whole session."""
+    segments, whole = [], []
+    for one in people:
+        content = {**dataclasses.asdict(one), "status": one.status}
+        segments += [{"person": one.person, **segment} for segment in content.pop("segments")]
+        whole.append(content)
+    return json.dumps({"summary": {"segments": segments, "people": whole}})

@@ -57,7 +57,7 @@ class Session:
         """
         self._pass(now_s)
         messages.check_end(text)
-        return messages.summary([self._person])
+        return messages.summary([self._person.summary()])
 
     def _pass(self, now_s: float) -> None:
         if not self._bucket.take(now_s):

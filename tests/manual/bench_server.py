@@ -159,7 +159,7 @@ async def session(socket, messages, start_s, seconds, ready, delays_s, missing) 
 
 
 async def nuisance(url: str, index: int, message: bytes) -> None:
-    """A client that does harm, again and again: sends floods, nonsense, huge messages, reads nothing, or only connects."""
+    """A client that does harm, again and again: floods, nonsense, huge messages; reads nothing, or only connects."""
     kind = index % 5
     while True:
         with contextlib.suppress(OSError, websockets.WebSocketException, asyncio.TimeoutError):
