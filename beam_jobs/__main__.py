@@ -14,6 +14,7 @@ _MODULES = {
     "import": "beam_jobs.import_landmarks.command",
     "compact": "beam_jobs.compact.command",
     "features": "beam_jobs.features.command",
+    "segments": "beam_jobs.find_segments.command",
     "stream": "beam_jobs.stream.command",
 }
 

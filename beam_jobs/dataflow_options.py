@@ -16,13 +16,14 @@ WORKER_EXTRAS_VARIABLE = "EXERCISE_RECOGNITION_WORKER_EXTRAS"
 _WORKER_EXTRAS = {
     "extract": ("jobs", "pose"),
     "features": ("transform",),
+    "segments": ("transform",),
     "compact": ("jobs",),
     "stream": ("stream",),
 }
 
 # A worker's memory at the least, for two processes. Measured peak of one: 0.6 GB with extract and its decoder
 # (results/scale.md), 1.1 GB with features; stream has both.
-_MIN_RAM = {"extract": "2GB", "compact": "2GB", "features": "4GB", "stream": "4GB"}
+_MIN_RAM = {"extract": "2GB", "compact": "2GB", "features": "4GB", "segments": "4GB", "stream": "4GB"}
 
 _NEEDED = ("project", "region", "temp_location")
 # Each brings this package to the workers, which cannot read the launcher's disk.

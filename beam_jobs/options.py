@@ -5,7 +5,7 @@ import dataclasses
 import sys
 from typing import ClassVar
 
-from beam_jobs import storage, stream_options, windows
+from beam_jobs import storage, stream_options, table_options, windows
 from beam_jobs.beam_options import check_beam_options
 from beam_jobs.errors import UsageError
 from beam_jobs.flags import (
@@ -26,6 +26,7 @@ from beam_jobs.flags import (
     whole_number,
 )
 from beam_jobs.stream_options import StreamArgs
+from beam_jobs.table_options import CompactArgs, SegmentsArgs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,17 +73,6 @@ class ImportArgs:
 
 
 @dataclasses.dataclass(frozen=True)
-class CompactArgs:
-    """The flags of `compact`; `remove` None: no video."""
-
-    command: ClassVar = "compact"
-    input: str
-    rows_per_file: int = 100_000
-    remove: str | None = None
-    shared_disk: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
 class FeaturesArgs:
     """The flags of `features`; `transform_fn` None: a new transform graph is fitted."""
 
@@ -94,9 +84,10 @@ class FeaturesArgs:
     shared_disk: bool = False
 
 
-Args = AthletesArgs | ExtractArgs | ImportArgs | CompactArgs | FeaturesArgs | StreamArgs
+Args = AthletesArgs | ExtractArgs | ImportArgs | CompactArgs | FeaturesArgs | SegmentsArgs | StreamArgs
 _ARGS: dict[str, type[Args]] = {
-    one.command: one for one in (AthletesArgs, ExtractArgs, ImportArgs, CompactArgs, FeaturesArgs, StreamArgs)
+    one.command: one
+    for one in (AthletesArgs, ExtractArgs, ImportArgs, CompactArgs, FeaturesArgs, SegmentsArgs, StreamArgs)
 }
 
 # Flags of earlier versions, and what to use in their place.
@@ -106,6 +97,7 @@ _RENAMED = {
         "--proportions": "--keep_proportions (in place of --proportions as_they_are)",
     },
     "features": {"--other_landmarks": "--allow_other_pose_model"},
+    "segments": {},
     "stream": {},
 }
 
@@ -114,15 +106,16 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     parser = argparse.ArgumentParser(
         prog="python -m beam_jobs",
         description="Makes tables of body landmarks and features from videos of people who exercise.",
-        epilog="extract, compact, features and stream take Beam's own options, too (--runner, --project, ...).",
+        epilog="All but athletes and import take Beam's own options, too (--runner, --project, ...).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     add = {
         "athletes": _add_athletes,
         "extract": _add_extract,
         "import": _add_import,
-        "compact": _add_compact,
+        "compact": table_options.add_compact,
         "features": _add_features,
+        "segments": table_options.add_segments,
         "stream": stream_options.add_flags,
     }
     what = {
@@ -142,6 +135,10 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "features": (
             "computes features from landmarks, and the transform graph that does so",
             "--input tables --output tables",
+        ),
+        "segments": (
+            "finds what was done in each video, from when to when and how often",
+            "--input tables --bundle bundle --output tables",
         ),
         "stream": (
             "does all of this with each new video of a bucket, and predicts what it shows",
@@ -250,24 +247,6 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_compact(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--input", required=True, help="the output folder of extract or import, local or gs://; it is changed in place"
-    )
-    parser.add_argument(
-        "--rows_per_file",
-        type=positive_int,
-        default=CompactArgs.rows_per_file,
-        help="about so many rows in a file; the rows of a video stay together (default 100000)",
-    )
-    parser.add_argument(
-        "--remove",
-        metavar="VIDEO",
-        help="also remove a video from the tables: its video_id, or a CSV file that lists some in its column `video`",
-    )
-    add_shared_disk(parser)
-
-
 def _add_features(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", required=True, help="the output folder of extract or import, local or gs://")
     _add_output(parser)
@@ -329,7 +308,7 @@ def _check_paths(args: Args) -> None:
         check_folder("--input", args.input, "the output folder of extract or import")
         check_writable("--input", args.input)
         return
-    if isinstance(args, FeaturesArgs):
+    if isinstance(args, FeaturesArgs | SegmentsArgs):
         check_folder("--input", args.input, "the output folder of extract or import")
     labels = getattr(args, "labels", None)
     if labels and storage.is_folder(labels):

@@ -6,7 +6,7 @@ import sys
 
 import apache_beam as beam
 
-from beam_jobs import beam_options, dataflow_options, runner, saved_model, storage, tables, transform_graph
+from beam_jobs import beam_options, dataflow_options, predictions, runner, saved_model, storage, tables, transform_graph
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.extract.extract_video import COUNTERS as EXTRACT_COUNTERS
 from beam_jobs.extract.extract_video import ExtractSettings
@@ -14,7 +14,6 @@ from beam_jobs.extract.pipeline import MatchVideos, stage_pose_model
 from beam_jobs.extract.video_list import video_source
 from beam_jobs.labels import Video
 from beam_jobs.pose import estimator, model_file
-from beam_jobs.stream import predictions
 from beam_jobs.stream.notifications import WatchedFolder
 from beam_jobs.stream.pipeline import COUNTERS, DEAD_LETTERS, FindNewVideos, StreamSettings, build, keep_dead_letters
 from beam_jobs.stream.sessions import build_sessions
@@ -198,13 +197,9 @@ def _claim_output(output: str, made_by: dict) -> None:
 
 def _stage_bundle(bundle: str, output: str, sha256: str) -> str:
     """Copies of a bundle what predicts to where workers can read it; its name changes with its content."""
-    graph = storage.join(bundle, predictions.GRAPH)
     staged = storage.join(output, f".bundle-{sha256[:12]}")
     if not storage.exists(storage.join(staged, predictions.METADATA)):
-        with storage.local_folder_copy(graph) as source, storage.atomic_folder(staged, predictions.METADATA) as copy:
-            shutil.copytree(source, f"{copy}/{predictions.GRAPH}")
-            with open(f"{copy}/{predictions.METADATA}", "w", encoding="utf-8") as file:
-                file.write(storage.read_text(storage.join(bundle, predictions.METADATA)))
+        predictions.copy_bundle(bundle, staged)
     return staged
 
 

@@ -141,7 +141,7 @@ class PredictVideo(beam.DoFn):
     def setup(self) -> None:
         """Loads the bundle."""
         if self._bundle is not None:
-            from beam_jobs.stream.predictions import Predictor
+            from beam_jobs.predictions import Predictor
 
             self._predictor = Predictor(self._bundle)
 

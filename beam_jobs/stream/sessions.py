@@ -185,7 +185,7 @@ class PredictSessions(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the bundle."""
-        from beam_jobs.stream.predictions import Predictor
+        from beam_jobs.predictions import Predictor
 
         self._predictor = Predictor(self._bundle)
 
@@ -256,7 +256,7 @@ class SegmentSession(beam.DoFn):
 
     def setup(self) -> None:
         """Reads what the bundle calls its classes."""
-        from beam_jobs.stream.predictions import read_labels
+        from beam_jobs.predictions import read_labels
 
         self._labels, self._holds = read_labels(self._bundle)
 

@@ -1,7 +1,10 @@
 """A bundle's answers about videos whose landmarks are written: by its end-to-end graph, and nothing of the trainer."""
 
+import dataclasses
 import itertools
 import json
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,33 @@ def check_bundle(path: str, fingerprint: dict) -> None:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class PersonRows:
+    """One person's rows in a video.
+
+    Attributes:
+      keys: the rows as they were read.
+      rows: landmarks, float32, shape (T, 33, 3); NaN where the person is not in view.
+      times: in ms, int64, shape (T,).
+      last: the positions of rows in which a window ends.
+    """
+
+    keys: pa.Table
+    rows: np.ndarray
+    times: np.ndarray
+    last: list[int]
+
+
+def copy_bundle(bundle: str, target: str) -> str:
+    """Copies of a bundle what predicts to where workers can read it; returns `target`."""
+    source_graph = storage.join(bundle, GRAPH)
+    with storage.local_folder_copy(source_graph) as source, storage.atomic_folder(target, METADATA) as copy:
+        shutil.copytree(source, f"{copy}/{GRAPH}")
+        with open(f"{copy}/{METADATA}", "w", encoding="utf-8") as file:
+            file.write(storage.read_text(storage.join(bundle, METADATA)))
+    return target
+
+
 def read_labels(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """A bundle's labels, in the order of the probabilities, and those of them that are holds."""
     metadata = json.loads(storage.read_text(storage.join(path, METADATA)))
@@ -44,7 +74,9 @@ class Predictor:
 
     Attributes:
       labels: in the order of the probabilities.
+      holds: those of them without movement.
       rule: which rows make a window.
+      columns: of the landmarks table, that it reads.
       sha256: of the graph, so that a reader of predictions knows what made them.
     """
 
@@ -52,8 +84,10 @@ class Predictor:
         """Loads a bundle; local or gs://."""
         metadata = json.loads(storage.read_text(storage.join(path, METADATA)))
         self.labels: tuple[str, ...] = tuple(metadata["labels"])
+        self.holds: tuple[str, ...] = tuple(metadata.get("holds", ()))
         self.rule = WindowRule(**metadata["window"])
-        self._coordinates = metadata["fingerprint"]["coordinates"]
+        self._points = tables.landmark_columns(metadata["fingerprint"]["coordinates"])
+        self.columns = [*(column.name for column in tables.KEY_COLUMNS), *self._points, "detected"]
         with storage.local_folder_copy(storage.join(path, GRAPH)) as folder:
             self.sha256 = saved_model.sha256(folder)
             self._graph = saved_model.load(folder)
@@ -68,26 +102,29 @@ class Predictor:
         Returns:
           Rows of `tables.PREDICTIONS`.
         """
-        keys = [column.name for column in tables.KEY_COLUMNS]
         with storage.open_input(file) as source:
-            read = pq.read_table(source, columns=[*keys, *tables.landmark_columns(self._coordinates), "detected"])
-        people = read["person_id"].to_numpy()
-        starts = [0, *(np.flatnonzero(people[1:] != people[:-1]) + 1), len(people)]
-        parts = [
-            self._predict_person(read.slice(start, end - start), labels)
-            for start, end in itertools.pairwise(starts)
-            if end > start
-        ]
+            read = pq.read_table(source, columns=self.columns)
+        parts = [self._predict_person(person, labels) for person in self.people(read)]
         return pa.concat_tables([tables.PREDICTIONS.schema().empty_table(), *parts])
 
-    def _predict_person(self, read: pa.Table, labels: Labels) -> pa.Table:
-        points = [read[name].to_numpy() for name in tables.landmark_columns(self._coordinates)]
-        rows = np.stack(points, axis=1).reshape(-1, landmarks.NUM_LANDMARKS, 3)
-        times, detected = read["timestamp_ms"].to_numpy(), read["detected"].to_numpy()
-        # Which rows end a window does not depend on the features.
-        nothing = np.empty(0, np.float32)
-        last = [index for index, _ in windows.windows(((nothing, bool(seen)) for seen in detected), self.rule)]
-        probabilities = self.probabilities(rows, times, last)
+    def people(self, read: pa.Table) -> Iterator[PersonRows]:
+        """The rows of each person in a video, from `columns` of all its rows in their order."""
+        people = read["person_id"].to_numpy()
+        starts = [0, *(np.flatnonzero(people[1:] != people[:-1]) + 1), len(people)]
+        for start, end in itertools.pairwise(starts):
+            if start == end:
+                continue
+            own = read.slice(start, end - start)
+            rows = np.stack([own[name].to_numpy() for name in self._points], axis=1)
+            # Which rows end a window does not depend on the features.
+            nothing = np.empty(0, np.float32)
+            detected = own["detected"].to_pylist()
+            last = [index for index, _ in windows.windows(((nothing, seen) for seen in detected), self.rule)]
+            yield PersonRows(own, rows.reshape(-1, landmarks.NUM_LANDMARKS, 3), own["timestamp_ms"].to_numpy(), last)
+
+    def _predict_person(self, person: PersonRows, labels: Labels) -> pa.Table:
+        read, last = person.keys, person.last
+        probabilities = self.probabilities(person.rows, person.times, last)
         columns: dict[str, Any] = {column.name: read[column.name].take(last) for column in tables.KEY_COLUMNS}
         best = probabilities.argmax(axis=1)
         columns["exercise"] = pa.array([self.labels[index] for index in best], pa.string())
