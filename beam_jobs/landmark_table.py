@@ -66,16 +66,20 @@ class LongestGap:
         self._gap_start_ms: int | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Looks at the next rows."""
+        """Looks at the next rows, of one person."""
         for timestamp_ms, detected in zip(
             batch.column("timestamp_ms").to_pylist(), batch.column("detected").to_pylist(), strict=True
         ):
-            if self._gap_start_ms is not None:
-                self.longest_ms = max(self.longest_ms, timestamp_ms - self._gap_start_ms)
-            if detected:
-                self._gap_start_ms = None
-            elif self._gap_start_ms is None:
-                self._gap_start_ms = timestamp_ms
+            self.add_frame(timestamp_ms, detected)
+
+    def add_frame(self, timestamp_ms: int, detected: bool) -> None:
+        """Looks at the next frame; `detected`: anybody is in it."""
+        if self._gap_start_ms is not None:
+            self.longest_ms = max(self.longest_ms, timestamp_ms - self._gap_start_ms)
+        if detected:
+            self._gap_start_ms = None
+        elif self._gap_start_ms is None:
+            self._gap_start_ms = timestamp_ms
 
 
 def summary(

@@ -44,7 +44,7 @@ class AthletesArgs:
 
 @dataclasses.dataclass(frozen=True)
 class ExtractArgs:
-    """The flags of `extract`; `pose_model` None: the default model."""
+    """The flags of `extract`; `pose_model` None: the default model; `cut_above_s` None: 600 for one person."""
 
     command: ClassVar = "extract"
     videos: str
@@ -54,7 +54,8 @@ class ExtractArgs:
     pose_model: str | None = None
     max_failed_share: float = 0.05
     decode_timeout_s: float = DEFAULT_DECODE_TIMEOUT_S
-    cut_above_s: float = 600.0
+    cut_above_s: float | None = None
+    num_people: int = 1
     dry_run: bool = False
     shared_disk: bool = False
 
@@ -205,9 +206,15 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cut_above_s",
         type=not_negative_float,
-        default=600.0,
         help="a video longer than this many seconds is cut into pieces, so that several workers share it (default 600; "
-        "0: no video is cut)",
+        "0, and with --num_people: no video is cut)",
+    )
+    parser.add_argument(
+        "--num_people",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="follow up to N people in a video, each with a person_id; takes about twice the time of one (default 1)",
     )
     parser.add_argument(
         "--dry_run",

@@ -16,6 +16,8 @@ SCHEMA_VERSION = 1
 # Keys of the Parquet file metadata (and of bundle.json).
 SCHEMA_VERSION_KEY = "schema_version"
 FINGERPRINT_KEY = "fingerprint"
+# What a fingerprint says, but what may be another for a model than for the landmarks that it is used on.
+NOT_COMPARED = ("num_people",)
 
 SPLITS = ("train", "validation", "test")
 
@@ -70,7 +72,11 @@ class Table:
 
 KEY_COLUMNS = (
     Column("video_id", pa.string(), description="the video's path below the folder that was read"),
-    Column("person_id", pa.int32(), description="0-based; one person a video for now"),
+    Column(
+        "person_id",
+        pa.int32(),
+        description="0-based, by first appearance; always 0 unless several people were followed",
+    ),
     Column("frame_id", pa.int64(), description="0-based position on the sampling grid; a slow source leaves gaps"),
     Column("timestamp_ms", pa.int64(), "ms", "media time since the first frame"),
 )

@@ -136,7 +136,7 @@ def check_fingerprint(trained: Mapping[str, Any], fingerprint: Mapping[str, Any]
     differing = [
         f"{key}: the bundle has {value!r}, {what} has {fingerprint.get(key)!r}"
         for key, value in sorted(trained.items())
-        if value not in (None, UNKNOWN) and fingerprint.get(key) != value
+        if key not in tables.NOT_COMPARED and value not in (None, UNKNOWN) and fingerprint.get(key) != value
     ]
     if differing:
         raise UserError(

@@ -25,6 +25,9 @@ from beam_jobs.options import ExtractArgs
 from beam_jobs.pose import model_file
 from beam_jobs.stream_options import check_not_streamed
 
+# A longer video is cut into pieces, where --cut_above_s says nothing else.
+CUT_ABOVE_S = 600.0
+
 
 def match_videos(source: VideoSource) -> list[Video]:
     """The videos of a source, matched here and now as the job's workers match them."""
@@ -46,6 +49,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
       UsageError: if there is no video, or a distributed runner's workers cannot see a path.
       UserError: if labels.csv is wrong, the job did not end well, or too many videos failed.
     """
+    _cut_above_s(args)
     source = video_source(args.videos)
     labels_path = args.labels
     if labels_path is None and source.manifest is not None and "label" in csv_columns(source.manifest):
@@ -71,7 +75,8 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         model_file.locate(args.pose_model),
         args.frame_rate_hz,
         args.decode_timeout_s,
-        cut_above_s=args.cut_above_s,
+        cut_above_s=_cut_above_s(args),
+        num_people=args.num_people,
     )
     written = (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS)
     folders = (*(storage.join(args.output, table.name) for table in written), pieces_folder(args.output))
@@ -101,6 +106,22 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     num_failed, failed = summaries.failed_videos(args.output, {video.video_id for video in videos}, NUM_SHOWN)
     check_failed_share(len(videos), num_failed, failed, args.max_failed_share, args.output)
     return 0
+
+
+def _cut_above_s(args: ExtractArgs) -> float:
+    """How long a video is cut; people are followed from frame to frame, so with several of them none is.
+
+    Raises:
+      UsageError: if the flags want both.
+    """
+    if args.num_people > 1 and args.cut_above_s:
+        raise UsageError(
+            f"--cut_above_s {args.cut_above_s:g} with --num_people {args.num_people}: people cannot be followed across "
+            "a cut. Leave --cut_above_s out; each video is then read by one worker."
+        )
+    if args.cut_above_s is None:
+        return CUT_ABOVE_S if args.num_people == 1 else 0.0
+    return args.cut_above_s
 
 
 def _dry_run(args: ExtractArgs, videos: list[Video], lookup: LabelLookup) -> int:

@@ -9,10 +9,11 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 from apache_beam.metrics import Metrics
 
 from beam_jobs import local_copies, progress, storage, tables, windows
@@ -20,11 +21,12 @@ from beam_jobs.errors import NO_FAULT_OF_A_FILE, UserError
 from beam_jobs.extract.compacted_videos import CompactedVideos
 from beam_jobs.extract.label_lookup import LabelLookup
 from beam_jobs.extract.object_version import check_version
+from beam_jobs.extract.people_rows import people_batches
 from beam_jobs.extract.rows import POSE_FAILED, dead_letter, landmark_batches, quality_row, relabel
-from beam_jobs.labels import Video
+from beam_jobs.labels import Labels, Video
 from beam_jobs.landmark_table import FrameCounts, LongestGap
 from beam_jobs.pose import estimator as pose_estimator
-from beam_jobs.pose import model_file
+from beam_jobs.pose import model_file, people
 from beam_jobs.video.completeness import StoredLength
 from beam_jobs.video.decoder_process import DecodedVideo, Decoder
 from beam_jobs.video.frames import VideoError
@@ -59,6 +61,8 @@ class ExtractSettings:
         does not ask.
       progress_address: where a local launcher listens.
       cut_above_s: a video that is longer is cut into pieces, see pieces.py; 0: none is.
+      num_people: at most so many are followed in a video; above 1 no video is cut, since people are followed from
+        frame to frame.
     """
 
     output: str
@@ -69,6 +73,11 @@ class ExtractSettings:
     max_failed_share: float | None = None
     progress_address: tuple[str, int] | None = None
     cut_above_s: float = 0.0
+    num_people: int = 1
+
+    def __post_init__(self) -> None:
+        if self.num_people > 1 and self.cut_above_s:
+            raise ValueError(f"cut_above_s is {self.cut_above_s:g}; expected 0 with num_people above 1.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +112,8 @@ class VideoStep(beam.DoFn):
         self._lookup = LabelLookup.read(self._settings.labels_path)
         self._model = model_file.locate(self._settings.pose_model_path)
         self._fingerprint = json.dumps(
-            pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz), sort_keys=True
+            pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz, self._settings.num_people),
+            sort_keys=True,
         )
         self._compacted: CompactedVideos | None = None
         self.decoder = Decoder(self._settings.decode_timeout_s)
@@ -201,13 +211,10 @@ class VideoStep(beam.DoFn):
                 return
             with (
                 storage.table_writer(file, tables.LANDMARKS, self._metadata(content)) as writer,
-                pose_estimator.PoseEstimator(self._model) as estimator,
+                contextlib.closing(self._batches(video.video_id, labels, decoded, counts, gaps)) as batches,
             ):
                 try:
-                    for batch in landmark_batches(
-                        decoded, estimator, video.video_id, labels, counts, lambda num: self._sender.send(frames=num)
-                    ):
-                        gaps.add(batch)
+                    for batch in batches:
                         writer.write_batch(batch)
                 except VideoError as error:
                     if not counts.frames_sampled:
@@ -222,6 +229,23 @@ class VideoStep(beam.DoFn):
             yield from self._failed(dead_letter(video, stage_of(error), error, 0, path))
             return
         yield from self._finished(quality, letters)
+
+    def _batches(
+        self, video_id: str, labels: Labels, decoded: DecodedVideo, counts: FrameCounts, gaps: LongestGap
+    ) -> Generator[pa.RecordBatch]:
+        """The rows of a whole video; counts and gaps are told of them."""
+
+        def on_rows(num: int) -> None:
+            self._sender.send(frames=num)
+
+        if self._settings.num_people > 1:
+            with people.PeopleEstimator(self._model, self._settings.num_people) as several:
+                yield from people_batches(decoded, several, video_id, labels, counts, gaps, on_rows)
+            return
+        with pose_estimator.PoseEstimator(self._model) as estimator:
+            for batch in landmark_batches(decoded, estimator, video_id, labels, counts, on_rows):
+                gaps.add(batch)
+                yield batch
 
     def _failed(self, letter: dict) -> Iterator[Any]:
         count("videos_failed")

@@ -66,26 +66,28 @@ def landmark_batches(
             if counts.frames_sampled % _ROWS_PER_NOTICE == 0:
                 on_rows(_ROWS_PER_NOTICE)
             if len(rows) == _ROWS_PER_BATCH:
-                yield _landmark_batch(rows, video_id, labels)
+                yield pose_batch(rows, video_id, labels)
                 rows = []
     except VideoError:
         if rows:  # what was decoded before the damage is kept
-            yield _landmark_batch(rows, video_id, labels)
+            yield pose_batch(rows, video_id, labels)
         raise
     finally:
         on_rows(counts.frames_sampled % _ROWS_PER_NOTICE)
     if rows:
-        yield _landmark_batch(rows, video_id, labels)
+        yield pose_batch(rows, video_id, labels)
 
 
-def _landmark_batch(rows: list[tuple[int, int, pose_estimator.Pose]], video_id: str, labels: Labels) -> pa.RecordBatch:
+def pose_batch(
+    rows: list[tuple[int, int, pose_estimator.Pose]], video_id: str, labels: Labels, person_id: int = 0
+) -> pa.RecordBatch:
+    """Rows of the landmarks table from (frame_id, timestamp_ms, pose) of one person."""
     poses = [row[2] for row in rows]
     landmarks = np.stack([np.stack([p.world, p.image]) for p in poses])
     probabilities = np.stack([np.stack([p.visibility, p.presence], axis=1) for p in poses])
     detected = [p.detected for p in poses]
-    return landmark_batch(
-        video_id, [row[0] for row in rows], [row[1] for row in rows], landmarks, probabilities, detected, labels
-    )
+    frame_ids, timestamps_ms = [row[0] for row in rows], [row[1] for row in rows]
+    return landmark_batch(video_id, frame_ids, timestamps_ms, landmarks, probabilities, detected, labels, person_id)
 
 
 def relabel(file: str, labels: Labels, metadata: dict[str, str]) -> None:

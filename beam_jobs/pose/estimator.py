@@ -55,9 +55,12 @@ def nobody() -> Pose:
     return Pose(*(np.full(shape, np.nan, np.float32) for shape in ((num, 3), (num, 3), (num,), (num,))))
 
 
-def fingerprint(model_path: str, frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ) -> dict:
+def fingerprint(
+    model_path: str, frame_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ, num_people: int = 1
+) -> dict[str, Any]:
     """What the landmarks depend on beside the video: two runs with equal fingerprints give comparable tables."""
-    return {
+    several = {"num_people": num_people} if num_people > 1 else {}
+    return several | {
         "coordinates": "world",
         "frame_rate_hz": float(frame_rate_hz),
         "mediapipe": importlib.metadata.version("mediapipe"),
@@ -96,11 +99,13 @@ class PoseEstimator:
     Use as a context manager, or call `close`.
     """
 
-    def __init__(self, model_path: str) -> None:
+    def __init__(self, model_path: str, num_poses: int = 1) -> None:
         """Loads the model.
 
         Args:
           model_path: a local PoseLandmarker `.task`, from `model_file.locate`.
+          num_poses: at most so many are found in a frame. Those of several people are not smoothed, and come in no
+            order: see `people.PeopleEstimator`.
         """
         # Here and not above: mediapipe takes seconds to import, and the launcher of a job never estimates poses.
         import cv2
@@ -112,7 +117,7 @@ class PoseEstimator:
             vision.PoseLandmarkerOptions(
                 base_options=BaseOptions(model_asset_path=model_path),
                 running_mode=vision.RunningMode.VIDEO,
-                num_poses=1,
+                num_poses=num_poses,
             )
         )
 
@@ -126,16 +131,21 @@ class PoseEstimator:
         Raises:
           ValueError: if time does not move on.
         """
+        poses = self.estimate_all(frame, timestamp_ms)
+        return poses[0] if poses else nobody()
+
+    def estimate_all(self, frame: np.ndarray, timestamp_ms: int) -> list[Pose]:
+        """All poses found in a frame; arguments and errors as of `estimate`."""
         result = self._landmarker.detect_for_video(self._image(self._to_rgb(frame)), int(timestamp_ms))
-        if not result.pose_landmarks:
-            return nobody()
-        image, world = result.pose_landmarks[0], result.pose_world_landmarks[0]
-        return Pose(
-            world=np.array([(p.x, p.y, p.z) for p in world], np.float32),
-            image=np.array([(p.x, p.y, p.z) for p in image], np.float32),
-            visibility=np.array([p.visibility for p in image], np.float32),
-            presence=np.array([p.presence for p in image], np.float32),
-        )
+        return [
+            Pose(
+                world=np.array([(p.x, p.y, p.z) for p in world], np.float32),
+                image=np.array([(p.x, p.y, p.z) for p in image], np.float32),
+                visibility=np.array([p.visibility for p in image], np.float32),
+                presence=np.array([p.presence for p in image], np.float32),
+            )
+            for image, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True)
+        ]
 
     def close(self) -> None:
         """Frees the model; the estimator cannot be used afterwards."""

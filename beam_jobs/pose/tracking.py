@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from beam_jobs import landmarks
-from beam_jobs.pose.estimator import Pose
+from beam_jobs.pose.estimator import Pose, nobody
 from beam_jobs.pose.smoothing import LandmarkSmoother
 
 # A person who is not seen for longer is forgotten.
@@ -138,7 +138,8 @@ class PeopleTracker:
           timestamp_ms: media time; later than the last frame's.
 
         Returns:
-          (person_id, smoothed pose) of each confirmed person who is in the frame, by number.
+          (person_id, smoothed pose) of each confirmed person, by number. The pose is `nobody()` where the person is out
+          of sight for a moment; who is not there has been forgotten.
 
         Raises:
           ValueError: if time does not move on.
@@ -162,6 +163,8 @@ class PeopleTracker:
                 track.smoother.reset()
                 if track.person_id is None:
                     track.num_frames = 0
+                else:
+                    found.append((track.person_id, nobody()))
         return sorted(found, key=lambda person: person[0])
 
     def _pairs(self, seen: list[_Seen], timestamp_ms: int) -> list[tuple[_Track, _Seen]]:
