@@ -23,6 +23,8 @@ PYAV = "av>=18.1,<19"
 # Not opencv-python: mediapipe requires the contrib wheel, which is opencv-python and more modules, built from the same
 # source. Both wheels write the same cv2 folder: with both installed, the last one wins, and removing either breaks cv2.
 OPENCV = "opencv-contrib-python>=5.0.0.93,<6"
+# Assigns poses to people, where several are followed.
+SCIPY = "scipy>=1.14"
 TENSORFLOW = "tensorflow>=2.21,<2.22"
 # Runs exported bundles: a hundredth of TensorFlow's size. (Its backports-strenum 1.3.1 excludes Python 3.11.)
 LITERT = ["ai-edge-litert>=2.1,<3", "backports-strenum<1.3"]
@@ -39,7 +41,7 @@ EXTRAS = {
     # Beam alone: what both kinds of job stand on.
     "jobs": [BEAM],
     # Videos to landmarks.
-    "pose": [MEDIAPIPE, OPENCV, PYAV],
+    "pose": [MEDIAPIPE, OPENCV, PYAV, SCIPY],
     # Notifications of new videos from Kafka; those from Pub/Sub need nothing more than jobs.
     "kafka": ["confluent-kafka>=2.6,<3"],
     # Landmarks to features. absl: what tensorflow-transform declares; plain pip honours it.
@@ -53,13 +55,13 @@ EXTRAS = {
         "markdown>=3.7",  # TensorBoard needs it, too
         "matplotlib>=3.9",
         "scikit-learn>=1.5",
-        "scipy>=1.14",  # scikit-learn needs it, too
+        SCIPY,  # scikit-learn needs it, too
         "tensorboard>=2.20",
     ],
     # New videos of a bucket, to predictions.
     "stream": [BEAM, MEDIAPIPE, OPENCV, PYAV, TENSORFLOW],
     # A bundle and a camera.
-    "live": [MEDIAPIPE, OPENCV, PYAV, *LITERT],
+    "live": [MEDIAPIPE, OPENCV, PYAV, SCIPY, *LITERT],
     # A bundle and other people's browsers, which run MediaPipe themselves.
     "serve": [*LITERT, "starlette>=1.10,<2", "uvicorn>=0.54,<1", "websockets>=15"],
     "dev": [
