@@ -173,13 +173,14 @@ def test_damage_is_one_dead_letter_and_what_can_be_decoded_is_kept(folder, tmp_p
     shutil.copy(folder / "labels.csv", tmp_path)
     (tmp_path / "long.mp4").write_bytes(content)
     found = {}
+    few_frames = ("--frame_rate_hz", "5")
     for name, flags in {"whole": ("--cut_above_s", "0"), "cut": CUT}.items():
-        assert extract(tmp_path, tmp_path / name, *flags).returncode == 1
+        assert extract(tmp_path, tmp_path / name, *flags, *few_frames).returncode == 1
         (letter,) = rows_of(tmp_path / name, tables.DEAD_LETTERS)
         (quality,) = rows_of(tmp_path / name, tables.QUALITY)
         found[name] = (letter, quality["num_frames_decoded"], [row["frame_id"] for row in rows_of(tmp_path / name)])
     assert found["cut"] == found["whole"]
-    assert found["cut"][0]["num_frames_kept"] == len(found["cut"][2]) > 200
+    assert found["cut"][0]["num_frames_kept"] == len(found["cut"][2]) > 66
 
 
 class Steps:
