@@ -7,7 +7,7 @@ PRISM_PACKAGE = github.com/apache/beam/sdks/v2/go/cmd/prism
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export GLOG_minloglevel ?= 2
 
-.PHONY: environment prism pubsub_server kafka flink test-flink demo picture page test test-all lint lint-page bench bench-scale bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
+.PHONY: environment prism pubsub_server kafka flink test-flink demo picture page test test-all lint lint-page bench bench-live bench-scale bench-finetune rehearsal-clips config-table bench-model bench-landmarks lock format clean
 
 # The lock is complete, so pip need not resolve; `pip check` complains of absl-py alone (see `lock`).
 .venv/installed: requirements.txt
@@ -94,6 +94,12 @@ format: .venv/installed
 bench: .venv/installed
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_extract.py
 	PYTHONPATH=.:tests $(RUN) tests/manual/bench_memory.py
+
+# Ten minutes, for a machine on which nothing else runs; results/live.md says what came out. VIDEO: by default a drawn athlete's.
+VIDEO =
+bench-live: .venv/installed
+	PYTHONPATH=.:tests $(RUN) tests/manual/bench_live.py $(VIDEO)
+	PYTHONPATH=.:tests $(RUN) tests/manual/bench_server.py --cpu 0
 
 # Half an hour, for a machine on which nothing else runs; results/scale.md says what came out. CLIPS: a folder of videos of 30
 # frames a second, ten minutes or more of them; by default drawn athletes.
