@@ -22,7 +22,7 @@ from live.signals import (
 )
 
 if TYPE_CHECKING:
-    from live import camera, publisher, recognizer
+    from live import camera, people, publisher, recognizer
     from model import exported_bundle
 
 _EXAMPLES = """examples:
@@ -43,6 +43,7 @@ _EXAMPLES = """examples:
   too_dark       the picture is too dark
 "hint" says what the person should change, for instance "step back: knees are not in view". When a file ends:
   {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61, "status": "exercise"}}
+With --num_people, each person has lines and a summary; "person" is null where nobody is in view.
 
 A file is read whole, every frame on the sampling grid; of a camera or stream only the newest frame counts, so that
 answers never fall behind. Ctrl-C completes a recording; it is the usual end of a camera or stream that has been
@@ -89,13 +90,30 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="name an exercise only where it is at least as probable as this, 0 to 1 (default: 0.7); else the answer "
         'is "not sure". 0 always names the likeliest one',
     )
+    parser.add_argument(
+        "--num_people",
+        type=int,
+        default=1,
+        metavar="N",
+        help="follow up to N people at a time, each with a number; takes about twice the time of one (default: 1)",
+    )
     parser.add_argument("--num_frames", type=int, metavar="N", help="stop after N sampled frames")
     parser.add_argument("--verbose", action="store_true", help="show what MediaPipe, LiteRT and FFmpeg log")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         raise unknown_flag(unknown[0], flags_of(parser), "python -m live --help")
+    _check(args, parser)
+    return args
+
+
+def _check(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Ends with exit code 2 where a flag's value is wrong, or two flags contradict each other."""
     if args.num_frames is not None and args.num_frames < 1:
         parser.error(f"argument --num_frames: {args.num_frames}; expected 1 or more")
+    if args.num_people < 1:
+        parser.error(f"argument --num_people: {args.num_people}; expected 1 or more")
+    if args.num_people > 1 and args.publish is not None:
+        parser.error("argument --publish: it sends one person's landmarks; expected no --num_people beside it")
     if not 0 <= args.min_probability <= 1:
         parser.error(f"argument --min_probability: {args.min_probability:g}; expected 0 to 1")
     if args.publish is not None and not re.fullmatch(r"projects/[^/]+/topics/[^/]+", args.publish):
@@ -107,7 +125,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
             parser.error(f"argument --record: {args.record} is a folder; expected a file's name")
         if os.path.exists(args.record) and os.path.exists(args.source) and os.path.samefile(args.record, args.source):
             parser.error(f"argument --record: {args.record} is the source itself; expected another file")
-    return args
 
 
 @report_user_errors
@@ -198,29 +215,26 @@ def _recognize(
     from live import overlay
 
     recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
-    skeleton, answer = overlay.SkeletonAnnotator(), overlay.AnswerAnnotator(bundle.labels)
     lines: outputs.JsonLines | outputs.TextLines
-    lines = outputs.JsonLines(out) if args.json else outputs.TextLines(out)
+    lines = outputs.JsonLines(out) if args.json else outputs.TextLines(out, names_people=args.num_people > 1)
     rate, slow = outputs.FrameRate(), outputs.SlowWarning(bundle.rule, frame_rate_hz, source.is_live)
     # As in a mirror: what is shown, not what is estimated.
     mirrored = not args.no_mirror and camera.camera_index(args.source) is not None
+    annotator = overlay.PictureAnnotator(bundle.labels, mirrored, several=args.num_people > 1)
     failure: UserError | None = None
     number = 0
     try:
         for number, frame in enumerate(source, 1):
             with deferred_signals():
-                recognition = recognizing.update(frame.image, frame.timestamp_ms)
-                lines.show(recognition)
+                recognitions = recognizing.update_all(frame.image, frame.timestamp_ms)
+                for recognition in recognitions:
+                    lines.show(recognition)
                 if publisher:
-                    publisher.add(frame.frame_id, recognition.timestamp_ms, recognition.pose)
+                    publisher.add(frame.frame_id, frame.timestamp_ms, recognitions[0].pose)
                 slow.watch(frame.timestamp_ms)
                 frames_per_second = rate.tick()
                 if recorder or window:
-                    picture = skeleton.annotate(frame.image.copy(), recognition.pose)
-                    if mirrored:
-                        # Before the text is written.
-                        picture = overlay.mirror(picture)
-                    picture = answer.annotate(picture, recognition, frames_per_second)
+                    picture = annotator.annotate(frame.image.copy(), recognitions, frames_per_second)
                     if recorder:
                         recorder.write(picture, frame.frame_id)
             if window and not window.show(picture, frame.timestamp_ms):
@@ -231,13 +245,14 @@ def _recognize(
         # A file that ends early or a camera that goes away: what there was is kept, then the error is reported.
         failure = error
     if not source.is_live and number:
-        lines.summarize(recognizing.summary())
+        for summary in recognizing.summaries():
+            lines.summarize(summary)
     return failure
 
 
 def _start_recognizer(
     args: argparse.Namespace, pose_model_path: str, is_live: bool, stack: contextlib.ExitStack
-) -> "tuple[exported_bundle.ExportedBundle, recognizer.Recognizer]":
+) -> "tuple[exported_bundle.ExportedBundle, recognizer.Recognizer | people.PeopleRecognizer]":
     from beam_jobs.pose import estimator
     from model import exported_bundle, litert
 
@@ -250,8 +265,13 @@ def _start_recognizer(
     bundle = exported_bundle.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.
     with signals_exit_immediately(0 if is_live else 130):
-        recognizing = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))
-    return bundle, recognizing
+        if args.num_people == 1:
+            one = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))
+            return bundle, one
+        from live import people
+
+        several = people.PeopleRecognizer(bundle, pose_model_path, args.num_people, args.min_probability)
+        return bundle, stack.enter_context(several)
 
 
 def _publisher(topic: str, pose_model_path: str, frame_rate_hz: float) -> "publisher.LandmarkPublisher":

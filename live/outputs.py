@@ -93,16 +93,20 @@ def amount(repetitions: int | None, held_s: float | None) -> str:
 class TextLines:
     """Writes a line whenever the exercise, its repetitions or the advice change, and some at the end."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._last: tuple[str | int | None, ...] = ()
+    def __init__(self, out: TextIO, names_people: bool = False) -> None:
+        """Chooses whether lines begin with the person's number."""
+        self._out, self._names_people = out, names_people
+        self._last: dict[int | None, tuple[str | int | None, ...]] = {}
+
+    def _name(self, person: int | None) -> str:
+        return f"person {person}: " if self._names_people and person is not None else ""
 
     def show(self, recognition: Recognition) -> None:
         """Writes the answer and the advice, where they are due and other than before."""
         state = recognition.status, recognition.exercise, recognition.hint, recognition.repetitions
-        if not recognition.due or state == self._last:
+        if not recognition.due or state == self._last.get(recognition.person):
             return
-        self._last = state
+        self._last[recognition.person] = state
         if recognition.status == "exercise":
             what = f"{recognition.exercise}  {recognition.probability:.0%}"
             if done := amount(recognition.repetitions, recognition.held_s):
@@ -111,13 +115,18 @@ class TextLines:
             what = STATUS_WORDS[recognition.status]
         if recognition.hint and recognition.status != "too_dark":
             what += f"  ({recognition.hint})"
-        print(f"{recognition.timestamp_ms / 1000:8.1f} s  {what}", file=self._out, flush=True)
+        print(
+            f"{recognition.timestamp_ms / 1000:8.1f} s  {self._name(recognition.person)}{what}",
+            file=self._out,
+            flush=True,
+        )
 
     def summarize(self, summary: Summary) -> None:
         """Writes what was done, and the answer for the whole file."""
         for segment in summary.segments:
             times = f"{segment.start_ms / 1000:8.1f} to {segment.end_ms / 1000:.1f} s"
-            print(f"{times}  {segment.exercise}  {amount(segment.repetitions, segment.held_s)}", file=self._out)
+            name = self._name(summary.person)
+            print(f"{times}  {name}{segment.exercise}  {amount(segment.repetitions, segment.held_s)}", file=self._out)
         if summary.status == "no_person":
             answer = "no answer: nobody was in view for long enough, or it was too dark"
         elif summary.status == "exercise":
@@ -126,7 +135,7 @@ class TextLines:
             )
         else:
             answer = f"whole video:  {STATUS_WORDS[summary.status]}  ({summary.num_predictions} predictions)"
-        print(answer, file=self._out, flush=True)
+        print(self._name(summary.person) + answer, file=self._out, flush=True)
 
 
 class Recorder:

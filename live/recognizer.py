@@ -24,7 +24,7 @@ class Recognition:
 
     Attributes:
       timestamp_ms: of the frame, since the first one.
-      person: 0-based.
+      person: 0-based; None where several are looked for and nobody is there.
       exercise: the steady answer, smoothed over time (see `beam_jobs.segments.SteadyAnswer`); None where there is
         none (`status` says why).
       probability: of that exercise, averaged; None where there is none.
@@ -41,7 +41,7 @@ class Recognition:
     """
 
     timestamp_ms: int
-    person: int
+    person: int | None
     exercise: str | None
     probability: float | None
     probabilities: np.ndarray | None
@@ -217,6 +217,14 @@ class Recognizer:
           timestamp_ms: since the first frame; later than the last one's.
         """
         return self.update_pose(self._estimator.estimate(image, timestamp_ms), timestamp_ms, mean_brightness(image))
+
+    def update_all(self, image: np.ndarray, timestamp_ms: int) -> list[Recognition]:
+        """As `update`, in the form of `people.PeopleRecognizer`."""
+        return [self.update(image, timestamp_ms)]
+
+    def summaries(self) -> list[Summary]:
+        """As `summary`, likewise."""
+        return [self.summary()]
 
     def update_pose(self, found: Pose, timestamp_ms: int, brightness: float | None = None) -> Recognition:
         """Takes the next sampled frame's pose, where it was estimated already, and its `mean_brightness`."""

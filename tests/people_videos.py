@@ -49,11 +49,24 @@ def moving(start: float, end: float, from_s: float, to_s: float, y: float = 0.0)
     return place
 
 
+def camera_of(size: tuple[int, int] = SIZE) -> rasterizer.Camera:
+    """Five metres before the place (0, 0)."""
+    width, height = size
+    return rasterizer.look_at(np.array((0.0, 5.0, 1.1)), np.array((0.0, 0.0, 0.95)), 1.1 * width, width, height)
+
+
+def place_in_picture(place: Place | None) -> float:
+    """Where a person's hips are, as a share of the picture's width; NaN without a person."""
+    if place is None:
+        return math.nan
+    return float(camera_of().project(np.array((*place, 0.95)))[0] / SIZE[0])
+
+
 def draw(athletes: Sequence[Athlete], duration_s: float, size: tuple[int, int] = SIZE) -> Iterator[np.ndarray]:
     """The video's pictures, BGR, uint8, FRAME_RATE_HZ a second."""
     width, height = size
     rng = np.random.default_rng(7)
-    camera = rasterizer.look_at(np.array((0.0, 5.0, 1.1)), np.array((0.0, 0.0, 0.95)), 1.1 * width, width, height)
+    camera = camera_of(size)
     background, depth, floor = room.render_room(room.sample_room(rng, camera.eye), camera, 0.0)
     light = np.array((0.3, 0.4, 1.0)) / math.sqrt(0.09 + 0.16 + 1)
     tempos = [Tempo(np.random.default_rng(a.seed), EXERCISES[a.exercise].seconds, duration_s) for a in athletes]
