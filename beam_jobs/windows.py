@@ -208,7 +208,9 @@ class LandmarkBuffer:
 
     def __init__(self, rule: WindowRule) -> None:
         self.rule = rule
-        self._rows: collections.deque[tuple[np.ndarray, int, bool]] = collections.deque(maxlen=rows_fed(rule))
+        self._rows = np.full((rows_fed(rule), landmarks.NUM_LANDMARKS, 3), np.nan, np.float32)
+        self._times = np.full(rows_fed(rule), -1, np.int64)
+        self._seen: collections.deque[bool] = collections.deque(maxlen=rule.length)
         self._num_rows = 0
 
     @property
@@ -222,11 +224,11 @@ class LandmarkBuffer:
         Returns:
           As `end_to_end_inputs`, where a window ends in this row; else None.
         """
-        self._rows.append((row, timestamp_ms, detected))
+        # Moved on by one: live asks for every frame, and this is quicker than to gather them when a window ends.
+        self._rows[:-1], self._times[:-1] = self._rows[1:], self._times[1:]
+        self._rows[-1], self._times[-1] = row, timestamp_ms
+        self._seen.append(detected)
         self._num_rows += 1
-        if not detected or not self.is_due:
+        if not detected or not self.is_due or sum(self._seen) < self.rule.min_detected:
             return None
-        if sum(seen for *_, seen in list(self._rows)[-self.rule.length :]) < self.rule.min_detected:
-            return None
-        rows, times = np.stack([row for row, *_ in self._rows]), np.array([ms for _, ms, _ in self._rows])
-        return end_to_end_inputs(rows, times, len(rows) - 1, self.rule)
+        return self._rows.copy(), self._times.copy()

@@ -54,7 +54,7 @@ def serving(
 ) -> Iterator[Served]:
     """Uvicorn with the app, in a thread of its own."""
     limits = limits or Limits()
-    options = {"name": "bundle", "host": "127.0.0.1", "page": page, **options}
+    options = {"name": "bundle", "host": "127.0.0.1", "page": page, "vendor": page / "vendor", **options}
     started = threading.Event()
     bound = listening.listen("127.0.0.1", 0, limits)
     server = app.Server(

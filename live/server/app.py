@@ -19,10 +19,8 @@ from live.server.limits import Limits
 from live.server.sockets import SessionSocket
 from model.exported_bundle import ExportedBundle
 
-PAGE = pathlib.Path(__file__).resolve().parent.parent / "page"
-_VENDOR = "vendor"
 # What a developer has beside the page's own files.
-_NOT_SERVED = frozenset((_VENDOR, "node_modules"))
+_NOT_SERVED = frozenset(("vendor", "node_modules"))
 
 
 def build(
@@ -30,9 +28,10 @@ def build(
     name: str,
     pose_model_path: str,
     limits: Limits,
+    page: pathlib.Path,
+    vendor: pathlib.Path,
     host: str,
     allowed_origins: Iterable[str] = (),
-    page: pathlib.Path = PAGE,
 ) -> ASGIApp:
     """The ASGI app.
 
@@ -41,11 +40,13 @@ def build(
       name: of the bundle, for the page.
       pose_model_path: a local `.task` file, for the browsers.
       limits: see there.
+      page: the folder of the page's files.
+      vendor: that of the libraries which it uses.
       host: that the server listens on.
       allowed_origins: from where else than the server's own page sessions may be opened.
-      page: the folder of the page's files.
     """
-    files, sessions, page = Files(), SessionSocket(bundle, name, limits), page.resolve()
+    files, sessions = Files(), SessionSocket(bundle, name, limits)
+    page, vendor = page.resolve(), vendor.resolve()
 
     async def index(request: Request) -> Response:
         return await files.respond(request, find(page, "index.html"))
@@ -55,9 +56,9 @@ def build(
         served = relative.split("/")[0] not in _NOT_SERVED
         return await files.respond(request, find(page, relative) if served else None, relative)
 
-    async def vendor(request: Request) -> Response:
-        relative = f"{_VENDOR}/{request.path_params['path']}"
-        return await files.respond(request, find(page, relative), relative)
+    async def library(request: Request) -> Response:
+        relative = request.path_params["path"]
+        return await files.respond(request, find(vendor, relative), relative)
 
     async def pose_model(request: Request) -> Response:
         return await files.respond(request, pathlib.Path(pose_model_path))
@@ -69,7 +70,7 @@ def build(
     routes = [
         Route("/", index),
         Route("/static/{path:path}", static),
-        Route("/vendor/{path:path}", vendor),
+        Route("/vendor/{path:path}", library),
         Route("/models/pose.task", pose_model),
         Route("/health", health),
         WebSocketRoute("/session", sessions),

@@ -5,6 +5,7 @@ import errno
 import ipaddress
 import logging
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -93,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
     """Opens everything, the quick and fallible first, and serves until a signal comes."""
     from beam_jobs import storage
     from beam_jobs.pose import model_file
+    from live import vendor
     from live.server.limits import Limits
     from model import bundle as bundles
 
@@ -104,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         pose_model_path = model_file.locate(args.pose_model)
         made = {**metadata["fingerprint"], "pose_model_sha256": model_file.sha256(pose_model_path)}
         bundles.check_fingerprint(metadata["fingerprint"], made, "this pose model")
-        app = _build(args, limits, pose_model_path)
+        app = _build(args, limits, pose_model_path, vendor.PAGE, vendor.locate())
         return _serve(app, limits, bound, args)
 
 
@@ -128,7 +130,9 @@ def _listen(host: str, port: int, limits: "Limits") -> socket.socket:
         raise
 
 
-def _build(args: argparse.Namespace, limits: "Limits", pose_model_path: str) -> "ASGIApp":
+def _build(
+    args: argparse.Namespace, limits: "Limits", pose_model_path: str, page: pathlib.Path, libraries: pathlib.Path
+) -> "ASGIApp":
     with signals_exit_immediately(130):
         try:
             from live.server import app as served
@@ -143,7 +147,7 @@ def _build(args: argparse.Namespace, limits: "Limits", pose_model_path: str) -> 
     with separate_output(args.verbose):
         bundle = exported_bundle.load(args.bundle)
     name = os.path.basename(args.bundle.rstrip("/")) or "bundle"
-    return served.build(bundle, name, pose_model_path, limits, args.host, args.allowed_origin)
+    return served.build(bundle, name, pose_model_path, limits, page, libraries, args.host, args.allowed_origin)
 
 
 def _serve(app: "ASGIApp", limits: "Limits", bound: socket.socket, args: argparse.Namespace) -> int:
