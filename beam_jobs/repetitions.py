@@ -54,9 +54,9 @@ def joint_angles_degrees(row: np.ndarray) -> np.ndarray:
     upper, lower = proximal - joint, distal - joint
     # By components: np.cross takes five times as long for so few, and live asks for every frame.
     (ux, uy, uz), (lx, ly, lz) = upper.T, lower.T
-    cross = np.stack([uy * lz - uz * ly, uz * lx - ux * lz, ux * ly - uy * lx], axis=1)
-    sine = np.sqrt(np.add.reduce(cross * cross, axis=1))
-    angles = np.degrees(np.arctan2(sine, np.add.reduce(upper * lower, axis=1))).reshape(-1, 2)
+    cross_x, cross_y, cross_z = uy * lz - uz * ly, uz * lx - ux * lz, ux * ly - uy * lx
+    sine = np.sqrt(cross_x * cross_x + cross_y * cross_y + cross_z * cross_z)
+    angles = np.degrees(np.arctan2(sine, ux * lx + uy * ly + uz * lz)).reshape(-1, 2)
     left, right = angles[:, 0], angles[:, 1]
     mean = (left + right) / np.float64(2)
     if not np.isnan(mean).any():

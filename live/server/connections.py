@@ -47,6 +47,14 @@ def websocket_protocol(limits: Limits) -> type[WebSocketsSansIOProtocol]:
             # A close waits for the client to read what was sent before.
             self.loop.call_later(limits.send_s, self.transport.abort)
 
+        def send_receive_event_to_app(self) -> None:
+            # Uvicorn stops reading after every message, and goes on when it is taken: four system calls a frame.
+            waits_already = self.read_paused
+            self.read_paused = waits_already or self.queue.qsize() < limits.max_queued
+            super().send_receive_event_to_app()
+            if not waits_already and self.queue.qsize() <= limits.max_queued:
+                self.read_paused = False
+
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             unsent_bytes = self.transport.get_write_buffer_size()

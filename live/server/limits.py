@@ -16,6 +16,7 @@ class Limits:
       idle_s: a session that sends nothing for so long ends.
       send_s: a session whose client does not take an answer for so long ends.
       ping_s: a client is asked so often whether it is there, and has as long to answer.
+      max_queued: messages of a session that wait for their turn; then it is not read from.
       sent_bytes: that may be under way to a client, half a minute of answers; then its session waits.
       max_unsent_bytes: a client that leaves more than this unread is cut off.
       max_fragments: of one message.
@@ -30,6 +31,7 @@ class Limits:
     idle_s: float = 120.0
     send_s: float = 10.0
     ping_s: float = 20.0
+    max_queued: int = 8
     sent_bytes: int = 1 << 16
     max_unsent_bytes: int = 1 << 18
     max_fragments: int = 64

@@ -81,29 +81,33 @@ class SessionSocket:
     async def _exchange(self, session: Session, receive: Receive, send: Send) -> str:
         """Messages in, messages out; returns why it ended."""
         loop, limits = asyncio.get_running_loop(), self._limits
-        sending = True
+        sending = False
         try:
             # One deadline that is moved on: cheaper than one for each message.
-            async with asyncio.timeout(limits.send_s) as deadline:
-                await send({"type": "websocket.send", "text": self._hello})
-                while True:
+            async with asyncio.timeout(None) as deadline:
+
+                async def send_text(text: str) -> None:
+                    nonlocal sending
+                    sending = True
+                    deadline.reschedule(loop.time() + limits.send_s)
+                    await send({"type": "websocket.send", "text": text})
                     sending = False
                     deadline.reschedule(loop.time() + limits.idle_s)
+
+                await send_text(self._hello)
+                while True:
                     message = await receive()
                     if message["type"] == "websocket.disconnect":
                         return "the server ends" if message["code"] == _SERVER_ENDS else "the client went away"
-                    sending = True
-                    now_s = loop.time()
-                    deadline.reschedule(now_s + limits.send_s)
                     data = message.get("bytes")
                     if data is None:
-                        text = session.end(message["text"], now_s)
-                        await send({"type": "websocket.send", "text": text})
+                        await send_text(session.end(message["text"], loop.time()))
                         await send({"type": "websocket.close", "code": 1000})
                         return "the client ended it"
-                    answer = session.frame(data, now_s)
+                    answer = session.frame(data, loop.time())
+                    # What is answered moves the deadline on: every third message.
                     if answer is not None:
-                        await send({"type": "websocket.send", "text": answer})
+                        await send_text(answer)
         except TimeoutError:
             if sending:
                 # There is no way left to tell it.
