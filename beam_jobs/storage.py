@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from beam_jobs import compacted, tables
@@ -298,6 +297,9 @@ def read_table(folder: str, table: tables.Table, columns: Sequence[str] | None =
 
 
 def _read_files(files: Sequence[str], table: tables.Table, columns: Sequence[str] | None, filter) -> pa.Table:
+    # Here and not above: it imports pandas, half of what live would wait for before it imports MediaPipe.
+    import pyarrow.dataset as pads
+
     fs, _ = filesystem(files[0])
     names = [filesystem(file)[1] for file in files]
     dataset = pads.dataset(names, filesystem=fs, format="parquet", schema=table.schema())
@@ -309,6 +311,8 @@ def _read_compacted(folder: str, files: Sequence[str], columns: list[str], filte
 
     A video that is not in that table yet has its own file.
     """
+    import pyarrow.compute as pc
+
     quality = read_table(folder, tables.QUALITY, ["video_id", "landmarks_file"]).to_pylist()
     ids_in: dict[str, list[str]] = {}
     for row in quality:
@@ -321,7 +325,7 @@ def _read_compacted(folder: str, files: Sequence[str], columns: list[str], filte
     parts = [_read_files(single, tables.LANDMARKS, wanted, filter)] if single else []
     for file in files:
         if ids := ids_in.get(os.path.basename(file)):
-            of_file = pads.field("video_id").isin(ids)
+            of_file = pc.field("video_id").isin(ids)
             of_file = of_file if filter is None else of_file & filter
             parts.append(_read_files([file], tables.LANDMARKS, wanted, of_file))
     if not parts:  # no file counts

@@ -10,7 +10,7 @@ import numpy as np
 
 from beam_jobs import storage, windows
 from beam_jobs.errors import UsageError, UserError
-from beam_jobs.video.decoder_process import Decoder
+from beam_jobs.video.decoder_process import DecodedVideo, Decoder
 from beam_jobs.video.frames import Frame, name_of
 from live.opencv_capture import check_pictures, open_capture, silence_decoder_logs
 
@@ -49,8 +49,9 @@ class RecordedSource:
           in_own_process: decode in a process of its own, which other systems cannot start.
 
         Raises:
-          VideoError: where it cannot be read.
+          VideoError: where it cannot be read, and it is not decoded in a process of its own.
         """
+        self._decoded: DecodedVideo | None = None
         if not in_own_process:
             # Here and not above: FFmpeg's libraries stay out of a process that opens OpenCV's windows.
             from beam_jobs.video.reader import VideoReader
@@ -61,12 +62,21 @@ class RecordedSource:
         decoder = Decoder()
         self._close = decoder.close
         try:
-            decoded = decoder.read(source, grid.frame_rate_hz)
-            decoded.open()
+            self._decoded = decoder.read(source, grid.frame_rate_hz)
+            self._decoded.begin()
         except BaseException:
             decoder.close()
             raise
-        self._frames = iter(decoded)
+        self._frames = iter(self._decoded)
+
+    def wait_until_open(self) -> None:
+        """Waits for the decoder, which begins with the constructor: MediaPipe can be imported meanwhile.
+
+        Raises:
+          VideoError: where the recording cannot be read.
+        """
+        if self._decoded is not None:
+            self._decoded.open()
 
     def __iter__(self) -> Iterator[Frame]:
         """Yields the chosen frames; raises VideoError at the end where the recording is damaged or ends early."""
@@ -110,6 +120,9 @@ class LiveSource:
         self._num_read = 0
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
         self._thread.start()
+
+    def wait_until_open(self) -> None:
+        """Returns at once: it is open."""
 
     def _read(self) -> None:
         failing_s: float | None = None

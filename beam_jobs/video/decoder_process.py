@@ -69,15 +69,21 @@ class DecodedVideo:
         """Mean luma of the frames on the grid so far, 0 (black) to 255 (white); NaN before the first one."""
         return self.state.mean_brightness
 
+    def begin(self) -> None:
+        """Has the process open the video; nobody waits for it yet."""
+        with self._closing_after_failure():
+            self._connection, self._ring = self._decoder.request(self._request)
+
     def open(self) -> VideoInfo:
-        """Opens the video.
+        """Opens the video, or waits until it is open.
 
         Raises:
           VideoError: whatever VideoReader raises; reason "decoder_crashed" or "decoder_hung" if native code did.
           RuntimeError: if the reader has a fault of its own; with its traceback.
         """
+        if self._connection is None:
+            self.begin()
         with self._closing_after_failure():
-            self._connection, self._ring = self._decoder.request(self._request)
             self.info, self.pieces, self.stored_length = self._receive("opened") or (None, (), None)
         assert self.info is not None
         return self.info
@@ -89,7 +95,7 @@ class DecodedVideo:
           VideoError: whatever VideoReader raises; reason "decoder_crashed" or "decoder_hung" if native code did.
           RuntimeError: if the reader has a fault of its own; with its traceback.
         """
-        if self._connection is None:
+        if self.info is None:
             self.open()
         with self._closing_after_failure():
             while True:
