@@ -209,9 +209,11 @@ def _recognize(
     from live import camera, outputs
 
     shown = not (args.no_window or args.json)
-    window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
+    if shown:
+        outputs.check_display()
     publisher = stack.enter_context(_publisher(args.publish, pose_model_path, frame_rate_hz)) if args.publish else None
-    bundle, recognizing = _start_recognizer(args, pose_model_path, source.is_live, stack)
+    bundle, recognizing = _start_recognizer(args, pose_model_path, source, stack)
+    window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
     from live import overlay
 
     recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
@@ -251,20 +253,24 @@ def _recognize(
 
 
 def _start_recognizer(
-    args: argparse.Namespace, pose_model_path: str, is_live: bool, stack: contextlib.ExitStack
+    args: argparse.Namespace,
+    pose_model_path: str,
+    source: "camera.RecordedSource | camera.LiveSource",
+    stack: contextlib.ExitStack,
 ) -> "tuple[exported_bundle.ExportedBundle, recognizer.Recognizer | people.PeopleRecognizer]":
     from beam_jobs.pose import estimator
     from model import exported_bundle, litert
 
     # Now, after all that may fail at once: MediaPipe takes seconds to import.
-    with signals_exit_immediately(0 if is_live else 130):
+    with signals_exit_immediately(0 if source.is_live else 130):
         from live import recognizer
 
         estimator.import_mediapipe()
         litert.import_interpreter()
+    source.wait_until_open()
     bundle = exported_bundle.load(args.bundle)
     # MediaPipe's threads go on logging for a moment when its start is broken off.
-    with signals_exit_immediately(0 if is_live else 130):
+    with signals_exit_immediately(0 if source.is_live else 130):
         if args.num_people == 1:
             one = stack.enter_context(recognizer.Recognizer(bundle, pose_model_path, args.min_probability))
             return bundle, one

@@ -267,8 +267,9 @@ class TestOpening:
         assert asked == [3]
 
     def test_a_folder(self, tmp_path):
-        with pytest.raises(VideoError, match="is a folder"):
-            camera.open_source(str(tmp_path), windows.SamplingGrid())
+        opened = camera.open_source(str(tmp_path), windows.SamplingGrid())
+        with contextlib.closing(opened), pytest.raises(VideoError, match="is a folder"):
+            opened.wait_until_open()
 
     def test_a_missing_file_is_wrong_usage(self, tmp_path):
         with pytest.raises(UsageError, match="does not exist"):
@@ -276,8 +277,9 @@ class TestOpening:
 
     def test_a_file_that_is_no_video(self, tmp_path):
         (tmp_path / "a.mp4").write_bytes(bytes(1000))
-        with pytest.raises(VideoError):
-            camera.open_source(str(tmp_path / "a.mp4"), windows.SamplingGrid())
+        opened = camera.open_source(str(tmp_path / "a.mp4"), windows.SamplingGrid())
+        with contextlib.closing(opened), pytest.raises(VideoError):
+            opened.wait_until_open()
 
     @pytest.mark.parametrize("scheme", ["rtsp", "http"])
     def test_an_address_that_does_not_answer_is_an_error(self, scheme):
