@@ -178,6 +178,9 @@ def test_a_camera_that_is_too_slow_is_reported_beside_the_answers(athlete_bundle
     class Slow(list):
         is_live = True
 
+        def wait_until_open(self):
+            pass
+
         def close(self):
             pass
 
