@@ -298,6 +298,16 @@ def test_the_cameras_of_this_machine_are_listed(monkeypatch, capsys):
     assert "no camera" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("source", "words"), [("README.md", "is a text"), ("tests", "tests is a folder")])
+def test_what_is_no_video(athlete_bundle, capfd, monkeypatch, source, words):
+    """Told by the decoder, which opens a file while MediaPipe is imported."""
+    monkeypatch.chdir(REPOSITORY)
+    assert live_main.main(["--bundle", str(athlete_bundle), "--source", source, "--json"]) == 1
+    printed = capfd.readouterr()
+    assert words in printed.err.splitlines()[-1]
+    assert (printed.out, "Traceback" in printed.err) == ("", False)
+
+
 class TestMistakes:
     """No traceback, the right exit code, and before any model is loaded."""
 
@@ -316,8 +326,6 @@ class TestMistakes:
             (["--source", "0", "--min_probability", "70"], 2, "expected 0 to 1"),
             (["--source", "gs://bucket/a.mp4", "--json"], 2, "Copy it here"),
             (["--source", "63", "--json"], 1, "camera 63 cannot be opened"),
-            (["--source", "README.md", "--json"], 1, "is a text"),
-            (["--source", "tests", "--json"], 1, "tests is a folder"),
             (["--source", "0", "--pose_model", "nowhere.task"], 1, "nowhere.task does not exist"),
         ],
     )
