@@ -63,7 +63,7 @@ EXTRAS = {
     # A bundle and a camera.
     "live": [MEDIAPIPE, OPENCV, PYAV, SCIPY, *LITERT],
     # A bundle and other people's browsers, which run MediaPipe themselves.
-    "serve": [*LITERT, "starlette>=1.10,<2", "uvicorn>=0.54,<1", "websockets>=15"],
+    "serve": [SCIPY, *LITERT, "starlette>=1.10,<2", "uvicorn>=0.54,<1", "websockets>=15"],
     "dev": [
         "cryptography>=43",  # keys and certificates of the tests' servers
         # A storage server for the tests; its wheels for Linux have the program.

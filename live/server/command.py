@@ -56,6 +56,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--max_sessions", type=positive_int, default=50, metavar="N", help="how many people's browsers at once"
     )
     parser.add_argument(
+        "--num_people",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="people in a session, at most (default: 1)",
+    )
+    parser.add_argument(
         "--allowed_origin",
         action="append",
         default=[],
@@ -101,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     if not storage.is_folder(args.bundle):
         raise UsageError(f"--bundle {args.bundle} does not exist; expected a bundle (python -m model train makes one).")
     metadata = bundles.read_metadata(args.bundle)
-    limits = Limits(max_sessions=args.max_sessions)
+    limits = Limits(max_sessions=args.max_sessions, max_people=args.num_people)
     with _listen(args.host, args.port, limits) as bound:
         pose_model_path = model_file.locate(args.pose_model)
         made = {**metadata["fingerprint"], "pose_model_sha256": model_file.sha256(pose_model_path)}

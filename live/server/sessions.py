@@ -1,11 +1,37 @@
 """A session: the people in front of one camera, from a WebSocket's first message to its last."""
 
 from beam_jobs.pose.estimator import nobody
-from live.recognizer import PersonRecognizer
+from beam_jobs.pose.tracking import PeopleTracker
+from live.people import TrackedPeople
+from live.recognizer import PersonRecognizer, Recognition, Summary
 from live.server import messages
 from live.server.limits import Limits, TokenBucket
-from live.server.messages import RefusedError
+from live.server.messages import LandmarkFrame, RefusedError
 from model.exported_bundle import ExportedBundle
+
+
+class _OnePerson:
+    def __init__(self, bundle: ExportedBundle) -> None:
+        self._person = PersonRecognizer(bundle)
+
+    def update(self, frame: LandmarkFrame) -> list[Recognition]:
+        pose = frame.poses[0] if frame.poses else nobody()
+        return [self._person.update(pose, frame.timestamp_ms, frame.brightness)]
+
+    def summaries(self) -> list[Summary]:
+        return [self._person.summary()]
+
+
+class _SeveralPeople:
+    def __init__(self, bundle: ExportedBundle) -> None:
+        self._tracker, self._people = PeopleTracker(), TrackedPeople(bundle)
+
+    def update(self, frame: LandmarkFrame) -> list[Recognition]:
+        found = self._tracker.update(frame.poses, frame.timestamp_ms)
+        return self._people.update(found, frame.timestamp_ms, frame.brightness)
+
+    def summaries(self) -> list[Summary]:
+        return self._people.summaries()
 
 
 class Session:
@@ -19,7 +45,10 @@ class Session:
         rate_hz = limits.rate_factor * bundle.frame_rate_hz
         self._bucket = TokenBucket(rate_hz, limits.burst_s * rate_hz)
         self._rate_hz, self._max_people = rate_hz, limits.max_people
-        self._person = PersonRecognizer(bundle)
+        # One person keeps the number through any absence; several are told apart by where they are.
+        self._people: _OnePerson | _SeveralPeople
+        self._people = _OnePerson(bundle) if limits.max_people == 1 else _SeveralPeople(bundle)
+        self._stride = bundle.rule.stride
         self._last_ms = -1
         self.num_frames = 0
 
@@ -45,9 +74,9 @@ class Session:
             )
         self._last_ms = frame.timestamp_ms
         self.num_frames += 1
-        pose = frame.poses[0] if frame.poses else nobody()
-        recognition = self._person.update(pose, frame.timestamp_ms, frame.brightness)
-        return messages.answer(frame.timestamp_ms, [recognition]) if recognition.due else None
+        recognitions = self._people.update(frame)
+        is_due = (self.num_frames - 1) % self._stride == 0
+        return messages.answer(frame.timestamp_ms, recognitions) if is_due else None
 
     def end(self, text: str, now_s: float) -> str:
         """Takes a text, which can only be the session's end; returns the summary.
@@ -57,7 +86,7 @@ class Session:
         """
         self._pass(now_s)
         messages.check_end(text)
-        return messages.summary([self._person.summary()])
+        return messages.summary(self._people.summaries())
 
     def _pass(self, now_s: float) -> None:
         if not self._bucket.take(now_s):

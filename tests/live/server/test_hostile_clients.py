@@ -8,9 +8,10 @@ import struct
 import time
 import urllib.request
 
+import numpy as np
 import pytest
 import session_clients
-from session_clients import pack
+from session_clients import pack, timestamp_ms
 from websockets.exceptions import ConnectionClosed
 
 from beam_jobs.pose.estimator import Pose
@@ -88,6 +89,20 @@ def test_time_must_move_on(server, later_ms):
 def test_more_people_than_allowed_or_a_byte_more_are_too_large(server, data):
     with server.open() as socket:
         assert refusal(socket, data) == ("too_large", 1009)
+
+
+def test_impossible_bodies_do_no_harm(bundle, pose_model, page):
+    """All landmarks in one point, or as far away as may be, and the same body several times."""
+    arrays = [np.zeros((33, 3), np.float32), np.full((33, 3), 999, np.float32), np.full((33, 3), -999, np.float32)]
+    ones = np.ones(33, np.float32)
+    bodies = [Pose(world, image, ones * seen, ones * seen) for world in arrays for image in arrays for seen in (0, 1)]
+    limits = Limits(max_people=3)
+    with session_clients.serving(bundle, pose_model, page, limits) as server, server.open() as socket:
+        for index in range(60):
+            people = [bodies[(index // 12 + offset * (index % 3)) % len(bodies)] for offset in range(3)]
+            socket.send(pack(timestamp_ms(index), [*people[:2], PERSON]))
+        answers = [json.loads(socket.recv(timeout=10)) for _ in range(20)]
+    assert all("people" in answer for answer in answers)
 
 
 def test_a_huge_message_is_not_read(server):

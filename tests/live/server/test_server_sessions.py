@@ -4,6 +4,7 @@ import dataclasses
 import json
 import urllib.request
 
+import numpy as np
 import pytest
 import session_clients
 from session_clients import pack, timestamp_ms
@@ -149,3 +150,33 @@ def test_fragments_are_put_together(server, bundle, squat):
         answers = [json.loads(socket.recv(timeout=10)) for _ in range(10)]
     due, _ = expected(bundle, squat[:30])
     assert [answer["people"] for answer in answers] == [[as_sent(one)] for one in due]
+
+
+def moved(pose, metres):
+    """The same person elsewhere in the picture."""
+    return dataclasses.replace(pose, image=(pose.image + np.array([metres, 0, 0])).astype(np.float32))
+
+
+def test_two_people_in_a_session_have_an_answer_each(bundle, pose_model, page, squat, jumping_jack):
+    """Each as if alone, whoever comes first in a message."""
+    limits = session_clients.Limits(max_people=2)
+    with session_clients.serving(bundle, pose_model, page, limits) as server, server.open() as socket:
+        for index, (left, right) in enumerate(zip(squat, jumping_jack, strict=True)):
+            both = [moved(left, -0.3), moved(right, 0.3)]
+            socket.send(pack(timestamp_ms(index), both[:: -1 if index % 2 else 1]))
+        answers = [json.loads(socket.recv(timeout=10)) for _ in range(0, len(squat), 3)]
+        socket.send('{"end": true}')
+        summary = json.loads(socket.recv(timeout=10))["summary"]
+    numbers = {one["person"] for answer in answers for one in answer["people"]}
+    assert numbers == {0, 1}
+    assert {one["exercise"] for one in answers[-1]["people"]} == {"squat", "jumping_jack"}
+    assert {part["exercise"] for part in summary["segments"]} == {"squat", "jumping_jack"}
+    assert len(summary["people"]) == 2
+
+
+def test_a_session_for_several_people_says_when_nobody_is_there(bundle, pose_model, page):
+    limits = session_clients.Limits(max_people=2)
+    with session_clients.serving(bundle, pose_model, page, limits) as server, server.open() as socket:
+        socket.send(pack(0, []))
+        (nobody_there,) = json.loads(socket.recv(timeout=10))["people"]
+    assert nobody_there["person"] is None and nobody_there["status"] == "no_person"
