@@ -126,6 +126,10 @@ function listenToDrops(app) {
 
 /** @returns {Promise<(listener: Listener) => Recognizer>} */
 async function recognizerMaker() {
+  if (isInPage) {
+    const { PageRecognizer } = await import("./recognizer/page_recognizer.js");
+    return (listener) => new PageRecognizer(listener);
+  }
   return (listener) => new ServerRecognizer(listener);
 }
 

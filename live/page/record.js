@@ -10,8 +10,8 @@
  * @property {number} seconds
  */
 
-// As beam_jobs/segments.py: an answer that is missing for so long does not end an exercise, and shorter ones are none.
-const MAX_GAP_MS = 1500;
+// As beam_jobs/segments.py: the same exercise after a pause of at most so long is one set, and shorter ones are none.
+const MAX_PAUSE_MS = 5000;
 const MIN_LENGTH_MS = 1000;
 const STORED_AS = "session";
 
@@ -38,9 +38,9 @@ export class SessionRecord {
     for (const { person, status, exercise, probability, repetitions, held_s } of people) {
       if (status !== "exercise" || exercise === null) continue;
       const last = part.segments.findLast((segment) => segment.person === person);
-      if (last?.exercise === exercise && timestampMs - last.end_ms <= MAX_GAP_MS) {
+      if (last?.exercise === exercise && timestampMs - last.end_ms <= MAX_PAUSE_MS) {
         last.end_ms = timestampMs;
-        last.probability = Math.max(last.probability, probability ?? 0);
+        last.probability = probability ?? last.probability;
         last.repetitions = repetitions;
         last.held_s = held_s;
       } else {
