@@ -29,6 +29,8 @@ _EXAMPLES = """examples:
   python -m live serve --allowed_origin https://coach.example
                                                         behind a reverse proxy that speaks TLS under that name
 
+  python -m live serve --static site                    the page as files for any web server; nothing runs on it
+
 The page runs MediaPipe in the browser and sends landmarks, never pictures. Only this machine can reach the server
 unless --host says otherwise. Browsers give a camera to pages of this machine and to https ones alone, so for others
 put a reverse proxy with TLS in front (see live/README.md). Ctrl-C ends the server.
@@ -72,6 +74,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--pose_model", metavar="FILE.task", help="pose model, local or gs:// (default: the cached one)"
     )
+    parser.add_argument(
+        "--static",
+        metavar="DIR",
+        help="write the page as files to DIR, local or gs://, and serve nothing: the browser does all of the work",
+    )
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     parser.add_argument("--verbose", action="store_true", help="show what LiteRT and Uvicorn log")
     args, unknown = parser.parse_known_args(argv)
@@ -108,13 +115,33 @@ def run(args: argparse.Namespace) -> int:
     if not storage.is_folder(args.bundle):
         raise UsageError(f"--bundle {args.bundle} does not exist; expected a bundle (python -m model train makes one).")
     metadata = bundles.read_metadata(args.bundle)
+
+    def fitting_pose_model() -> str:
+        path = model_file.locate(args.pose_model)
+        made = {**metadata["fingerprint"], "pose_model_sha256": model_file.sha256(path)}
+        bundles.check_fingerprint(metadata["fingerprint"], made, "this pose model")
+        return path
+
+    if args.static is not None:
+        return _write_static_page(args, fitting_pose_model())
     limits = Limits(max_sessions=args.max_sessions, max_people=args.num_people)
     with _listen(args.host, args.port, limits) as bound:
-        pose_model_path = model_file.locate(args.pose_model)
-        made = {**metadata["fingerprint"], "pose_model_sha256": model_file.sha256(pose_model_path)}
-        bundles.check_fingerprint(metadata["fingerprint"], made, "this pose model")
-        app = _build(args, limits, pose_model_path, vendor.PAGE, vendor.locate())
+        app = _build(args, limits, fitting_pose_model(), vendor.PAGE, vendor.locate())
         return _serve(app, limits, bound, args)
+
+
+def _write_static_page(args: argparse.Namespace, pose_model_path: str) -> int:
+    from live import static_page
+    from live.recognizer import DEFAULT_MIN_PROBABILITY
+
+    # LiteRT's own lines.
+    with separate_output(args.verbose):
+        static_page.write(args.bundle, _name_of(args.bundle), pose_model_path, args.static, DEFAULT_MIN_PROBABILITY)
+    print(
+        f"{args.static} holds the page. Put it on any web server with https; to try it here: python -m http.server "
+        f"--bind 127.0.0.1 --directory {args.static}"
+    )
+    return 0
 
 
 def _listen(host: str, port: int, limits: "Limits") -> socket.socket:
@@ -153,8 +180,13 @@ def _build(
     # LiteRT's own lines.
     with separate_output(args.verbose):
         bundle = exported_bundle.load(args.bundle)
-    name = os.path.basename(args.bundle.rstrip("/")) or "bundle"
+    name = _name_of(args.bundle)
     return served.build(bundle, name, pose_model_path, limits, page, libraries, args.host, args.allowed_origin)
+
+
+def _name_of(bundle: str) -> str:
+    """A bundle's name for the page: its folder's."""
+    return os.path.basename(bundle.rstrip("/")) or "bundle"
 
 
 def _serve(app: "ASGIApp", limits: "Limits", bound: socket.socket, args: argparse.Namespace) -> int:

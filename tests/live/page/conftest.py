@@ -3,22 +3,21 @@
 import functools
 import http.server
 import pathlib
-import re
 import shutil
 import subprocess
 import threading
 
 import imageio_ffmpeg
 import pytest
-from commands import run_command, start_command
+from page_visits import FLAGS, Server, Visit
 
+from beam_jobs.athletes import command
+from beam_jobs.athletes.clip import Clip
 from beam_jobs.pose import model_file
 from live import static_page, vendor
 from live.recognizer import DEFAULT_MIN_PROBABILITY
 
 BUNDLE = pathlib.Path(vendor.PAGE).parent / "default_bundle"
-# Rendering without a graphics chip; everything else as a user has it.
-FLAGS = ("--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required")
 
 
 def ffmpeg(*args: object) -> None:
@@ -30,15 +29,14 @@ def ffmpeg(*args: object) -> None:
 def drawn_clips(tmp_path_factory) -> dict[str, pathlib.Path]:
     """A drawn person's squats and jumping jacks, as browsers can play them: by name, 8 s each."""
     folder = tmp_path_factory.mktemp("drawn")
-    flags = ("--num_clips", "6", "--seed", "3", "--exercises", "squat,jumping_jack")
-    assert run_command("beam_jobs", "athletes", "--output", folder, *flags).returncode == 0
     clips = {}
-    for name in ("squat", "jumping_jack"):
-        source = min((folder / name).glob("*.mp4"))
+    for name, index in (("squat", 1), ("jumping_jack", 0)):
+        drawn = Clip(3, index, index, name, "test")
+        command.write_clip(drawn, str(folder), duration_s=5.0)
         clips[name] = folder / f"{name}.mp4"
         scaled = "scale=320:240:force_original_aspect_ratio=decrease,pad=320:240:-1:-1"
         encoding = ("-t", 8, "-r", 15, "-vf", scaled, "-c:v", "libx264", "-pix_fmt", "yuv420p")
-        ffmpeg("-stream_loop", 3, "-i", source, *encoding, clips[name])
+        ffmpeg("-stream_loop", 3, "-i", folder / drawn.video, *encoding, clips[name])
     return clips
 
 
@@ -69,46 +67,6 @@ def browser(chromium, camera_file):
     browser.close()
 
 
-class Visit:
-    """A page that is open, and what it asked for.
-
-    Attributes:
-      page: Playwright's page.
-      addresses: of all requests and sockets.
-      errors: of its scripts.
-    """
-
-    def __init__(self, browser, address: str, permissions=("camera",), **options):
-        self.context = browser.new_context(permissions=list(permissions), accept_downloads=True, **options)
-        self.addresses, self.errors = [], []
-        self.context.on("request", lambda request: self.addresses.append(request.url))
-        self.page = self.context.new_page()
-        self.page.on("websocket", lambda socket: self.addresses.append(socket.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.set_default_timeout(60_000)
-        self.page.goto(address)
-
-    def wait_for_answer(self, name: str) -> None:
-        self.page.wait_for_function("name => document.querySelector('.exercise')?.textContent === name", arg=name)
-
-    def wait_for_repetitions(self, least: int) -> None:
-        self.page.wait_for_function(
-            "least => Number(document.querySelector('.number')?.textContent) >= least", arg=least
-        )
-
-    def phase(self) -> str:
-        return self.page.evaluate("document.documentElement.dataset.phase")
-
-    def wait_for_phase(self, phase: str) -> None:
-        self.page.wait_for_selector(f"html[data-phase={phase}]")
-
-    def left_the_origin(self) -> set[str]:
-        """Addresses elsewhere that the page asked for."""
-        host = re.match(r"\w+(://[^/]+)", self.page.url)[1]
-        local = ("http" + host, "ws" + host, "blob:", "data:")
-        return {address for address in self.addresses if not address.startswith(local)}
-
-
 @pytest.fixture
 def visit(browser):
     """Opens an address in the browser with a camera."""
@@ -121,28 +79,6 @@ def visit(browser):
     yield opened
     for one in visits:
         one.context.close()
-
-
-class Server:
-    """`python -m live serve` in a process of its own.
-
-    Attributes:
-      address: of its page.
-    """
-
-    def __init__(self, *flags: object, port: int = 0):
-        self.process = start_command("live", "serve", "--port", port, *flags)
-        # Its first line names the address.
-        for line in self.process.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-                self.address, self.port = found[0], int(found[1])
-                return
-        raise AssertionError(f"live serve did not start; exit code {self.process.wait()}")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="session")
