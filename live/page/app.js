@@ -200,6 +200,7 @@ export class App {
     this.#close();
     SessionRecord.forget();
     this.view.showMessage();
+    this.view.hideLink();
     this.#enter("done");
     this.view.showSummary(this.record);
   }

@@ -12,6 +12,8 @@
 
 // As beam_jobs/segments.py: the same exercise after a pause of at most so long is one set, and shorter ones are none.
 const MAX_PAUSE_MS = 5000;
+// The recogniser knows when the exercise began again, before it said so: then it has gone on counting.
+const MAX_SILENCE_MS = 15_000;
 const MIN_LENGTH_MS = 1000;
 const STORED_AS = "session";
 
@@ -38,7 +40,9 @@ export class SessionRecord {
     for (const { person, status, exercise, probability, repetitions, held_s } of people) {
       if (status !== "exercise" || exercise === null) continue;
       const last = part.segments.findLast((segment) => segment.person === person);
-      if (last?.exercise === exercise && timestampMs - last.end_ms <= MAX_PAUSE_MS) {
+      const pauseMs = last ? timestampMs - last.end_ms : 0;
+      const goesOn = (repetitions ?? held_s ?? 0) >= (last?.repetitions ?? last?.held_s ?? Infinity);
+      if (last?.exercise === exercise && pauseMs <= (goesOn ? MAX_SILENCE_MS : MAX_PAUSE_MS)) {
         last.end_ms = timestampMs;
         last.probability = probability ?? last.probability;
         last.repetitions = repetitions;

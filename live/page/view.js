@@ -1,7 +1,7 @@
 /** @import { LinkState, PersonAnswer } from "./types.js" */
 /** @import { Segment, SessionRecord } from "./record.js" */
 /** @import { Speed } from "./speed.js" */
-import { advice, amount, clock, exerciseName, title } from "./words.js";
+import { advice, amount, clock, duration, exerciseName, title } from "./words.js";
 
 /** @typedef {"start" | "loading" | "running" | "paused" | "done"} Phase */
 
@@ -47,6 +47,11 @@ export class View {
   /** @param {number} share 0 to 1 */
   showProgress(share) {
     /** @type {HTMLProgressElement} */ (element("progress")).value = share;
+  }
+
+  /** Nothing is connected any more. */
+  hideLink() {
+    element("link").textContent = "";
   }
 
   /** @param {LinkState} link @param {boolean} isInPage no server is needed */
@@ -138,7 +143,7 @@ export class View {
     element("totals").hidden = totals.length === 0;
     const repetitions = totals.reduce((sum, total) => sum + (total.repetitions ?? 0), 0);
     element("summary-words").textContent = totals.length
-      ? `${totals.length === 1 ? "1 exercise" : `${totals.length} exercises`}, ${repetitions} repetitions, in ${clock(record.lengthMs)} minutes.`
+      ? `${totals.length === 1 ? "1 exercise" : `${totals.length} exercises`}, ${repetitions} repetitions, in ${duration(record.lengthMs)}.`
       : "No exercise was recognised. Show your whole body, from the front or from the side, for some seconds.";
     this.#drawTimeline(element("summary-timeline"), segments, record.lengthMs);
     this.#listSegments(element("summary-segments"), segments);
