@@ -51,6 +51,9 @@ def measured(num_sessions: int, args: argparse.Namespace) -> str:
         queue = multiprocessing.Queue()
         clients = multiprocessing.Process(target=run_clients, args=(url, num_sessions, args, queue))
         clients.start()
+        # A process of their own: what they do to themselves is not what is measured.
+        hostile = multiprocessing.Process(target=run_nuisances, args=(url, args), daemon=True)
+        hostile.start()
         assert queue.get(timeout=120) == "ready"
         before, began = cpu_seconds(server.pid), time.monotonic()
         delays_s, missing = queue.get(timeout=args.seconds + 120)
@@ -65,6 +68,7 @@ def measured(num_sessions: int, args: argparse.Namespace) -> str:
             f"{100 * spent / lasted:6.1f} {megabytes(server.pid):4.0f}"
         )
     finally:
+        hostile.kill()
         server.send_signal(signal.SIGINT)
         server.wait(20)
 
@@ -91,8 +95,7 @@ def megabytes(pid: int) -> float:
 
 def run_clients(url: str, num_sessions: int, args: argparse.Namespace, queue) -> None:
     """All clients of a run, in one process; the server has the other core for itself."""
-    if args.cpu is not None:
-        os.sched_setaffinity(0, set(range(os.cpu_count())) - {args.cpu} or {args.cpu})
+    keep_off(args.cpu)
     if args.landmarks:
         rows = np.load(args.landmarks)
         clips = [np.roll(rows, 37 * index, axis=0) for index in range(50)]
@@ -108,10 +111,10 @@ async def clients(url: str, num_sessions: int, args: argparse.Namespace, packed,
     ready, delays_s, missing = asyncio.Event(), [], []
     order = np.random.default_rng(0).permutation(len(packed))
     sockets = [await open_session(url) for _ in range(num_sessions)]
-    hostile = [asyncio.create_task(nuisance(url, index, packed[0][0])) for index in range(args.hostile)]
     tasks = []
     for index, socket in enumerate(sockets):
-        start_s = (index / num_sessions) * FRAME_S
+        # Answers are due every third frame: people begin at any time, so not all at once.
+        start_s = (index / num_sessions) * 3 * FRAME_S
         sent = [packed[order[(index + turn) % len(packed)]] for turn in range(8)]
         sent = [message for clip in sent for message in clip]
         tasks.append(asyncio.create_task(session(socket, sent, start_s, args.seconds, ready, delays_s, missing)))
@@ -121,9 +124,23 @@ async def clients(url: str, num_sessions: int, args: argparse.Namespace, packed,
     ready.set()
     await asyncio.gather(*tasks)
     queue.put((delays_s, sum(missing)))
-    for task in hostile:
-        task.cancel()
-    await asyncio.gather(*hostile, return_exceptions=True)
+
+
+def run_nuisances(url: str, args: argparse.Namespace) -> None:
+    """The slow and hostile clients, until they are killed."""
+
+    async def all_of_them() -> None:
+        message = pack(0, [session_clients.athletes()[0][0]])
+        await asyncio.gather(*(nuisance(url, index, message) for index in range(args.hostile)))
+
+    keep_off(args.cpu)
+    asyncio.run(all_of_them())
+
+
+def keep_off(cpu: int | None) -> None:
+    """Leaves the server's core to it, where there is another."""
+    if cpu is not None:
+        os.sched_setaffinity(0, set(range(os.cpu_count())) - {cpu} or {cpu})
 
 
 async def open_session(url: str):
