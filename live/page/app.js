@@ -33,7 +33,8 @@ export class App {
   record = new SessionRecord();
   isMirrored = true;
   isOnGraphicsChip = false;
-  numPeople = 1;
+  /** How many people to follow where the server follows several; 0: as many as it can. */
+  numPeople = 0;
 
   #video = /** @type {HTMLVideoElement} */ (element("video"));
   #skeleton = /** @type {HTMLCanvasElement} */ (element("skeleton"));
@@ -115,8 +116,10 @@ export class App {
     this.#hello = hello;
     this.#part = null;
     this.view.showLabels(hello.labels);
-    this.view.showMaxPeople(hello.max_people, this.numPeople);
-    await this.#estimator?.setNumPeople(Math.min(this.numPeople, hello.max_people));
+    // MediaPipe smooths the landmarks of one person alone; for several, the server does, so one is not looked for there.
+    const numPeople = Math.min(this.numPeople || hello.max_people, hello.max_people);
+    this.view.showMaxPeople(hello.max_people, numPeople);
+    await this.#estimator?.setNumPeople(numPeople);
     this.#isReady = true;
   }
 

@@ -71,10 +71,10 @@ export class View {
 
   /** @param {number} maxPeople @param {number} chosen */
   showMaxPeople(maxPeople, chosen) {
-    element("people-choice").hidden = maxPeople < 2;
+    element("people-choice").hidden = maxPeople < 3;
     const select = /** @type {HTMLSelectElement} */ (element("num-people"));
-    select.replaceChildren(...Array.from({ length: maxPeople }, (_, index) => new Option(`${index + 1}`, `${index + 1}`)));
-    select.value = String(Math.min(chosen, maxPeople));
+    select.replaceChildren(...Array.from({ length: maxPeople - 1 }, (_, index) => new Option(`${index + 2}`, `${index + 2}`)));
+    select.value = String(chosen);
   }
 
   /** @param {string[]} labels */

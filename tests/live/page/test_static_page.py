@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from commands import run_command
+from commands import REPOSITORY, run_command
 
 from beam_jobs.pose import estimator, model_file
 from beam_jobs.pose.estimator import Pose
@@ -17,6 +17,7 @@ from model import exported_bundle
 
 pytestmark = pytest.mark.slow
 
+REAL_CLIP = REPOSITORY.parent / "shared" / "data" / "clips" / "bicep_curl" / "bicep_curl_01.mp4"
 # LiteRT rounds differently in a browser and in Python: 2e-7 was measured.
 TOLERANCE = 1e-5
 RUN_IN_BROWSER = """
@@ -111,6 +112,15 @@ def test_the_page_without_a_server_names_counts_and_asks_nobody_else(visit, stat
     assert cells[:2] == ["Jumping jack", "1"] and int(cells[2]) >= 2
     assert one.left_the_origin() == set() and one.errors == []
     assert not any(address.startswith("ws") for address in one.addresses)
+
+
+@pytest.mark.skipif(not REAL_CLIP.exists(), reason="needs ../shared/data")
+def test_a_real_clip_is_named(visit, static_address):
+    one = visit(static_address)
+    one.page.set_input_files("#file", REAL_CLIP)
+    one.wait_for_phase("done")
+    assert "Bicep curl" in one.page.inner_text("#totals")
+    assert one.errors == []
 
 
 def test_the_command_writes_the_same_folder_and_refuses_anothers(static_folder, tmp_path):
