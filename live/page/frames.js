@@ -34,10 +34,11 @@ export class FrameLoop {
   /** @param {number} timeS */
   #take(timeS) {
     if (!this.#isOn) return;
+    // Asked for first: a frame that fails does not end the loop.
+    this.#next();
     if (timeS !== this.#lastTime && this.video.videoWidth > 0) {
       this.#lastTime = timeS;
       this.onFrame(this.video, 1000 * timeS);
     }
-    this.#next();
   }
 }

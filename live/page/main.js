@@ -145,6 +145,7 @@ async function main() {
   listenToButtons(app);
   listenToKeys(app);
   listenToDrops(app);
+  document.documentElement.dataset.ready = "true";
   addEventListener("pagehide", () => app.store());
   const before = SessionRecord.restore();
   if (before) {

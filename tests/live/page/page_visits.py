@@ -26,6 +26,8 @@ class Visit:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.set_default_timeout(60_000)
         self.page.goto(address)
+        # Its scripts listen.
+        self.page.wait_for_selector("html[data-ready]")
 
     def wait_for_answer(self, name: str) -> None:
         self.page.wait_for_function("name => document.querySelector('.exercise')?.textContent === name", arg=name)
