@@ -2,33 +2,21 @@
 
 import os
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator
-
-import numpy as np
 
 from beam_jobs import storage, windows
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.video.decoder_process import DecodedVideo, Decoder
 from beam_jobs.video.frames import Frame, name_of
+from live.live_source import TIMEOUT_S, LiveSource
 from live.opencv_capture import check_pictures, open_capture, silence_decoder_logs
 
-# A stream that has not answered, or a source that has given no frame, for so long is reported as gone.
-TIMEOUT_S = 10.0
-# One damaged packet makes one read fail, as a stream's end does: only going on tells the two apart.
-_MAX_FAILING_S = 1.0
 _PICTURE_SUFFIXES = (".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 # Numbers that are tried where the system does not say which cameras there are.
 _MAX_CAMERAS = 10
 _RECORDED_SCHEMES = ("http://", "https://")
 # Their frames carry the sender's times. Over HTTP they often do not (MJPEG, raw H.264), and FFmpeg makes times up.
 _TIMED_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "srt://", "udp://")
-# A sender's clock that is further than this from the frames' arrival was set anew, or frames were lost.
-_MAX_APART_S = 1.0
-# A used frame is at least so many cells of the sampling grid after the one before: frames may arrive in bursts, and
-# two of them a millisecond apart, on both sides of a cell's border, would make any movement a leap.
-_MIN_STEP_CELLS = 0.5
 
 
 class RecordedSource:
@@ -87,141 +75,6 @@ class RecordedSource:
         self._close()
 
 
-class LiveSource:
-    """A camera or stream read by a thread of its own, which keeps its newest frame alone.
-
-    So that nothing queues up: however long the caller works on a frame, the next one is the newest then. Time is when
-    a frame arrived, on a monotonic clock, or what its sender says; since the first frame that was taken. A frame less
-    than half a cell of the grid after the last used one is passed over.
-
-    Attributes:
-      is_live: True: it goes on until somebody stops it.
-    """
-
-    is_live = True
-
-    def __init__(
-        self, capture, name: str, grid: windows.SamplingGrid, timeout_s: float = TIMEOUT_S, has_times: bool = False
-    ) -> None:
-        """Begins to read.
-
-        Args:
-          capture: an opened cv2.VideoCapture; closed by `close`.
-          name: what to call it in messages.
-          grid: chooses frames.
-          timeout_s: a source that gives no frame for so long is gone.
-          has_times: frames carry their sender's times, which count where they keep in step with the arrival.
-        """
-        self._capture, self._name, self._grid, self._timeout_s = capture, name, grid, timeout_s
-        self._clock = _SendersClock(capture) if has_times else None
-        self._changed = threading.Condition()
-        self._newest: tuple[float, np.ndarray] | None = None
-        self._ended = self._stopping = False
-        self._num_read = 0
-        self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
-        self._thread.start()
-
-    def wait_until_open(self) -> None:
-        """Returns at once: it is open."""
-
-    def _read(self) -> None:
-        failing_s: float | None = None
-        try:
-            while not self._stopping:
-                ok, image = self._capture.read()
-                if not ok:
-                    if failing_s is None:
-                        failing_s = time.monotonic()
-                    elif time.monotonic() - failing_s > _MAX_FAILING_S:
-                        break
-                    time.sleep(0.01)
-                    continue
-                failing_s = None
-                with self._changed:
-                    self._newest = self._now_s(), image
-                    self._num_read += 1
-                    self._changed.notify()
-        finally:
-            # Here and not in `close`: a capture must not be released while it reads.
-            self._capture.release()
-            with self._changed:
-                self._ended = True
-                self._changed.notify()
-
-    def _now_s(self) -> float:
-        arrived_s = time.monotonic()
-        return self._clock.time_s(arrived_s) if self._clock else arrived_s
-
-    def _take(self) -> tuple[float, np.ndarray]:
-        with self._changed:
-            came = self._changed.wait_for(lambda: self._newest or self._ended, self._timeout_s)
-            newest, self._newest = self._newest, None
-            if newest:
-                return newest
-            if came and self._num_read:
-                raise UserError(
-                    f"{self._name} went away after {self._num_read} frames; expected it to go on. Check that it is "
-                    "plugged in or still sending, and start again."
-                )
-            if came:
-                raise UserError(
-                    f"{self._name} opens but gives no picture; expected frames. Another program may be using it: close "
-                    "that one, or try another --source."
-                )
-            raise UserError(
-                f"{self._name} has given no frame for {self._timeout_s:g} s; expected one at least that often. Check "
-                "that it is plugged in or still sending, and start again."
-            )
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yields the newest frames that the grid chooses, beginning with the first one from now on.
-
-        Raises:
-          UserError: when the camera gives no picture, or goes away.
-        """
-        with self._changed:
-            # What arrived while models were loaded is old.
-            self._newest = None
-        min_step_ms = _MIN_STEP_CELLS * 1000 / self._grid.frame_rate_hz
-        first_s, last_ms = None, -min_step_ms
-        while True:
-            time_s, image = self._take()
-            first_s = time_s if first_s is None else first_s
-            timestamp_ms = (time_s - first_s) * 1000
-            if timestamp_ms - last_ms < min_step_ms:
-                continue
-            frame_id = self._grid.frame_id(timestamp_ms)
-            if frame_id is not None:
-                last_ms = timestamp_ms
-                yield Frame(frame_id, round(timestamp_ms), image)
-
-    def close(self) -> None:
-        """Stops reading; waits for the frame that is being read, but not for long."""
-        self._stopping = True
-        self._thread.join(timeout=2)
-
-
-class _SendersClock:
-    """The times that a stream's sender gave its frames, on this machine's clock."""
-
-    def __init__(self, capture) -> None:
-        self._capture = capture
-        self._offset_s: float | None = None
-        self._last_s: float | None = None
-
-    def time_s(self, arrived_s: float) -> float:
-        """When the frame that was just read was taken; when it arrived, where its sender's time does not move on."""
-        import cv2
-
-        sent_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        last_s, self._last_s = self._last_s, sent_s
-        if sent_s == last_s:
-            return arrived_s
-        if self._offset_s is None or abs(sent_s + self._offset_s - arrived_s) > _MAX_APART_S:
-            self._offset_s = arrived_s - sent_s
-        return sent_s + self._offset_s
-
-
 def open_source(
     source: str, grid: windows.SamplingGrid, open_camera: Callable | None = None
 ) -> RecordedSource | LiveSource:
@@ -263,7 +116,13 @@ def open_source(
         capture.release()
         return RecordedSource(source, grid)
     check_pictures(capture, f"the stream {name}", TIMEOUT_S)
-    return LiveSource(capture, f"the stream {name}", grid, has_times=source.startswith(_TIMED_SCHEMES))
+    return LiveSource(
+        capture,
+        f"the stream {name}",
+        grid,
+        has_times=source.startswith(_TIMED_SCHEMES),
+        reopen=lambda: open_capture(source, round(TIMEOUT_S * 1000)),
+    )
 
 
 def list_cameras(open_camera: Callable | None = None) -> list[tuple[int, int, int, float]]:
@@ -317,11 +176,17 @@ def _open_camera(index: int, grid: windows.SamplingGrid, open_camera: Callable |
     import cv2
 
     silence_decoder_logs()
-    capture = (open_camera or cv2.VideoCapture)(index)
+
+    def opened():
+        capture = (open_camera or cv2.VideoCapture)(index)
+        if capture.isOpened():
+            # Drivers queue frames, too; some accept another length of the queue.
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return capture
+
+    capture = opened()
     if capture.isOpened():
-        # Drivers queue frames, too; some accept another length of the queue.
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return LiveSource(capture, f"camera {index}", grid)
+        return LiveSource(capture, f"camera {index}", grid, reopen=opened)
     capture.release()
     raise UserError(f"camera {index} cannot be opened: {_why_not(index)}")
 

@@ -150,7 +150,7 @@ class Recorder:
         self._path, self._frame_rate_hz = path, frame_rate_hz
         self._file = storage.atomic_file(path)
         self._writer: Any = None
-        self._local, self._num_frames = "", 0
+        self._local, self._num_frames, self._size = "", 0, (0, 0)
         self._last: tuple[int, np.ndarray] | None = None
 
     def write(self, picture: np.ndarray, frame_id: int) -> None:
@@ -165,7 +165,7 @@ class Recorder:
         self._last = frame_id, picture
 
     def _write(self, picture: np.ndarray) -> None:
-        self._writer.write(picture)
+        self._writer.write(_fitted(picture, self._size))
         self._num_frames += 1
 
     def _open(self, picture: np.ndarray) -> None:
@@ -176,9 +176,10 @@ class Recorder:
         except OSError as error:
             raise UserError(f"--record {self._path} cannot be written ({error}). Choose another place.") from None
         height, width = picture.shape[:2]
+        self._size = width, height
         # MPEG-4 part 2: the one that every build of OpenCV can write.
         codec = cv2.VideoWriter.fourcc(*"mp4v")
-        writer = cv2.VideoWriter(local, cv2.CAP_FFMPEG, codec, self._frame_rate_hz, (width, height))
+        writer = cv2.VideoWriter(local, cv2.CAP_FFMPEG, codec, self._frame_rate_hz, self._size)
         if not writer.isOpened():
             refusal = UserError(f"--record {self._path} cannot be written as MPEG-4. Check that the disk has room.")
             self._file.__exit__(UserError, refusal, None)
@@ -200,6 +201,22 @@ class Recorder:
             self._file.__exit__(UserError, incomplete, None)
             raise incomplete
         self._file.__exit__(*error)
+
+
+def _fitted(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture in a frame of another (width, height), whole, with black beside it: a camera's size may change."""
+    height, width = picture.shape[:2]
+    if (width, height) == size:
+        return picture
+    import cv2
+
+    scale = min(size[0] / width, size[1] / height)
+    fitted = cv2.resize(picture, (max(1, round(width * scale)), max(1, round(height * scale))))
+    height, width = fitted.shape[:2]
+    top, left = (size[1] - height) // 2, (size[0] - width) // 2
+    framed = np.zeros((size[1], size[0], 3), np.uint8)
+    framed[top : top + height, left : left + width] = fitted
+    return framed
 
 
 def _num_readable_frames(path: str) -> int:

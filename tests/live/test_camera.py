@@ -19,7 +19,7 @@ from commands import run_python
 from beam_jobs import windows
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.video.frames import VideoError
-from live import camera
+from live import camera, live_source
 
 
 class FakeCamera:
@@ -208,7 +208,7 @@ class TestSendersTimes:
             def get(self, _):
                 return next(left_ms)
 
-        clock = camera._SendersClock(Capture())
+        clock = live_source._SendersClock(Capture())
         times_s = np.array([clock.time_s(moment) for moment in arrived_s])
         return times_s - times_s[0]
 
@@ -387,6 +387,7 @@ def test_a_stream_behind_http_gives_its_newest_frame_until_it_ends():
     with servers.serving(handler) as address:
         source = camera.open_source(f"{address}/stream.mjpg", windows.SamplingGrid(15))
         assert source.is_live
+        source._reopen_s = 0  # the server would begin anew
         with contextlib.closing(source), pytest.raises(UserError, match=r"stream http.* went away after"):
             for frame in source:
                 numbers.append(videos.number(frame.image))

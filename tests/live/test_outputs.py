@@ -152,6 +152,18 @@ class TestRecorder:
         shown = [videos.number(capture.retrieve()[1]) for _ in iter(capture.grab, False)]
         assert shown == [0, 1, 1, 1, 4, 5]
 
+    def test_pictures_of_another_size_are_fitted_into_the_first_ones(self, tmp_path):
+        """Wider, higher, and smaller ones: whole, in the middle, with black beside them."""
+        path = tmp_path / "a.mp4"
+        grey = [np.full((height, width, 3), 200, np.uint8) for height, width in ((120, 160), (120, 320), (240, 160))]
+        with outputs.Recorder(str(path), 15) as recorder:
+            for frame_id, picture in enumerate([*grey, grey[0][:60, :80]]):
+                recorder.write(picture, frame_id)
+        capture = cv2.VideoCapture(str(path))
+        shown = [capture.retrieve()[1] for _ in iter(capture.grab, False)]
+        assert [(picture[:, 80] > 100).all(axis=-1).sum() // 10 for picture in shown] == [12, 6, 12, 12]
+        assert [(picture[60] > 100).all(axis=-1).sum() // 10 for picture in shown] == [16, 16, 8, 16]
+
     def test_an_error_leaves_nothing(self, tmp_path):
         with pytest.raises(RuntimeError), outputs.Recorder(str(tmp_path / "a.mp4"), 15) as recorder:
             recorder.write(videos.frame(0), 0)
