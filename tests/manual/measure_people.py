@@ -104,7 +104,7 @@ def cut_out(model: str, folder: pathlib.Path, names: tuple[str, str]) -> Scene:
     width = max(540, stays[0].shape[1])
     side = (width - stays[0].shape[1]) // 2
     stay_poses, walk_poses = one_person(model, stays[:num]), one_person(model, walks[:num])
-    pictures, places = [], []
+    pictures, places, walker_x = [], [], 0.5
     with vision.PoseLandmarker.create_from_options(options) as landmarker:
         for index in range(num):
             rgb = cv2.cvtColor(walks[index], cv2.COLOR_BGR2RGB)
@@ -114,7 +114,9 @@ def cut_out(model: str, folder: pathlib.Path, names: tuple[str, str]) -> Scene:
                 stays[index], 0, 0, side, width - side - stays[index].shape[1], cv2.BORDER_REPLICATE
             )
             share = min(max((index / 15 - 2) / 5, 0), 1)
-            start = round((0.12 + 0.76 * share) * width - hips_x(walk_poses[index]) * rgb.shape[1])
+            if walk_poses[index].detected:  # else where the walker was in the picture before
+                walker_x = hips_x(walk_poses[index])
+            start = round((0.12 + 0.76 * share) * width - walker_x * rgb.shape[1])
             first, last = max(0, start), min(width, start + rgb.shape[1])
             if masks:
                 mask = masks[0].numpy_view().squeeze()[:, first - start : last - start, None] > 0.5
