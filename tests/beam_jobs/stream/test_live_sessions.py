@@ -50,8 +50,8 @@ def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, pose_mo
         idle = functools.partial(nobody, estimator.fingerprint(pose_model_path))
         stream = cloud.streaming(*flags, *topics, *times, log=tmp_path / "log")
         with cloud.traffic(landmarks, idle), stream as process:
-            published = [json.loads(message.data) for message in found.pull(len(expected), 120)]
-            failed = [json.loads(message.data) for message in letters.pull(1, 30)]
+            published = [json.loads(message.data) for message in found.pull(len(expected))]
+            failed = [json.loads(message.data) for message in letters.pull(1)]
             rows = cloud.wait_for(
                 process,
                 lambda: (

@@ -94,11 +94,11 @@ def streamed(uploads, athlete_videos, tmp_path_factory):
         cloud.traffic(topic),
         cloud.streaming(*flags, *topics, "--output", output, "--window_s", 10, log=log) as process,
     ):
-        found = [json.loads(message.data) for message in answers.pull(len(names), 180)]
-        failed = [json.loads(message.data) for message in letters.pull(6, 60)]
+        found = [json.loads(message.data) for message in answers.pull(len(names), 400)]
+        failed = [json.loads(message.data) for message in letters.pull(6)]
         # A pause, then one more while the stream runs.
         store.pipe_file("bucket/videos/last.mp4", b"no video either")
-        failed += [json.loads(message.data) for message in letters.pull(1, 60)]
+        failed += [json.loads(message.data) for message in letters.pull(1)]
         cloud.wait_for(process, lambda: len(cloud.written(output, tables.QUALITY)) >= len(names), what="quality")
         cloud.wait_for(process, lambda: len(cloud.written(output, tables.DEAD_LETTERS)) >= 7, what="dead letters")
         time.sleep(3)  # were there more, they would come now
