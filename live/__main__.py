@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from beam_jobs import windows
 from beam_jobs.errors import UsageError, UserError, report_user_errors
 from beam_jobs.flags import flags_of, unknown_flag
-from live.defaults import DEFAULT_BUNDLE
+from live.defaults import add_bundle
 from live.signals import (
     SIGNALS,
     deferred_signals,
@@ -60,11 +60,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--bundle",
-        default=DEFAULT_BUNDLE,
-        help="folder that `python -m model train` wrote, local or gs:// (default: the one in this package)",
-    )
+    add_bundle(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--source", help="a camera's number (0 is the first), a video file, or a URL")
     source.add_argument("--list_cameras", action="store_true", help="list the cameras of this machine, and end")

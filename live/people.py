@@ -15,8 +15,8 @@ from model.exported_bundle import ExportedBundle
 class TrackedPeople:
     """Recognises what each of several people does, from their poses; needs no pose model, and no MediaPipe.
 
-    A person has a number, a window and a count, also through crossings and for `tracking.MAX_LOST_MS` out of sight. Who
-    comes back later begins anew under another number.
+    A person has a number, a window and a count, also through crossings and for `tracking.MAX_LOST_MS` out of sight. A
+    person who comes back later begins anew under another number.
     """
 
     def __init__(self, bundle: ExportedBundle, min_probability: float = DEFAULT_MIN_PROBABILITY) -> None:

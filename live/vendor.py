@@ -1,8 +1,8 @@
 """The page's libraries: `python -m live.vendor` (or `make page`) fetches them from the npm registry, by its lock file.
 
 MediaPipe for browsers is 13 MB of WebAssembly and LiteRT 9 MB, so they are not in the repository:
-page/package-lock.json names them and the sha512 of each archive. Python's standard library is enough: neither node nor
-npm is needed, and setup.py runs this before anything is installed.
+page/package-lock.json names them and the sha512 of each archive. npm is asked for its registry's address alone, and not
+even for that where the variable npm_config_registry has one. setup.py runs this before anything is installed.
 """
 
 import base64
@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -25,8 +26,7 @@ PAGE = pathlib.Path(__file__).resolve().parent / "page"
 FOLDER = PAGE / "vendor"
 LICENSES = "THIRD_PARTY_LICENSES.txt"
 LOCK = PAGE / "package-lock.json"
-_REGISTRY = "https://registry.npmjs.org"
-# npm's own ways to name another one.
+# npm's own ways to name a registry.
 _VARIABLES = ("npm_config_registry", "NPM_CONFIG_REGISTRY")
 _TIMEOUT_S = 60
 # What the page loads: (library, file in its archive, file in the folder). Their WebAssembly uses SIMD, as every browser
@@ -82,13 +82,14 @@ def fetch(folder: pathlib.Path) -> None:
     """Fetches the libraries, verifies them, and puts them into a folder; whole or not at all.
 
     Raises:
-      UserError: if the registry is out of reach, or an archive is not the one in the lock.
+      UserError: if no registry is known or within reach, or an archive is not the one in the lock.
     """
     locked = json.loads(LOCK.read_text())["packages"]
+    address = registry()
     print("Fetching the page's libraries from the npm registry (once; 24 MB)…", file=sys.stderr)
     contents: dict[str, bytes] = {}
     for library in sorted({library for library, *_ in FILES}):
-        archive = _archive(library, locked[f"node_modules/{library}"])
+        archive = _archive(address, library, locked[f"node_modules/{library}"])
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as members:
             for _, source, target in (entry for entry in FILES if entry[0] == library):
                 # Every archive of npm has one folder, "package".
@@ -106,10 +107,29 @@ def fetch(folder: pathlib.Path) -> None:
     _write(contents, folder)
 
 
-def _archive(library: str, entry: dict) -> bytes:
+def registry() -> str:
+    """The address of the npm registry: what npm_config_registry says, else what npm says.
+
+    Raises:
+      UserError: if there is neither.
+    """
+    given = next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), "")
+    npm = shutil.which("npm")
+    if not given and npm:
+        done = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True, check=False)
+        given = done.stdout.strip() if done.returncode == 0 else ""
+    if not given.startswith(("http://", "https://")):
+        raise UserError(
+            "The page's libraries are not here, and no npm registry is known. Ways out: install npm, which knows "
+            "one; or set npm_config_registry to the address of one; or install a wheel that has the "
+            f"libraries; or copy {FOLDER.name} of another machine (python -m live.vendor DIR) to {FOLDER}."
+        )
+    return given.rstrip("/")
+
+
+def _archive(registry_address: str, library: str, entry: dict) -> bytes:
     """An archive of the registry, verified."""
-    registry = next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), _REGISTRY)
-    address = f"{registry.rstrip('/')}/{library}/-/{library.split('/')[-1]}-{entry['version']}.tgz"
+    address = f"{registry_address}/{library}/-/{library.split('/')[-1]}-{entry['version']}.tgz"
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
             content = answer.read()
@@ -133,7 +153,7 @@ def _licenses(locked: dict) -> str:
     lines = ["Libraries of others in this folder, and what was changed in them.", ""]
     for library in sorted({library for library, *_ in FILES}):
         entry = locked[f"node_modules/{library}"]
-        lines.append(f"{library} {entry['version']}: {entry['license']}, https://www.npmjs.com/package/{library}")
+        lines.append(f"{library} {entry['version']}: {entry['license']}; a package of npm")
         lines += [f"  {target}" for name, _, target in FILES if name == library]
     lines += [
         "",

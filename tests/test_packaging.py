@@ -17,6 +17,7 @@ from commands import REPOSITORY
 from beam_jobs import storage, tables
 from beam_jobs.athletes import command
 from beam_jobs.athletes.clip import Clip
+from beam_jobs.errors import UserError
 from live import vendor
 
 PACKAGES = ("beam_jobs", "model", "live")
@@ -61,6 +62,10 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):
 
 
 def test_the_wheel_holds_the_libraries_of_the_page_and_their_licences(wheel):
+    try:
+        vendor.registry()
+    except UserError as error:
+        pytest.skip(str(error))
     names = zipfile.ZipFile(wheel).namelist()
     held = {name.removeprefix("live/page/vendor/") for name in names if name.startswith("live/page/vendor/")}
     assert held == {target for *_, target in vendor.FILES} | {vendor.LICENSES, "version.txt"}

@@ -2,14 +2,13 @@
 
 import dataclasses
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 
 from beam_jobs import tables
-from beam_jobs.extract.rows import POSE_FAILED, pose_batch
+from beam_jobs.extract.rows import estimating, pose_batch
 from beam_jobs.labels import Labels
 from beam_jobs.landmark_table import FrameCounts, LongestGap
 from beam_jobs.pose.estimator import Pose, nobody
@@ -111,13 +110,8 @@ def people_batches(
     found, failure = PeopleRows(video_id, labels), None
     try:
         for frame_id, timestamp_ms, image in frames:
-            started = time.perf_counter()
-            try:
+            with estimating(video_id, timestamp_ms, counts):
                 people = estimator.estimate(image, timestamp_ms)
-            except (RuntimeError, ValueError) as error:
-                message = f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({error})."
-                raise VideoError(POSE_FAILED, message) from error
-            counts.estimating_ms += round(1000 * (time.perf_counter() - started))
             anybody = any(pose.detected for _, pose in people)
             counts.frames_sampled += 1
             counts.frames_without_person += not anybody

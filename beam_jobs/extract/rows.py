@@ -1,5 +1,6 @@
 """Rows of the landmarks, quality and dead_letters tables, from one video's frames: plain functions, no Beam."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,27 @@ POSE_FAILED = "pose_failed"
 _ROWS_PER_BATCH = 1024
 # How often progress is shown.
 _ROWS_PER_NOTICE = 50
+
+
+@contextlib.contextmanager
+def estimating(video_id: str, timestamp_ms: int, counts: FrameCounts) -> Iterator[None]:
+    """Counts the time of one frame's estimation.
+
+    Args:
+      video_id: named in the error.
+      timestamp_ms: likewise.
+      counts: counted up.
+
+    Raises:
+      VideoError: POSE_FAILED, if the pose model failed.
+    """
+    started = time.perf_counter()
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        message = f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({error})."
+        raise VideoError(POSE_FAILED, message) from error
+    counts.estimating_ms += round(1000 * (time.perf_counter() - started))
 
 
 def landmark_batches(
@@ -51,13 +73,8 @@ def landmark_batches(
     rows: list[tuple[int, int, pose_estimator.Pose]] = []
     try:
         for frame_id, timestamp_ms, image in frames:
-            started = time.perf_counter()
-            try:
+            with estimating(video_id, timestamp_ms, counts):
                 pose = estimator.estimate(image, timestamp_ms)
-            except (RuntimeError, ValueError) as error:
-                message = f"{video_id}: no pose can be estimated at {timestamp_ms} ms ({error})."
-                raise VideoError(POSE_FAILED, message) from error
-            counts.estimating_ms += round(1000 * (time.perf_counter() - started))
             if frame_id < first_frame_id:
                 continue
             counts.frames_sampled += 1

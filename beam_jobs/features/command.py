@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 from apache_beam.runners.runner import PipelineResult
 
-from beam_jobs import beam_options, progress, runner, storage, transform_graph
+from beam_jobs import beam_options, progress, runner, transform_graph
 from beam_jobs.errors import UserError
 from beam_jobs.features import publish
 from beam_jobs.features import shards as features_shards
@@ -53,7 +53,7 @@ def run(args: FeaturesArgs, beam_args: list[str]) -> int:
 
 def _run(args: FeaturesArgs, beam_args: list[str], plans: Plans) -> int:
     """Runs a job whose plans are written."""
-    _check_replaced(args.output)
+    publish.check_replaced(args.output, [table.name for table in WRITTEN])
     if args.transform_fn is None:
         _check_training(args.input, plans)
     transform_fn = args.transform_fn and transform_graph.find(
@@ -112,18 +112,6 @@ def _check_training(folder: str, plans: Plans) -> None:
             "Add videos, or set split to train for some in labels.csv, or use the transform graph of other tables or "
             "of a bundle: --transform_fn."
         )
-
-
-def _check_replaced(output: str) -> None:
-    """Refuses a folder in which a table's folder holds other files: it would be replaced, and they would be lost."""
-    for table in WRITTEN:
-        folder = storage.join(output, table.name)
-        others = [file for file in storage.list_files(folder) if not file.endswith(".parquet")]
-        if others:
-            raise UserError(
-                f"{folder} holds other files than tables, for example {others[0]}; the job would replace that folder. "
-                "Choose another --output."
-            )
 
 
 def _with_defaults(beam_args: list[str], num_rows: int) -> list[str]:

@@ -19,6 +19,26 @@ def new_staging(output: str) -> str:
     return storage.join(output, _PREFIX + uuid.uuid4().hex)
 
 
+def check_replaced(output: str, folders: Collection[str]) -> None:
+    """Refuses an output folder in which a table's folder, which would be replaced, holds other files.
+
+    Args:
+      output: the job's.
+      folders: the names of the tables that it writes.
+
+    Raises:
+      UserError: naming one of the files.
+    """
+    for name in folders:
+        folder = storage.join(output, name)
+        others = [file for file in storage.list_files(folder) if not file.endswith(".parquet")]
+        if others:
+            raise UserError(
+                f"{folder} holds other files than tables, for example {others[0]}; the job would replace that folder. "
+                "Choose another --output."
+            )
+
+
 def clean(output: str) -> None:
     """Removes every staging folder of `output`, after restoring the folders that a killed job was about to replace.
 

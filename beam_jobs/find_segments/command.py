@@ -32,7 +32,7 @@ def run(args: SegmentsArgs, beam_args: list[str]) -> int:
     """
     beam_options.check_shared(beam_args, {"input": args.input, "output": args.output}, args.shared_disk)
     check_not_streamed(args.output)
-    _check_replaced(args.output)
+    publish.check_replaced(args.output, [tables.SEGMENTS.name])
     with tempfile.TemporaryDirectory() as folder:
         plan, fingerprint = _plan(args.input, storage.join(folder, "videos.parquet"))
         predictions.check_bundle(args.bundle, fingerprint)
@@ -69,17 +69,6 @@ def _plan(folder: str, path: str) -> tuple[Plan, dict]:
             writer.add(video)
             fingerprint = common
     return writer.plan(), fingerprint
-
-
-def _check_replaced(output: str) -> None:
-    """Refuses a folder in which the table's folder holds other files: it would be replaced, and they would be lost."""
-    folder = storage.join(output, tables.SEGMENTS.name)
-    others = [file for file in storage.list_files(folder) if not file.endswith(".parquet")]
-    if others:
-        raise UserError(
-            f"{folder} holds other files than a table, for example {others[0]}; the job would replace that folder. "
-            "Choose another --output."
-        )
 
 
 def _with_defaults(beam_args: list[str], num_rows: int) -> list[str]:

@@ -139,7 +139,7 @@ class PeopleTracker:
 
         Returns:
           (person_id, smoothed pose) of each confirmed person, by number. The pose is `nobody()` where the person is out
-          of sight for a moment; who is not there has been forgotten.
+          of sight for a moment; a person who is missing has been forgotten.
 
         Raises:
           ValueError: if time does not move on.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from beam_jobs.errors import UsageError, UserError, report_user_errors
 from beam_jobs.flags import flags_of, number, positive_int, unknown_flag
-from live.defaults import DEFAULT_BUNDLE
+from live.defaults import add_bundle
 from live.signals import SIGNALS, interrupt, open_closed_streams, separate_output, signals_exit_immediately
 
 if TYPE_CHECKING:
@@ -47,11 +47,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--bundle",
-        default=DEFAULT_BUNDLE,
-        help="folder that `python -m model train` wrote, local or gs:// (default: the one in this package)",
-    )
+    add_bundle(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
     parser.add_argument("--port", type=_port, default=8000, help="port to listen on; 0 is any free one (default: 8000)")
     parser.add_argument(

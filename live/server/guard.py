@@ -1,4 +1,4 @@
-"""Who may ask: checks of the Host and Origin headers, and the headers of every answer."""
+"""Which requests are answered: checks of the Host and Origin headers, and the headers of every answer."""
 
 import ipaddress
 import logging

@@ -13,7 +13,7 @@ import videos
 from beam_jobs import windows
 from beam_jobs.errors import UserError
 from live import camera, live_source, recognizer
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 from model import exported_bundle
 
 

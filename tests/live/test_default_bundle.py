@@ -8,7 +8,7 @@ import statistics
 import pytest
 from commands import REPOSITORY, run_command
 
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 from model import bundle as bundles
 from model import config, rehearsal
 from model.benchmark import experiments

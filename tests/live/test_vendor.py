@@ -6,6 +6,8 @@ import http.server
 import io
 import json
 import pathlib
+import shutil
+import subprocess
 import tarfile
 
 import pytest
@@ -90,6 +92,24 @@ def test_without_a_registry_the_message_says_the_ways_out(monkeypatch, tmp_path,
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     assert vendor.main([str(tmp_path / "vendor")]) == 1
     assert "npm_config_registry" in capsys.readouterr().err
+    assert not (tmp_path / "vendor").exists()
+
+
+def test_npm_says_where_its_registry_is(monkeypatch):
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
+    done = subprocess.run(["npm", "config", "get", "registry"], capture_output=True, text=True, check=True)
+    assert vendor.registry() == done.stdout.strip().rstrip("/")
+
+
+def test_without_npm_the_message_says_the_ways_out(monkeypatch, tmp_path, capsys):
+    for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert vendor.main([str(tmp_path / "vendor")]) == 1
+    assert "install npm" in capsys.readouterr().err
     assert not (tmp_path / "vendor").exists()
 
 

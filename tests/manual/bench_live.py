@@ -74,7 +74,7 @@ def bare_loop_ms(frames: list, model: str) -> list[float]:
 
 def live_ms(frames: list, model: str) -> list[float]:
     """What live takes for each frame, from the picture to the line of JSON."""
-    from live.__main__ import DEFAULT_BUNDLE
+    from live.defaults import DEFAULT_BUNDLE
     from live.outputs import JsonLines
     from live.recognizer import Recognizer
     from model import exported_bundle
@@ -93,7 +93,7 @@ def rest_ms(frames: list, model: str) -> list[float]:
     """All that live does for a frame but MediaPipe: features, answers, repetitions, advice, JSON."""
     from beam_jobs.pose.estimator import PoseEstimator
     from beam_jobs.video.frames import mean_brightness
-    from live.__main__ import DEFAULT_BUNDLE
+    from live.defaults import DEFAULT_BUNDLE
     from live.outputs import JsonLines
     from live.recognizer import PersonRecognizer
     from model import exported_bundle
@@ -113,7 +113,7 @@ def rest_ms(frames: list, model: str) -> list[float]:
 
 def window_ms(num: int = 2000) -> list[float]:
     """One window through the exported file, on one thread."""
-    from live.__main__ import DEFAULT_BUNDLE
+    from live.defaults import DEFAULT_BUNDLE
     from model.litert import ExportedModel
 
     model = ExportedModel(os.path.join(DEFAULT_BUNDLE, "end_to_end.tflite"))

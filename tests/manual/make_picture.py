@@ -22,7 +22,7 @@ from beam_jobs.athletes.skeleton import Body, Skeleton
 from beam_jobs.athletes.tempo import Tempo
 from beam_jobs.pose import model_file
 from live import overlay, recognizer
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 from model import bundle as bundles
 
 # Seeds of the athlete's body and clothes.

@@ -19,7 +19,7 @@ import numpy as np
 
 from beam_jobs import segments, storage, tables, windows
 from beam_jobs.labels import NO_EXERCISE
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 from model import exported_bundle
 
 STEP_MS, BLEND_ROWS = 67, 8

@@ -11,7 +11,7 @@ from test_model_paths import put
 
 from beam_jobs import storage
 from beam_jobs.errors import UserError
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 from model import bundle
 from model.__main__ import main
 

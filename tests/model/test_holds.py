@@ -65,7 +65,7 @@ def test_without_the_class_none_a_still_window_is_not_sure(tf):
 
 def test_the_default_bundle_says_nothing_of_a_body_that_stands_like_a_squat(tf):
     """The scale comes from the bundle's own transform graph: a pose that does not move at all, whatever it is."""
-    from live.__main__ import DEFAULT_BUNDLE
+    from live.defaults import DEFAULT_BUNDLE
     from model import bundle
 
     loaded = bundle.load(DEFAULT_BUNDLE)
@@ -79,7 +79,7 @@ def test_the_default_bundle_says_nothing_of_a_body_that_stands_like_a_squat(tf):
 
 
 def test_the_default_bundles_end_to_end_graph_has_the_same_rule(tf):
-    from live.__main__ import DEFAULT_BUNDLE
+    from live.defaults import DEFAULT_BUNDLE
     from model import bundle
 
     metadata = bundle.read_metadata(DEFAULT_BUNDLE)

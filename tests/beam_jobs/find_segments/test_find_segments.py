@@ -13,7 +13,7 @@ from beam_jobs.errors import UserError
 from beam_jobs.find_segments import command
 from beam_jobs.pose.estimator import Pose
 from beam_jobs.table_options import SegmentsArgs
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 from live.recognizer import PersonRecognizer
 from model import exported_bundle
 

@@ -13,7 +13,7 @@ from commands import run_command
 from beam_jobs import tables
 from beam_jobs.pose import estimator
 from beam_jobs.stream.landmark_messages import LandmarkMessage, encode
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 
 pytestmark = pytest.mark.slow
 

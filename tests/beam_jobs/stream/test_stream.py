@@ -12,7 +12,7 @@ from commands import run_command
 
 from beam_jobs import storage, tables
 from beam_jobs.features.pipeline import WRITTEN
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 
 pytestmark = pytest.mark.slow
 

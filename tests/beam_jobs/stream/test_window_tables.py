@@ -10,7 +10,7 @@ import pytest
 from beam_jobs import storage, tables, transform_graph
 from beam_jobs.stream.window_tables import VideoResult, WriteVideos
 from beam_jobs.stream.windowed_files import WindowFile
-from live.__main__ import DEFAULT_BUNDLE
+from live.defaults import DEFAULT_BUNDLE
 
 
 @pytest.fixture

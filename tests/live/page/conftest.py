@@ -13,6 +13,7 @@ from page_visits import FLAGS, Server, Visit
 
 from beam_jobs.athletes import command
 from beam_jobs.athletes.clip import Clip
+from beam_jobs.errors import UserError
 from beam_jobs.pose import model_file
 from live import static_page, vendor
 from live.recognizer import DEFAULT_MIN_PROBABILITY
@@ -55,6 +56,10 @@ def chromium():
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed (apt-get install chromium)")
+    try:
+        vendor.locate()
+    except UserError as error:
+        pytest.skip(str(error))
     with sync_api.sync_playwright() as playwright:
         yield functools.partial(playwright.chromium.launch, executable_path=program)
 

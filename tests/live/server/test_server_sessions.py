@@ -158,7 +158,7 @@ def moved(pose, metres):
 
 
 def test_two_people_in_a_session_have_an_answer_each(bundle, pose_model, page, squat, jumping_jack):
-    """Each as if alone, whoever comes first in a message."""
+    """Each person as if alone, in whatever order a message has them."""
     limits = session_clients.Limits(max_people=2)
     with session_clients.serving(bundle, pose_model, page, limits) as server, server.open() as socket:
         for index, (left, right) in enumerate(zip(squat, jumping_jack, strict=True)):
