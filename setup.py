@@ -140,10 +140,11 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["beam_jobs*", "model*", "live*"]),
     package_data={
+        "beam_jobs": ["exercises.csv"],
         "live": [
             *("default_bundle/*", "default_bundle/*/*", "default_bundle/*/*/*"),
             *("page/*", "page/recognizer/*", "page/vendor/*", "page/vendor/*/*"),
-        ]
+        ],
     },
     install_requires=sorted({*CORE, *(needed for extra in worker_extras for needed in EXTRAS[extra])}),
     extras_require=EXTRAS,

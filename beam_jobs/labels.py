@@ -1,5 +1,6 @@
 """labels.csv: which exercise a video shows, who is in it, and which split it belongs to."""
 
+import collections
 import csv
 import dataclasses
 import difflib
@@ -10,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from beam_jobs import storage, tables
+from beam_jobs import storage, tables, taxonomy
 from beam_jobs.errors import UserError
 
 # The label of people who do none of the exercises: they stand about, walk, rest.
@@ -38,11 +39,19 @@ class Labels:
 
 @dataclasses.dataclass(frozen=True)
 class LabelRow:
-    """One row of a labels.csv: the line that it ends in, the video that it names, and its labels."""
+    """One row of a labels.csv.
+
+    Attributes:
+      line: the line that it ends in.
+      video: what it names.
+      labels: of that video.
+      written_label: its label as it stands there, where `labels` has the usual name of that exercise; else None.
+    """
 
     line: int
     video: str
     labels: Labels
+    written_label: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,11 +126,13 @@ def csv_columns(path: str) -> list[str]:
     return list(next(read_csv(path, "a header line"))[1])
 
 
-def read_label_rows(path: str) -> list[LabelRow]:
+def read_label_rows(path: str, keep_labels: bool = False) -> list[LabelRow]:
     """Reads a labels.csv: columns `video,label` (or `video_id,label`), optionally `group` and `split`.
 
     Args:
       path: the CSV file, local or gs://; UTF-8 with a header line; other columns are ignored.
+      keep_labels: whether labels stay as they are written; by default other names of an exercise that is in the table
+        of exercises become its name there (pullup becomes pull_up).
 
     Returns:
       The rows in the file's order, each video once. Names are composed (NFC).
@@ -152,8 +163,10 @@ def read_label_rows(path: str) -> list[LabelRow]:
                 f"{path}, line {line}: group '{group}' is in '{split_by_group[group]}' and in '{split}'; expected one "
                 "split for a group, or the model would be tested on people that it was trained on."
             )
-        labels = Labels(label or None, group, split)
-        if rows.setdefault(video, LabelRow(line, video, labels)).labels != labels:
+        name = label if keep_labels else taxonomy.standard_label(label)
+        labels = Labels(name or None, group, split)
+        row = LabelRow(line, video, labels, label if name != label else None)
+        if rows.setdefault(video, row).labels != labels:
             raise UserError(f"{path}, line {line}: {key} '{video}' stands there twice with different labels.")
     return list(rows.values())
 
@@ -164,8 +177,15 @@ def read_labels(path: str) -> dict[str, Labels]:
 
 
 def label_warnings(path: str, rows: Sequence[LabelRow]) -> list[str]:
-    """What looks like a mistake in a labels.csv: rows without a label, and classes whose names are nearly the same."""
+    """What looks like a mistake in a labels.csv: rows without a label, and classes whose names are nearly the same.
+
+    Also which labels were taken as another name of an exercise.
+    """
     warnings = []
+    renamed = collections.Counter((row.written_label, row.labels.label) for row in rows if row.written_label)
+    if renamed:
+        pairs = ", ".join(f"{written} ({num}) as {name}" for (written, name), num in sorted(renamed.items()))
+        warnings.append(f"{path}: these labels are read by their usual names: {pairs}. --keep_labels leaves them.")
     unlabelled = [row for row in rows if row.labels.label is None]
     if unlabelled:
         lines = ", ".join(str(row.line) for row in unlabelled[:5]) + (", …" if unlabelled[5:] else "")

@@ -58,6 +58,7 @@ class ExtractArgs:
     num_people: int = 1
     dry_run: bool = False
     shared_disk: bool = False
+    keep_labels: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,7 @@ class ImportArgs:
     source_rate_hz: float = 30.0
     sample_rate_hz: float = windows.DEFAULT_FRAME_RATE_HZ
     keep_proportions: bool = False
+    keep_labels: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,6 +197,7 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
     )
     _add_output(parser)
     parser.add_argument("--labels", help="a CSV file with the columns video,label and, if you like, group,split")
+    _add_keep_labels(parser)
     add_reading(parser)
     parser.add_argument(
         "--max_failed_share",
@@ -224,6 +227,15 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
     add_shared_disk(parser)
 
 
+def _add_keep_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep_labels",
+        action="store_true",
+        help="keep labels as they are written; by default other names of a known exercise become its usual name "
+        "(pullup and Pull-Ups: pull_up)",
+    )
+
+
 def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--landmarks",
@@ -233,6 +245,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", required=True, help="a CSV file with the columns video_id,label and, if you like, group,split"
     )
+    _add_keep_labels(parser)
     _add_output(parser)
     parser.add_argument(
         "--source_rate_hz",

@@ -14,6 +14,7 @@ import numpy as np
 from beam_jobs import storage, windows
 from beam_jobs.errors import UserError
 from beam_jobs.segments import Segment
+from beam_jobs.taxonomy import shown_name
 from live.recognizer import Recognition, Summary
 
 # A window's probability in JSON: more digits than a float32 has say nothing.
@@ -108,7 +109,7 @@ class TextLines:
             return
         self._last[recognition.person] = state
         if recognition.status == "exercise":
-            what = f"{recognition.exercise}  {recognition.probability:.0%}"
+            what = f"{shown_name(recognition.exercise or '')}  {recognition.probability:.0%}"
             if done := amount(recognition.repetitions, recognition.held_s):
                 what += f"  {done}"
         else:
@@ -126,13 +127,15 @@ class TextLines:
         for segment in summary.segments:
             times = f"{segment.start_ms / 1000:8.1f} to {segment.end_ms / 1000:.1f} s"
             name = self._name(summary.person)
-            print(f"{times}  {name}{segment.exercise}  {amount(segment.repetitions, segment.held_s)}", file=self._out)
+            print(
+                f"{times}  {name}{shown_name(segment.exercise)}  {amount(segment.repetitions, segment.held_s)}",
+                file=self._out,
+            )
         if summary.status == "no_person":
             answer = "no answer: nobody was in view for long enough, or it was too dark"
         elif summary.status == "exercise":
-            answer = (
-                f"whole video:  {summary.exercise}  {summary.probability:.0%}  ({summary.num_predictions} predictions)"
-            )
+            named = f"{shown_name(summary.exercise or '')}  {summary.probability:.0%}"
+            answer = f"whole video:  {named}  ({summary.num_predictions} predictions)"
         else:
             answer = f"whole video:  {STATUS_WORDS[summary.status]}  ({summary.num_predictions} predictions)"
         print(self._name(summary.person) + answer, file=self._out, flush=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from beam_jobs import landmarks
-from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.pose.estimator import Pose
+from beam_jobs.taxonomy import shown_name
 from live.outputs import STATUS_WORDS, amount
 from live.recognizer import Recognition
 
@@ -117,15 +117,11 @@ _MARGIN, _GAP, _ROW = 0.6, 0.5, 1.35
 _MAX_NAME_SHARE = 0.55
 
 
-def _shown(label: str) -> str:
-    return "no exercise" if label == NO_EXERCISE else label.replace("_", " ")
-
-
 def _title(recognition: Recognition) -> tuple[str, Color]:
     """The exercise and how much of it, or why there is none; with its colour."""
     if recognition.status != "exercise":
         return STATUS_WORDS[recognition.status], _GREY
-    title = _shown(str(recognition.exercise))
+    title = shown_name(str(recognition.exercise))
     if done := amount(recognition.repetitions, recognition.held_s):
         title += f"  {done.split()[0]}{' s' if recognition.held_s is not None else ''}"
     return title, _WHITE
@@ -135,7 +131,7 @@ class _TextAnnotator:
     """Writes text, in the labels' words."""
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = [_shown(label) for label in labels]
+        self._labels = [shown_name(label) for label in labels]
         self._loaded: Any = None
         # (size, weight) -> the widest label's width: measuring all of them takes too long for every frame.
         self._widest_px: dict[tuple[int, int], int] = {}

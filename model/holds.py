@@ -8,11 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from beam_jobs import landmarks, tables
+from beam_jobs import landmarks, tables, taxonomy
 from beam_jobs.labels import NO_EXERCISE
 
-# Exercises that are held, by their usual names; a bundle.json may name others as "holds".
-KNOWN_HOLDS = ("dead_hang", "hollow_hold", "l_sit", "plank", "side_plank", "stretch", "superman", "wall_sit", "yoga")
 # Movement is the widest range of a limb's landmark, sideways or up and down, without the two outermost rows on either
 # side. Measured on 292 real clips and 25 photographs shown for 5 s each (results/README.md).
 STILL_TORSO_LENGTHS = 0.1
@@ -29,8 +27,9 @@ _COLUMNS = [3 * index + axis for index in _LIMB_LANDMARKS for axis in (0, 1)]
 
 
 def holds_of(labels: Sequence[str]) -> list[str]:
-    """Which of the labels are known to be holds."""
-    return [label for label in labels if label in KNOWN_HOLDS]
+    """Which of the labels the table of exercises says are holds; a bundle.json may name others as "holds"."""
+    known = taxonomy.known_exercises()
+    return [label for label in labels if label in known and known[label].is_hold]
 
 
 def feature_scale(transform: Callable, history_length: int) -> np.ndarray:

@@ -62,7 +62,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
     videos = match_videos(source)
     if not videos:
         raise UsageError(f"--videos {args.videos} matches no file; expected videos. Check the path or the pattern.")
-    lookup = LabelLookup.read(labels_path)
+    lookup = LabelLookup.read(labels_path, args.keep_labels)
     _report_other_files(source, labels_path)
     for warning in check_labels(videos, lookup):
         print(f"warning: {warning}", file=sys.stderr)
@@ -77,6 +77,7 @@ def run(args: ExtractArgs, beam_args: list[str]) -> int:
         args.decode_timeout_s,
         cut_above_s=_cut_above_s(args),
         num_people=args.num_people,
+        keep_labels=args.keep_labels,
     )
     written = (tables.LANDMARKS, tables.QUALITY, tables.DEAD_LETTERS)
     folders = (*(storage.join(args.output, table.name) for table in written), pieces_folder(args.output))

@@ -74,6 +74,7 @@ class ExtractSettings:
     progress_address: tuple[str, int] | None = None
     cut_above_s: float = 0.0
     num_people: int = 1
+    keep_labels: bool = False
 
     def __post_init__(self) -> None:
         if self.num_people > 1 and self.cut_above_s:
@@ -109,7 +110,7 @@ class VideoStep(beam.DoFn):
 
     def setup(self) -> None:
         """Loads what every video of this worker needs."""
-        self._lookup = LabelLookup.read(self._settings.labels_path)
+        self._lookup = LabelLookup.read(self._settings.labels_path, self._settings.keep_labels)
         self._model = model_file.locate(self._settings.pose_model_path)
         self._fingerprint = json.dumps(
             pose_estimator.fingerprint(self._model, self._settings.frame_rate_hz, self._settings.num_people),

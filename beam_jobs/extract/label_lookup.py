@@ -32,9 +32,9 @@ class LabelLookup:
     _by_real_path: dict[str, LabelRow]
 
     @staticmethod
-    def read(path: str | None) -> "LabelLookup":
-        """Reads a labels.csv; no path, no labels."""
-        rows = tuple(read_label_rows(path)) if path is not None else ()
+    def read(path: str | None, keep_labels: bool = False) -> "LabelLookup":
+        """Reads a labels.csv as `read_label_rows` does; no path, no labels."""
+        rows = tuple(read_label_rows(path, keep_labels)) if path is not None else ()
         uris = {beside(path or "", row.video): row for row in rows}
         by_uri = {_absolute(uri): row for uri, row in uris.items()}
         by_real_path = {_real(uri): row for uri, row in uris.items() if not storage.is_remote(uri)}

@@ -51,7 +51,7 @@ def run(args: ImportArgs, beam_args: list[str]) -> int:
       UserError: if the table lacks a column, holds no row, a video's rows do not stand together in the order of
         frame_id, labels.csv is wrong, or the output folder holds landmarks that were made in another way.
     """
-    label_rows = labels.read_label_rows(args.labels)
+    label_rows = labels.read_label_rows(args.labels, args.keep_labels)
     known = {row.video: row.labels for row in label_rows}
     restored = not args.keep_proportions and _fills_unit_cubes(args.landmarks)
     made_by = fingerprint(args.sample_rate_hz, restored)

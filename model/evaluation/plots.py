@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from beam_jobs.taxonomy import shown_name
 from model.evaluation import metrics
 from model.evaluation.predictions import Predictions
 
@@ -74,7 +75,7 @@ def _learning_curves(phases: list[dict[str, Any]]) -> Figure:
 
 
 def _confusion(result: dict[str, Any]) -> Figure:
-    labels = result["labels"]
+    labels = [shown_name(label) for label in result["labels"]]
     size = 2.4 + 0.42 * len(labels)
     figure, axes = plt.subplots(1, 2, figsize=(2 * size, size), layout="constrained")
     for axis, what in zip(axes, ("windows", "clips"), strict=True):
@@ -118,7 +119,7 @@ def _classes(result: dict[str, Any]) -> Figure:
         axis.set_xlim(0, 1)
         axis.set_title(what, fontsize=10)
     supports = [result["classes"]["clips"][label]["support"] for label in labels]
-    named = [f"{label} ({count} clips)" for label, count in zip(labels, supports, strict=True)]
+    named = [f"{shown_name(label)} ({count} clips)" for label, count in zip(labels, supports, strict=True)]
     axes[0].set_yticks(range(len(labels)), named)
     axes[0].invert_yaxis()
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
@@ -176,7 +177,7 @@ def timeline(predictions: Predictions, chosen: int, stride: int) -> Figure:
             axis.plot(
                 times,
                 probabilities[:, index],
-                label=f"{label} (truth)" if true else label,
+                label=f"{shown_name(label)} (truth)" if true else shown_name(label),
                 color=colors(index % 20),
                 linewidth=2.4 if true else 1,
                 # A window between two breaks has no line.

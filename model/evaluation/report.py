@@ -10,6 +10,7 @@ from typing import Any
 import markdown
 import numpy as np
 
+from beam_jobs.taxonomy import shown_name
 from model.evaluation import metrics, plots
 from model.evaluation.predictions import Predictions
 
@@ -147,6 +148,7 @@ def _confusions(result: dict[str, Any]) -> Section:
     windows, clips = (np.array(result["confusion"][what]) for what in ("windows", "clips"))
     wrong = [(clips[place], windows[place], place) for place in np.ndindex(windows.shape) if place[0] != place[1]]
     wrong = sorted((entry for entry in wrong if entry[0] or entry[1]), key=lambda entry: (-entry[0], -entry[1]))
+    labels = [shown_name(label) for label in labels]
     names = [*labels, "no answer"]
     rows = [(labels[row], names[column], str(c), str(w)) for c, w, (row, column) in wrong[:_MOST_CONFUSIONS]]
     if not rows:
@@ -155,8 +157,11 @@ def _confusions(result: dict[str, Any]) -> Section:
 
 
 def _wrong_clips(result: dict[str, Any]) -> Section:
-    rows = [(c["clip"], c["label"], c["answer"], _percent(c["probability"])) for c in result["wrong_clips"]]
-    rows += [(c["clip"], c["label"], "no answer", "–") for c in result["unanswered_clips"]]
+    rows = [
+        (c["clip"], shown_name(c["label"]), shown_name(c["answer"]), _percent(c["probability"]))
+        for c in result["wrong_clips"]
+    ]
+    rows += [(c["clip"], shown_name(c["label"]), "no answer", "–") for c in result["unanswered_clips"]]
     if not rows:
         return Section("Wrong clips", ("None.",))
     return Section("Wrong clips", rows=(("clip", "label", "answer", "probability"), *rows))
@@ -166,7 +171,7 @@ def _class_rows(result: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     shares = ("precision", "recall")
     rows = [("class", *(f"{what}: {name}" for what in ("windows", "clips") for name in (*shares, "number", "groups")))]
     for label in result["labels"]:
-        row = [label]
+        row = [shown_name(label)]
         for what in ("windows", "clips"):
             entry = result["classes"][what][label]
             row += [*(_percent(entry[name]) for name in shares), str(entry["support"]), str(entry["num_groups"])]

@@ -6,6 +6,7 @@ import pytest
 
 from beam_jobs import landmarks
 from beam_jobs.pose import estimator
+from beam_jobs.taxonomy import shown_name
 from live import overlay, recognizer
 
 LABELS = ("squat", "push_up", "lunge", "jumping_jack")
@@ -113,7 +114,7 @@ class TestAnswer:
         found = recognition(someone(), [0.0, 1.0, 0.0, 0.0], labels)
         overlay.AnswerAnnotator(labels).annotate(np.zeros((*size, 3), np.uint8), found, 14.6)
 
-        title = longest.replace("_", " ")
+        title = shown_name(longest)
         assert [words for words, _ in texts][:3] == [title, title, "100%"]
         assert texts[-1][0] == "15 frames/s"
         assert len(bars) == 6
