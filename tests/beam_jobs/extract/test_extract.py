@@ -397,16 +397,16 @@ def test_names_that_look_like_patterns_are_long_or_lead_nowhere(tmp_path, capsys
     (tmp_path / "elsewhere").mkdir()
     shutil.copy(tmp_path / "plain.mp4", tmp_path / "elsewhere")
     (folder / "data").symlink_to(tmp_path / "elsewhere")
-    (folder / "labels.csv").write_text("video,label\nb [x].mp4,My lift\ndata/plain.mp4,squat\nno.mp4,lunge\n")
+    (folder / "labels.csv").write_text("video,label\nb [x].mp4,Squat\ndata/plain.mp4,squat\nno.mp4,lunge\n")
     output = tmp_path / "out [2]"
     extract(folder, output, folder / "labels.csv", max_failed_share=0.3)
     messages = capsys.readouterr()
     found = {row["video_id"]: row["label"] for row in rows_of(output, tables.QUALITY)}
-    assert found == {"b [x].mp4": "My lift", "data/plain.mp4": "squat", long_name: None}
+    assert found == {"b [x].mp4": "squat", "data/plain.mp4": "squat", long_name: None}
     (letter,) = rows_of(output, tables.DEAD_LETTERS)
     assert (letter["video_id"], letter["reason"]) == ("gone.mp4", "not_found")
     assert "link to /nowhere/gone.mp4" in letter["message"]
-    assert "1 row" in messages.err and "'My lift', 'squat'" in messages.err
+    assert "1 row" in messages.err and "Squat (1) as squat" in messages.err
     assert ".ini" in messages.out
 
 
