@@ -3,10 +3,14 @@
 from beam_jobs.athletes.exercise import Exercise
 from beam_jobs.athletes.exercises import (
     curl_press_raise,
+    jump_rope_high_knees,
+    kettlebell_swing_calf_raise_step_up,
     lunge_jumping_jack,
     pull_up_bench_press,
     push_up_sit_up_plank_twist,
+    row_lat_pulldown,
     squat_deadlift,
+    tricep_extension,
 )
 from beam_jobs.athletes.no_exercise import resting, standing, walking
 from beam_jobs.labels import NO_EXERCISE
@@ -61,6 +65,19 @@ _EXERCISES = (
         yaw_degrees=(35, 100),
         elevation_degrees=(4, 22),
     ),
+    Exercise("row", row_lat_pulldown.row, seconds=(1.5, 2.9), yaw_degrees=(10, 115)),
+    Exercise("tricep_extension", tricep_extension.tricep_extension, seconds=(1.5, 2.9), yaw_degrees=(0, 115)),
+    Exercise("lat_pulldown", row_lat_pulldown.lat_pulldown, seconds=(1.7, 3.2), yaw_degrees=(0, 180)),
+    Exercise(
+        "kettlebell_swing",
+        kettlebell_swing_calf_raise_step_up.kettlebell_swing,
+        seconds=(1.2, 2.1),
+        yaw_degrees=(10, 105),
+    ),
+    Exercise("jump_rope", jump_rope_high_knees.jump_rope, seconds=(0.45, 0.75), yaw_degrees=(0, 75)),
+    Exercise("high_knees", jump_rope_high_knees.high_knees, seconds=(0.4, 0.75)),
+    Exercise("calf_raise", kettlebell_swing_calf_raise_step_up.calf_raise, seconds=(1.2, 2.6), yaw_degrees=(0, 180)),
+    Exercise("step_up", kettlebell_swing_calf_raise_step_up.step_up, seconds=(1.9, 3.4), yaw_degrees=(10, 120)),
 )
 # The movements of people who do no exercise: what is labelled none is one of these.
 _NO_EXERCISE = (
@@ -95,5 +112,13 @@ LABELS = (
     "plank",
     "pull_up",
     "russian_twist",
+    "row",
+    "tricep_extension",
+    "lat_pulldown",
+    "kettlebell_swing",
+    "jump_rope",
+    "high_knees",
+    "calf_raise",
+    "step_up",
     NO_EXERCISE,
 )

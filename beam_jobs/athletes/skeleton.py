@@ -5,6 +5,7 @@ Coordinates are the athlete's own: x to the right, y forward, z up, metres, the 
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -70,11 +71,12 @@ class Prop:
     """A thing that is held, stood at or lain on.
 
     Attributes:
-      kind: in the hands 'barbell', 'dumbbell', 'kettlebell', 'plate' or 'bottle'; 'bar' on two posts; 'bench'.
-      centre: its middle; of a bench, its top's.
+      kind: in the hands 'barbell', 'dumbbell', 'kettlebell', 'plate' or 'bottle'; 'bar' on two posts; 'bench'; 'box' to
+        step onto; 'rod' and 'cord', a bare bar and a piece of rope or cable.
+      centre: its middle; of a bench and a box, its top's.
       axis: the direction of its length.
       length_m: from end to end.
-      radius_m: of its weights; half a bench's width.
+      radius_m: of its weights, of a rod or a cord itself; half the width of a bench or a box.
     """
 
     kind: str
@@ -82,6 +84,12 @@ class Prop:
     axis: np.ndarray
     length_m: float
     radius_m: float
+
+
+def cord(start: np.ndarray, end: np.ndarray, radius_m: float = 0.006) -> Prop:
+    """A straight piece of rope or cable from one place to another."""
+    length = math.sqrt(float((end - start) @ (end - start)))
+    return Prop("cord", (start + end) / 2, (end - start) / max(length, 1e-9), length, radius_m)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -222,6 +230,10 @@ class Skeleton:
         """Puts a dumbbell into each hand."""
         for side, _ in SIDES:
             self.props.append(Prop("dumbbell", self.grip(side), unit(axis), 0.26, radius_m))
+
+    def pull_cord(self, end: np.ndarray, sides: Sequence[str] = ("left", "right")) -> None:
+        """A cable or band from the middle between these hands to `end`."""
+        self.props.append(cord(np.mean([self.grip(side) for side in sides], axis=0), end))
 
     def moved(self, turn_degrees: float, by: np.ndarray) -> "Skeleton":
         """The same pose turned to its left about the upright axis, then moved."""

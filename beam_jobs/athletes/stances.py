@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, sway
-from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, vector
+from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, ankle_over_ball, vector
 
 
 def feet_apart(body: Body, style: MovementStyle, least: float, most: float) -> tuple[float, float]:
@@ -40,6 +40,13 @@ def stand(body: Body, style: MovementStyle, phase: RepetitionPhase, **trunk: flo
     stance, out = feet_apart(body, style, 0.6, 1.25)
     if style.chance("seated", 0.22):
         return seated(body, style, stance, **trunk)
+    return on_both_feet(body, style, phase, stance, out, **trunk)
+
+
+def on_both_feet(
+    body: Body, style: MovementStyle, phase: RepetitionPhase, stance: float, out: float, **trunk: float
+) -> Skeleton:
+    """A person who stands upright, knees soft, the feet as `feet_apart` says."""
     soft = style.between("soft_knees", 2, 9, varied=(1, 16))
     pelvis, ankles = bent_legs(body, stance, out, soft, soft)
     pelvis = pelvis + vector(sway(style, phase, "aside", 0.008), sway(style, phase, "fore", 0.006), -0.001)
@@ -47,6 +54,31 @@ def stand(body: Body, style: MovementStyle, phase: RepetitionPhase, **trunk: flo
     for side, sign in SIDES:
         skeleton.leg(side, ankles[side], toes(sign, out))
     return skeleton
+
+
+def bent_over(
+    body: Body, style: MovementStyle, phase: RepetitionPhase, lean_degrees: float, **trunk: float
+) -> Skeleton:
+    """A person on both feet whose trunk leans far forwards from the hips, which go back for balance."""
+    stance, out = feet_apart(body, style, 0.6, 1.1)
+    back = style.between("hips_back", 0.42, 0.6, varied=(0.3, 0.7)) * style.between("hinge", 40, 60)
+    pelvis, ankles = bent_legs(body, stance, out, style.between("shank", 3, 12, varied=(0, 16)), back)
+    pelvis = pelvis + vector(sway(style, phase, "aside", 0.006), sway(style, phase, "fore", 0.004), 0)
+    skeleton = Skeleton(body, pelvis, lean_degrees, **trunk)
+    for side, sign in SIDES:
+        skeleton.leg(side, ankles[side], toes(sign, out))
+    return skeleton
+
+
+def heel_raised(body: Body, flat: np.ndarray, degrees: float, out: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ankle and toes' direction of a foot that stood flat, its ankle at `flat`, and now stands on its ball.
+
+    The heel is up by `degrees` (below the ball where negative), the toes are turned out by `out` (radians, signed).
+    """
+    level, tip = toes(1.0, out), math.radians(degrees)
+    ball = flat + 0.66 * body.foot_m * level - 0.62 * body.ankle_m * UP
+    direction = math.cos(tip) * level - math.sin(tip) * UP
+    return ankle_over_ball(body, ball, direction), direction
 
 
 def seated(body: Body, style: MovementStyle, stance: float, **trunk: float) -> Skeleton:

@@ -47,10 +47,18 @@ class View:
 
     def camera(self, points: np.ndarray, margin_px: int) -> rasterizer.Camera:
         """A camera that frames the points, world coordinates, shape (N, 3), with a margin round its picture."""
+        camera = self._aim(points, margin_px)
+        if not _shows_a_body(camera, points):
+            # Very near a long body the steps overshoot: frame all of it, from farther away, in smaller ones.
+            view = dataclasses.replace(self, fill=min(self.fill, 0.8), place=np.zeros(2))
+            camera = view._aim(points, margin_px, rounds=40, damping=0.4)
+        return camera
+
+    def _aim(self, points: np.ndarray, margin_px: int, rounds: int = 12, damping: float = 1.0) -> rasterizer.Camera:
         size = np.array(self.size)
         width, height = self.size
         target, distance = (points.min(0) + points.max(0)) / 2, 4.0
-        for _ in range(12):
+        for _ in range(rounds):
             eye = target + distance * self.back
             eye[2] = min(max(eye[2], 0.12), self.highest_m)
             camera = rasterizer.look_at(
@@ -60,9 +68,16 @@ class View:
             extent = pixels.max(0) - pixels.min(0)
             slack = size - extent if self.fill > 1 else np.maximum(size - extent, 0)
             middle = (pixels.max(0) + pixels.min(0)) / 2 - (size / 2 + margin_px) - self.place * slack
-            target = target + (middle / self.focal_px * distance) @ camera.axes[:2]
-            distance *= float(np.clip((extent / (size * self.fill)).max(), 0.5, 2))
+            target = target + damping * (middle / self.focal_px * distance) @ camera.axes[:2]
+            distance *= float(np.clip((extent / (size * self.fill)).max(), 0.5, 2)) ** damping
         return camera
+
+
+def _shows_a_body(camera: rasterizer.Camera, points: np.ndarray) -> bool:
+    """Whether a part of the points is in the picture, and not tiny."""
+    size, pixels = (camera.width_px, camera.height_px), camera.project(points)
+    inside = ((pixels > 0) & (pixels < size)).all(1) & (camera.view(points)[:, 2] > 0)
+    return bool(inside.mean() > 0.15 and (np.ptp(pixels[inside], axis=0) / size).max() > 0.25)
 
 
 def sample_view(rng: np.random.Generator, exercise: Exercise, upright: bool) -> View:

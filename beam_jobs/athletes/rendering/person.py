@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from beam_jobs.athletes.rendering import props
 from beam_jobs.athletes.rendering.rasterizer import Capsule, Colour, Ellipsoid, Painter, Solid
-from beam_jobs.athletes.skeleton import SIDES, UP, Prop, Skeleton, cross, unit
+from beam_jobs.athletes.skeleton import SIDES, Skeleton, cross, unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,34 +296,5 @@ def person(skeleton: Skeleton, look: Appearance) -> list[Solid]:
             solids.append(Capsule(wrist + 0.4 * shift, hand + 0.8 * shift, 0.0145 * height, 0.008 * height, look.skin))
         solids.append(Capsule(wrist + 0.25 * (thumb - wrist), thumb, 0.010 * height, 0.007 * height, look.skin))
     for prop in skeleton.props:
-        solids += _prop(prop)
-    return solids
-
-
-def _prop(prop: Prop) -> list[Solid]:
-    half = prop.axis * prop.length_m / 2
-    steel, rubber, cover = (165, 165, 160), (52, 50, 48), (48, 44, 40)
-    if prop.kind == "bar":
-        left, right = prop.centre - half, prop.centre + half
-        posts = [Capsule(end, end * (1, 1, 0), 0.025, 0.025, rubber) for end in (left, right)]
-        return [Capsule(left, right, 0.016, 0.016, steel, shine=0.3), *posts]
-    if prop.kind == "bench":
-        across = unit(cross(prop.axis, UP))
-        down = -0.045 * cross(across, prop.axis)
-        pads = [prop.centre + down + share * prop.radius_m * across for share in (-0.75, -0.25, 0.25, 0.75)]
-        feet = [prop.centre + down + share * half for share in (-0.75, 0.75)]
-        solids: list[Solid] = [Capsule(pad - half, pad + half, 0.045, 0.045, cover) for pad in pads]
-        return solids + [Capsule(foot, foot * (1, 1, 0), 0.03, 0.03, steel) for foot in feet]
-    helper = unit(cross(prop.axis, np.array((0.3, 0.5, 0.8))))
-    axes = np.stack([prop.axis, helper, cross(prop.axis, helper)])
-    thin = 0.013 if prop.kind == "barbell" else 0.016
-    solids = [Capsule(prop.centre - half, prop.centre + half, thin, thin, steel, shine=0.3)]
-    thick = 0.03 if prop.kind == "barbell" else 0.055
-    for sign in (-1, 1):
-        at = prop.centre + sign * half * (1 - (0.14 if prop.kind == "barbell" else 0.25))
-        solids.append(Ellipsoid(at, axes, (thick, prop.radius_m, prop.radius_m), rubber))
-        if prop.kind == "barbell":
-            solids.append(
-                Ellipsoid(at + sign * 0.02 * prop.axis, axes, (0.02, 0.4 * prop.radius_m, 0.4 * prop.radius_m), steel)
-            )
+        solids += props.solids_of(prop)
     return solids
