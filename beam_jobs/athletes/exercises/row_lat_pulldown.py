@@ -176,7 +176,7 @@ def lat_pulldown(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Sk
     if kind == "kneeling":
         bows, up = style.between("bows", 4, 24, varied=(0, 38)), style.between("upright", -8, 6)
         skeleton = _kneeling(body, style, bows + (up - bows) * phase.depth, nod)
-        ahead = style.between("before", 0.5, 1.8)
+        ahead = style.between("before", 0.5, 1.3)
     else:
         seat = style.between("seat", 0.42, 0.52)
         skeleton = Skeleton(body, vector(0, 0, seat + 0.052 * body.height_m), lean, nod_degrees=nod)

@@ -57,6 +57,10 @@ PLANTED = {
     "bench_press": [*FEET, "pelvis", "neck"],
     "pull_up": WRISTS,
     "plank": FEET,
+    "row": FEET,
+    "tricep_extension": FEET,
+    "lat_pulldown": [*FEET, "pelvis"],
+    "kettlebell_swing": FEET,
 }
 
 
