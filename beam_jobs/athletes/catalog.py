@@ -2,6 +2,7 @@
 
 from beam_jobs.athletes.exercise import Exercise
 from beam_jobs.athletes.exercises import (
+    crunch_leg_raise_glute_bridge,
     curl_press_raise,
     jump_rope_high_knees,
     kettlebell_swing_calf_raise_step_up,
@@ -78,6 +79,30 @@ _EXERCISES = (
     Exercise("high_knees", jump_rope_high_knees.high_knees, seconds=(0.4, 0.75)),
     Exercise("calf_raise", kettlebell_swing_calf_raise_step_up.calf_raise, seconds=(1.2, 2.6), yaw_degrees=(0, 180)),
     Exercise("step_up", kettlebell_swing_calf_raise_step_up.step_up, seconds=(1.9, 3.4), yaw_degrees=(10, 120)),
+    Exercise(
+        "crunch",
+        crunch_leg_raise_glute_bridge.crunch,
+        seconds=(1.2, 2.6),
+        yaw_degrees=(50, 105),
+        elevation_degrees=(3, 22),
+        varied_yaw_degrees=(5, 160),
+    ),
+    Exercise(
+        "leg_raise",
+        crunch_leg_raise_glute_bridge.leg_raise,
+        seconds=(1.6, 3.2),
+        yaw_degrees=(40, 105),
+        elevation_degrees=(2, 20),
+        varied_yaw_degrees=(0, 160),
+    ),
+    Exercise(
+        "glute_bridge",
+        crunch_leg_raise_glute_bridge.glute_bridge,
+        seconds=(1.5, 3.0),
+        yaw_degrees=(45, 105),
+        elevation_degrees=(2, 20),
+        varied_yaw_degrees=(5, 160),
+    ),
 )
 # The movements of people who do no exercise: what is labelled none is one of these.
 _NO_EXERCISE = (
@@ -120,5 +145,8 @@ LABELS = (
     "high_knees",
     "calf_raise",
     "step_up",
+    "crunch",
+    "leg_raise",
+    "glute_bridge",
     NO_EXERCISE,
 )

@@ -181,13 +181,24 @@ class Skeleton:
             self.points[f"{side}_hip"] = pelvis + sign * body.hip_m * pelvis_frame[0]
             self.points[f"{side}_shoulder"] = neck + sign * body.shoulder_m * chest[0] - 0.01 * body.height_m * chest[2]
 
-    def leg(self, side: str, ankle: np.ndarray, toes: np.ndarray, knee: np.ndarray | None = None) -> None:
-        """A leg with its ankle at a place, its foot along `toes`, its knee bent towards `knee` (default: the toes)."""
+    def leg(
+        self,
+        side: str,
+        ankle: np.ndarray,
+        toes: np.ndarray,
+        knee: np.ndarray | None = None,
+        *,
+        sole: np.ndarray | None = None,
+    ) -> None:
+        """A leg with its ankle at a place, its foot along `toes`, its knee bent towards `knee` (default: the toes).
+
+        The sole faces the floor, or `sole` as far as the toes let it.
+        """
         toes = unit(toes)
         joint, end = two_bone_ik(
             self.points[f"{side}_hip"], ankle, self.body.thigh_m, self.body.shank_m, toes if knee is None else knee
         )
-        sole = _sole(toes)
+        sole = _sole(toes) if sole is None else unit(sole - toes * float(sole @ toes))
         height, length = self.body.ankle_m * 0.62, self.body.foot_m
         self.points[f"{side}_knee"], self.points[f"{side}_ankle"] = joint, end
         self.points[f"{side}_heel"] = end - 0.27 * length * toes + height * sole
@@ -239,6 +250,15 @@ class Skeleton:
         """The same pose turned to its left about the upright axis, then moved."""
         turn = math.radians(turn_degrees)
         axes = np.array(((math.cos(turn), math.sin(turn), 0), (-math.sin(turn), math.cos(turn), 0), (0, 0, 1)))
+        return self._turned(axes, by)
+
+    def rolled(self, roll_degrees: float) -> "Skeleton":
+        """The same pose tilted to its right about the forward axis: by 90 it lies on its right side."""
+        roll = math.radians(roll_degrees)
+        axes = np.array(((math.cos(roll), 0, -math.sin(roll)), (0, 1, 0), (math.sin(roll), 0, math.cos(roll))))
+        return self._turned(axes, np.zeros(3))
+
+    def _turned(self, axes: np.ndarray, by: np.ndarray) -> "Skeleton":
         other = object.__new__(Skeleton)
         other.body = self.body
         other.points = {name: point @ axes + by for name, point in self.points.items()}

@@ -3,45 +3,8 @@
 import math
 
 from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase, smooth, sway
-from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, ankle_over_ball, unit, vector
-
-
-def _face_down(
-    body: Body,
-    style: MovementStyle,
-    shoulder_height: float,
-    sag_degrees: float,
-    nod_degrees: float,
-    on_knees: bool = False,
-) -> Skeleton:
-    """A straight body, face down, on the toes or the knees, the shoulders at a height; the hands are still free.
-
-    Toes, or knees, are near y = 0.
-    """
-    toes = unit(vector(0, 0.42, -0.9))
-    start = ankle_over_ball(body, vector(0, 0, 0.3 * body.ankle_m), toes)
-    legs = 0.998 * body.leg_m
-    if on_knees:
-        start, legs = vector(0, 0, 0.07), body.thigh_m
-    length = legs + body.torso_m
-    rise = math.asin(min(max((shoulder_height - start[2]) / length, 0.0), 0.9))
-    line = vector(0, math.cos(rise), math.sin(rise))
-    pelvis = start + legs * line
-    pelvis = pelvis - 0.012 * sag_degrees * unit(vector(0, -line[2], line[1]))
-    skeleton = Skeleton(
-        body, pelvis, 90 - math.degrees(rise) - sag_degrees, curl_degrees=2 * sag_degrees, nod_degrees=nod_degrees
-    )
-    gap = style.between("feet_gap", 0.9, 0.9, varied=(0.4, 2.4)) * body.hip_m
-    shank = math.radians(style.between("shanks", 8, 75))
-    for side, sign in SIDES:
-        if on_knees:
-            hip = skeleton.points[f"{side}_hip"]
-            knee = hip + body.thigh_m * unit(start + sign * max(gap, body.hip_m) * RIGHT - hip)
-            ankle = knee + 0.999 * body.shank_m * vector(0, -math.cos(shank), math.sin(shank))
-            skeleton.leg(side, ankle, vector(0, -0.8, 0.6) if shank > 0.7 else vector(0, -1, 0.1), -UP + 0.3 * FORWARD)
-        else:
-            skeleton.leg(side, start + sign * gap * RIGHT, toes, -UP + 0.2 * FORWARD)
-    return skeleton
+from beam_jobs.athletes.floor_positions import face_down, lying_arm
+from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Prop, Skeleton, unit, vector
 
 
 def push_up(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
@@ -55,8 +18,8 @@ def push_up(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleto
     bottom = style.between("range", 0.105, 0.15, varied=(0.09, 0.2)) * body.height_m
     sag = style.between("sag", -1.5, 1.5, varied=(-6, 6))
     nod = style.between("nod", -38, -15, varied=(-45, 5))
-    raised = _face_down(body, style, top + bench, sag, nod, on_knees)
-    skeleton = _face_down(body, style, top + bench + (bottom - top) * phase.depth, sag, nod, on_knees)
+    raised = face_down(body, style, top + bench, sag, nod, on_knees)
+    skeleton = face_down(body, style, top + bench + (bottom - top) * phase.depth, sag, nod, on_knees)
     y = raised.points["neck"][1] - style.between("behind", -0.01, 0.05, varied=(-0.02, 0.06)) * body.height_m
     if bench:
         skeleton.props.append(Prop("bench", vector(0, y + 0.02, bench), RIGHT, 1.1, 0.14))
@@ -85,8 +48,6 @@ def sit_up(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton
     bent = style.between("feet", 0.60, 0.78, varied=(0.5, 0.9)) * body.leg_m
     lifted = crunch and style.chance("legs_up", 0.4)
     gap = style.between("stance", 0.6, 1.1) * body.shoulder_m
-    right, forward, axis = skeleton.frames["chest"]
-    head = skeleton.frames["head"]
     arms = style.choice("arms", ("behind_head", "crossed", "reaching", "behind_head"), varied=("beside", "overhead"))
     for side, sign in SIDES:
         if lifted:
@@ -96,33 +57,7 @@ def sit_up(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton
             skeleton.leg(
                 side, vector(sign * gap, bent, body.ankle_m), vector(sign * 0.1, 1, 0), UP + 0.08 * sign * RIGHT
             )
-        if arms in ("beside", "overhead"):
-            # Along the body, or from beyond the head to before the chest.
-            beyond = math.radians(style.between("beyond", 14, 26) + (75 if arms == "overhead" else 30) * phase.depth)
-            start = axis if arms == "overhead" else -axis
-            reach = math.cos(beyond) * start + math.sin(beyond) * forward
-            skeleton.arm_from_directions(side, reach + 0.1 * sign * right, reach + 0.02 * sign * right)
-        elif arms == "behind_head":
-            wrist = skeleton.points["head"] + sign * 0.055 * body.height_m * head[0] - 0.02 * body.height_m * head[1]
-            skeleton.arm(
-                side, wrist, sign * right + 0.4 * forward + 0.25 * axis, -0.8 * sign * head[0] - 0.35 * head[1]
-            )
-        elif arms == "crossed":
-            wrist = skeleton.points["neck"] - sign * 0.5 * body.shoulder_m * right + 0.1 * body.height_m * forward
-            skeleton.arm(
-                side,
-                wrist - (0.11 + 0.02 * sign) * axis,
-                0.5 * sign * right - axis + 0.3 * forward,
-                0.8 * axis - 0.35 * sign * right - 0.5 * forward,
-            )
-        else:
-            target = skeleton.points[f"{side}_knee"] + 0.05 * sign * RIGHT + 0.05 * UP
-            reach = unit(target - skeleton.points[f"{side}_shoulder"])
-            skeleton.arm(
-                side,
-                skeleton.points[f"{side}_shoulder"] + 0.96 * body.arm_m * reach,
-                sign * right - 0.5 * axis,
-            )
+        lying_arm(skeleton, style, side, arms, phase.depth)
     return skeleton
 
 
@@ -137,8 +72,8 @@ def plank(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
         sag += sway(style, phase, "hips", style.between("unrest", 0.3, 2.0))
         low += sway(style, phase, "shift", 0.012)
     nod = style.between("nod", -32, -8, varied=(-40, 8)) + sway(style, phase, "nod_sway", 2)
-    held = _face_down(body, style, low, still, nod, on_knees)
-    skeleton = _face_down(body, style, low - 0.004 * phase.depth, sag, nod, on_knees)
+    held = face_down(body, style, low, still, nod, on_knees)
+    skeleton = face_down(body, style, low - 0.004 * phase.depth, sag, nod, on_knees)
     if style.chance("one_leg", 0.1) and not on_knees:
         up = 0.22 * smooth(0.5 + sway(style, phase, "leg", 0.9))
         lifted = skeleton.points["left_ankle"] + vector(0, 0.06 * up, up)
