@@ -2,6 +2,7 @@
 
 from beam_jobs.athletes.exercise import Exercise
 from beam_jobs.athletes.exercises import (
+    burpee_dip,
     crunch_leg_raise_glute_bridge,
     curl_press_raise,
     jump_rope_high_knees,
@@ -10,6 +11,7 @@ from beam_jobs.athletes.exercises import (
     pull_up_bench_press,
     push_up_sit_up_plank_twist,
     row_lat_pulldown,
+    side_plank_mountain_climber,
     squat_deadlift,
     tricep_extension,
 )
@@ -103,6 +105,39 @@ _EXERCISES = (
         elevation_degrees=(2, 20),
         varied_yaw_degrees=(5, 160),
     ),
+    Exercise(
+        "side_plank",
+        side_plank_mountain_climber.side_plank,
+        seconds=(2.0, 3.5),
+        yaw_degrees=(0, 60),
+        elevation_degrees=(2, 18),
+        varied_yaw_degrees=(0, 180),
+    ),
+    Exercise(
+        "mountain_climber",
+        side_plank_mountain_climber.mountain_climber,
+        seconds=(0.6, 1.4),
+        yaw_degrees=(30, 100),
+        elevation_degrees=(3, 18),
+        varied_yaw_degrees=(0, 150),
+    ),
+    Exercise(
+        "burpee",
+        burpee_dip.burpee,
+        seconds=(2.4, 4.2),
+        yaw_degrees=(15, 105),
+        elevation_degrees=(2, 16),
+        varied_yaw_degrees=(0, 150),
+        framed_by_time=True,
+    ),
+    Exercise(
+        "dip",
+        burpee_dip.dip,
+        seconds=(1.5, 2.8),
+        yaw_degrees=(0, 105),
+        elevation_degrees=(-6, 10),
+        varied_yaw_degrees=(0, 180),
+    ),
 )
 # The movements of people who do no exercise: what is labelled none is one of these.
 _NO_EXERCISE = (
@@ -148,5 +183,9 @@ LABELS = (
     "crunch",
     "leg_raise",
     "glute_bridge",
+    "side_plank",
+    "mountain_climber",
+    "burpee",
+    "dip",
     NO_EXERCISE,
 )

@@ -80,6 +80,7 @@ class Exercise:
       elevation_degrees: how far the camera looks down.
       varied_yaw_degrees: where cameras stand at times in the `varied` variety.
       is_exercise: False for a movement that is no exercise.
+      framed_by_time: the camera must see all of the clip, as depths alone do not say where the body goes (a jump).
     """
 
     name: str
@@ -89,6 +90,7 @@ class Exercise:
     elevation_degrees: tuple[float, float] = (-2, 16)
     varied_yaw_degrees: tuple[float, float] = (0, 180)
     is_exercise: bool = True
+    framed_by_time: bool = False
 
     @property
     def label(self) -> str:

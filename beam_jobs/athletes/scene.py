@@ -103,9 +103,10 @@ class Scene:
             for depth in (0, 0.25, 0.5, 0.75, 1)
             for repetition in (0, 1)
         ]
-        if self.varied or self.exercise.label == labels.NO_EXERCISE:
+        if self.varied or self.exercise.label == labels.NO_EXERCISE or self.exercise.framed_by_time:
             # A person who walks about is in view all the time.
-            phases = [self.tempo.phase(time_s) for time_s in np.linspace(0, self.tempo.duration_s, 24)]
+            num = 96 if self.exercise.framed_by_time else 24
+            phases = [self.tempo.phase(time_s) for time_s in np.linspace(0, self.tempo.duration_s, num)]
         points = np.concatenate([list(self._pose(phase).points.values()) for phase in phases])
         # Skeleton points lie inside the body: half a head more on every side.
         points = np.concatenate([points + 0.13 * step for step in (*np.eye(3), *-np.eye(3))])

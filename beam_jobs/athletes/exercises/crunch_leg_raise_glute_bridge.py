@@ -90,7 +90,7 @@ def leg_raise(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skele
         raised_leg(
             skeleton,
             side,
-            low + (top - low) * raised,
+            max(low + (top - low) * raised, 0.5 * bent + 1),  # the heels stay off the floor
             max(bent, 1.0),
             aside=style.between("aside", 0.0, 0.05, varied=(-0.03, 0.14)),
             pointed_degrees=style.between("pointed", 5, 60),
