@@ -73,11 +73,13 @@ def leg_raise(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skele
     if where in ("bar", "frame"):
         return _upright_leg_raise(body, style, phase, where)
     depth, high = phase.depth, style.between("bench", 0.40, 0.46) if where == "bench" else 0.0
+    tuck = style.between("tuck", 0, 5, varied=(-2, 10)) * depth
     skeleton = Skeleton(
         body,
         vector(0, 0, high + body.depth_m + 0.012),
-        -90 + style.between("tuck", 0, 5, varied=(-2, 10)) * depth,
-        curl_degrees=style.between("curl", -2, 6, varied=(-3, 22)),
+        -90 + tuck,
+        # The pelvis tilts, the shoulders stay where they are.
+        curl_degrees=style.between("curl", -2, 6, varied=(-3, 22)) - 1.72 * tuck,
         nod_degrees=style.between("nod", 2, 14, varied=(-4, 30)),
     )
     low = style.between("low", 4, 14, varied=(2, 35))
@@ -174,7 +176,7 @@ def glute_bridge(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Sk
     if thrust:
         start, end = style.between("bottom", -44, -28, varied=(-48, -20)), style.between("top", -4, 6, varied=(-8, 9))
     else:
-        start, end = style.between("bottom", 0, 2, varied=(0, 8)), style.between("range", 22, 36, varied=(14, 40))
+        start, end = style.between("bottom", 0, 2, varied=(0, 8)), style.between("range", 22, 36, varied=(18, 40))
     rise = start + (end - start) * depth
     curl = style.between("curl", 0, 6, varied=(-4, 10)) * depth
     chest, pelvis_axis = frame(-90 - rise + curl)[2], frame(-90 - rise)[2]

@@ -102,7 +102,7 @@ def mountain_climber(body: Body, style: MovementStyle, phase: RepetitionPhase) -
     """
     kind = style.choice("kind", ("step", "run"), varied=("run", "cross", "step"))
     bench = style.between("bench", 0.25, 0.48) * style.chance("on_bench", 0.12)
-    depth = phase.depth
+    depth, crossing = phase.depth, kind == "cross"
     wide = style.between("wide", 0.95, 1.25, varied=(0.8, 1.6)) * body.shoulder_m
     reach = math.sqrt((0.965 * body.arm_m) ** 2 - (wide - body.shoulder_m) ** 2)
     neck = vector(0, style.between("before", -0.02, 0.04, varied=(-0.1, 0.08)), bench + 0.035 + reach)
@@ -110,7 +110,7 @@ def mountain_climber(body: Body, style: MovementStyle, phase: RepetitionPhase) -
     foot = ankle_over_ball(body, vector(0, 0, 0.3 * body.ankle_m), ball_toes)
     # The trunk's slope where the legs are straight, and how much the hips rise with the knee.
     flat = 90 - math.degrees(math.asin(min((neck[2] - foot[2]) / (body.leg_m + body.torso_m), 0.9)))
-    hips = style.between("hips", 1, 10, varied=(-3, 22))
+    hips = style.between("hips", 4, 14, varied=(0, 24))
     pike = (style.between("pike", 2, 9, varied=(0, 16)) if kind != "run" else 0.0) * depth
     bob = style.between("bob", 0.0, 0.012, varied=(0.0, 0.03)) * math.sin(math.pi * min(depth, 1.0))
 
@@ -120,9 +120,8 @@ def mountain_climber(body: Body, style: MovementStyle, phase: RepetitionPhase) -
 
     furthest = neck - body.torso_m * trunk_axis(flat + hips)
     back = furthest[1] - math.sqrt((0.985 * body.leg_m) ** 2 - (furthest[2] - foot[2]) ** 2)
-    pelvis = neck + bob * UP - body.torso_m * trunk_axis(flat + hips + pike)
+    pelvis = neck - (bob + 0.04 * crossing * depth) * UP - body.torso_m * trunk_axis(flat + hips + pike)
     lean = flat + hips + pike
-    crossing = kind == "cross"
     lead = phase.repetition % 2
     skeleton = Skeleton(
         body,
@@ -132,12 +131,14 @@ def mountain_climber(body: Body, style: MovementStyle, phase: RepetitionPhase) -
         twist_degrees=(12 * depth * (1 - 2 * lead)) if crossing else 0.0,
     )
     gap = style.between("feet_gap", 0.7, 1.1, varied=(0.5, 1.6)) * body.hip_m
-    inside = furthest[1] + style.between("range", 0.0, 0.16, varied=(-0.22, 0.24))
-    hover = style.between("hover", 0.0, 0.12)
+    inside = furthest[1] + style.between("range", -0.08, 0.12, varied=(-0.18, 0.2))
+    # The foot comes down on its ball, or stays in the air, the toes pointing back.
+    hovers = style.choice("foot", ("hover", "tap")) == "hover"
+    hover = style.between("hover", -0.03, 0.05) if hovers else 0.0
     for index, (side, sign) in enumerate(SIDES):
         share = depth if index == lead else (1 - depth if kind == "run" else 0.0)
         inwards = style.between("inwards", 0.0, 0.1) - (0.45 * crossing * (index == lead))
-        lift = (hover + 0.07) * smooth(share) + (0.05 if kind == "run" else 0.09) * math.sin(math.pi * share)
+        lift = hover * smooth(share) + (0.05 if kind == "run" else 0.09) * math.sin(math.pi * share)
         ankle = vector(sign * gap * (1 + inwards * share), back + (inside - back) * share, foot[2] + lift * (share > 0))
         # No knee bends so far that the heel is at the hip: a foot that is high stays behind it.
         hip, near = skeleton.points[f"{side}_hip"], 0.37 * body.leg_m
@@ -145,7 +146,8 @@ def mountain_climber(body: Body, style: MovementStyle, phase: RepetitionPhase) -
         furthest_in = 3 * (drop - near) if drop > near else -math.sqrt(near**2 - drop**2)
         ankle[1] = min(ankle[1], hip[1] + furthest_in)
         knee = FORWARD - 0.3 * UP + sign * (style.between("knees_out", 0.0, 0.25) - 0.6 * crossing * share) * RIGHT
-        skeleton.leg(side, ankle, ball_toes, knee)
+        toes = ball_toes + hovers * share * (vector(0, -0.6, -0.8) - ball_toes)
+        skeleton.leg(side, ankle, toes, knee, sole=-FORWARD)
     for side, sign in SIDES:
         skeleton.arm(side, vector(sign * wide, 0, bench + 0.035), vector(0.6 * sign, -0.9, 0.3), vector(0, 1, -0.1))
     if bench:
