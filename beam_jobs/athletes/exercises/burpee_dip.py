@@ -51,7 +51,11 @@ def burpee(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton
     pelvis = standing + down * (crouch - standing)
     lean = 3 + down * (stoop - 3)
     pelvis, lean = pelvis + back * (plank_pelvis - pelvis), lean + back * (plank_lean - lean)
-    pelvis = pelvis + jump * UP + 0.05 * math.sin(math.pi * back) * UP
+    # Who takes off stands on tiptoe first.
+    tip = math.radians(42 * smooth(jump / 0.06))
+    pelvis = (
+        pelvis + (jump + max(_ankle_height(body, tip) - body.ankle_m, 0.0)) * UP + 0.05 * math.sin(math.pi * back) * UP
+    )
     skeleton = Skeleton(
         body,
         pelvis,
@@ -62,13 +66,12 @@ def burpee(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton
     stepping = style.chance("stepping", 0.25)
     for index, (side, sign) in enumerate(SIDES):
         share = smooth(back * 1.6 - 0.6 * index) if stepping else back
-        flat = math.radians(64 * share + 42 * smooth(jump / 0.06))
+        flat = math.radians(64 * share) + tip
         toes = vector(0.15 * sign * (1 - share), math.cos(flat), -math.sin(flat))
         ankle = vector(sign * stance, 0, body.ankle_m)
         ankle = ankle + share * (plank_foot + sign * min(stance, 1.3 * body.hip_m) * RIGHT - ankle)
-        ankle = ankle + (jump + 0.1 * math.sin(math.pi * share)) * UP
-        on_toes = 0.66 * body.foot_m * math.sin(flat) + 0.62 * body.ankle_m * math.cos(flat) + 0.003
-        ankle[2] = max(ankle[2], on_toes)
+        ankle = ankle + 0.1 * math.sin(math.pi * share) * UP
+        ankle[2] = max(ankle[2], _ankle_height(body, flat)) + jump
         knee = toes + 0.3 * UP * (1 - share) + 0.3 * sign * (1 - share) * RIGHT - share * UP
         skeleton.leg(side, ankle, plank_toes if share == 1 else toes, knee)
     swing = style.between("arms_up", 0.4, 1.0, varied=(0.1, 1.0))
@@ -89,6 +92,11 @@ def burpee(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton
     return skeleton
 
 
+def _ankle_height(body: Body, pitch: float) -> float:
+    """How high the ankle is above the floor when the toes are on it and point down by so much (radians)."""
+    return 0.66 * body.foot_m * math.sin(pitch) + 0.62 * body.ankle_m * math.cos(pitch) + 0.003
+
+
 def _jump(style: MovementStyle, phase: RepetitionPhase) -> tuple[float, float]:
     """How high the feet are above the floor at the end of a burpee (metres), and how far up the arms (0 to 1)."""
     if style.chance("no_jump", 0.2) or not phase.returning or phase.depth >= 1.6 * _JUMP:
@@ -96,7 +104,7 @@ def _jump(style: MovementStyle, phase: RepetitionPhase) -> tuple[float, float]:
     # Depth slows down towards 0; its root runs evenly.
     time = 1 - math.sqrt(phase.depth / (1.6 * _JUMP))
     flight = min(max((time - 0.3) / 0.5, 0.0), 1.0)
-    high = style.between("jump", 0.07, 0.15, varied=(0.03, 0.24))
+    high = style.between("jump", 0.07, 0.15, varied=(0.05, 0.24))
     return high * 4 * flight * (1 - flight), smooth(time / 0.4) * smooth((1 - time) / 0.35)
 
 
