@@ -1,52 +1,60 @@
+/** @import { Part } from "./record.js" */
 /** @import { FileSource } from "./sources.js" */
-/** @import { Answer, Hello, Listener, PersonAnswer, Recognizer } from "./types.js" */
+/** @import { Answer, Hello, Listener, Recognizer } from "./types.js" */
 /** @import { Phase, View } from "./view.js" */
 import { BrightnessMeter } from "./brightness.js";
 import { FrameLoop } from "./frames.js";
 import { SamplingGrid } from "./grid.js";
-import { PoseEstimator } from "./pose.js";
+import { PoseLoader } from "./pose_loader.js";
 import { SessionRecord } from "./record.js";
 import { clear, drawSkeletons } from "./skeleton.js";
+import { listCameras } from "./camera.js";
 import { CameraSource } from "./sources.js";
 import { Speed } from "./speed.js";
 import { element } from "./view.js";
 
-/** @typedef {CameraSource | FileSource} Source */
+/**
+ * @typedef {CameraSource | FileSource} Source
+ * @typedef {{ofRecord: Part, firstMs: number, lastMs: number, grid: SamplingGrid}} CurrentPart
+ */
 
 /** Frames that are further apart are no movement: a recogniser's session ends between them. */
 const MAX_STEP_MS = 1500;
 const STORE_EVERY_MS = 2000;
-/** @type {PersonAnswer} */
-const WATCHING = {
-  person: 0,
-  exercise: null,
-  probability: null,
-  status: "warming_up",
-  hint: null,
-  repetitions: null,
-  held_s: null,
-};
 
 /** One visit: a source of pictures, the pose in each, a recogniser's answers, and the record of what was done. */
 export class App {
   /** @type {Phase} */ phase = "start";
   record = new SessionRecord();
   isMirrored = true;
-  isOnGraphicsChip = false;
   /** How many people to follow where the server follows several; 0: as many as it can. */
   numPeople = 0;
 
   #video = /** @type {HTMLVideoElement} */ (element("video"));
   #skeleton = /** @type {HTMLCanvasElement} */ (element("skeleton"));
-  #loop = new FrameLoop(this.#video, (video, mediaMs) => this.#takeFrame(video, mediaMs));
+  #loop = new FrameLoop(this.#video, (video, mediaMs) => {
+    try {
+      this.#takeFrame(video, mediaMs);
+    } catch (error) {
+      this.#poses.failed();
+      this.#stumble(`The pose model has failed (${error})`);
+    }
+  });
   #meter = new BrightnessMeter();
   #speed = new Speed();
-  /** @type {PoseEstimator | null} */ #estimator = null;
+  #poses = new PoseLoader(
+    (share) => this.view.showProgress(share),
+    (isOn) => this.view.showGraphicsChip(isOn),
+  );
   /** @type {Source | null} */ #source = null;
   /** @type {Hello | null} */ #hello = null;
-  /** The recogniser's session that takes frames now. @type {{firstMs: number, lastMs: number, grid: SamplingGrid} | null} */ #part = null;
+  /** The recogniser's session that takes frames now. @type {CurrentPart | null} */ #part = null;
   #isReady = false;
-  #storedAtMs = 0;
+  /** Counts starts, pauses and ends: what was begun before the last one gives up. */
+  #turn = 0;
+  /** The end of the session before, for which the next one waits. @type {Promise<void>} */ #ending = Promise.resolve();
+  /** What paused the page; it goes on by itself when that is over. @type {"person" | "hidden" | "camera"} */ #pausedBy = "person";
+  #cameraId = "";
 
   /**
    * @param {View} view
@@ -59,14 +67,18 @@ export class App {
       onHello: (hello) => this.#begin(hello),
       onAnswer: (answer) => this.#takeAnswer(answer),
       onLink: (link) => {
-        if (link.state !== "ready") this.#isReady = false;
-        if (this.#isActive) this.view.showLink(link, isInPage);
+        if (link.state !== "ready") {
+          this.#isReady = false;
+          if (this.#source?.canWait) this.#source.pause();
+        }
+        if (this.phase === "running") this.view.showLink(link, isInPage);
       },
     });
   }
 
-  get #isActive() {
-    return this.phase === "running" || this.phase === "loading";
+  /** Something was begun that has no end yet. */
+  get isInSession() {
+    return this.phase === "running" || this.phase === "paused";
   }
 
   /** @param {Phase} phase */
@@ -76,79 +88,116 @@ export class App {
   }
 
   /**
-   * Opens a source and begins; a failure is shown, and the page is as it was.
+   * Opens a source and begins; a failure is shown, and what was done before stays. A later start takes an earlier one's place.
    * @param {Source} source
    * @param {SessionRecord} record that goes on, or a new one
    */
   async start(source, record = new SessionRecord()) {
-    if (this.phase === "loading") return;
     this.#close();
+    const turn = ++this.#turn;
+    this.#source = source;
+    this.record = record;
     this.view.showMessage();
+    this.view.showLoading(source.waitingWords);
     this.#enter("loading");
     try {
-      this.#source = source;
       await source.open(this.#video);
+      if (turn !== this.#turn) return;
       source.onEnd = (words) => this.#sourceEnded(words);
-      this.#estimator ??= await PoseEstimator.load((share) => this.view.showProgress(share), this.isOnGraphicsChip);
+      if (source instanceof CameraSource) await this.#showCameras((this.#cameraId = source.deviceId));
+      this.view.showLoading();
+      await this.#poses.load();
     } catch (error) {
-      this.#close();
-      this.#enter("start");
-      this.view.showMessage(error instanceof Error ? error.message : String(error));
+      if (turn === this.#turn) this.#startFailed(error);
       return;
     }
-    this.record = record;
+    if (turn !== this.#turn) return;
     source.startAt(record.lengthMs);
+    this.view.showSource(source instanceof CameraSource);
     this.setMirrored(this.isMirrored);
-    this.view.showAnswers([WATCHING]);
+    this.view.showWatching();
     this.view.showSession(record);
-    await this.#run();
+    await this.#go();
   }
 
-  async #run() {
+  /** @param {unknown} error */
+  #startFailed(error) {
+    this.#close();
+    if (this.record.lengthMs > 0) {
+      this.view.showSession(this.record);
+      this.#enter("paused");
+    } else {
+      this.#enter("start");
+    }
+    this.view.showMessage(error instanceof Error ? error.message : String(error));
+  }
+
+  /** Gives up a start that has not been made yet. */
+  cancel() {
+    if (this.phase !== "loading") return;
+    this.#turn += 1;
+    this.#startFailed("");
+  }
+
+  async #go() {
+    const turn = ++this.#turn;
     this.#enter("running");
-    this.recognizer.open();
-    await this.#source?.play();
-    this.#loop.start();
+    try {
+      await Promise.all([this.#ending, this.#poses.load()]);
+      if (turn !== this.#turn) return;
+      this.recognizer.open();
+      this.#loop.start();
+      // A file waits until its frames can be answered.
+      if (!this.#source?.canWait) await this.#source?.play();
+    } catch (error) {
+      if (turn === this.#turn) await this.#stumble(error);
+    }
+  }
+
+  /** Something does not work: the page pauses and says so. @param {unknown} error */
+  async #stumble(error) {
+    await this.#pause("person");
+    const what = error instanceof Error ? error.message : String(error);
+    this.view.showMessage(`${what.replace(/\.?$/, ".")} Go on to try again.`);
   }
 
   /** The recogniser's session is ready. @param {Hello} hello */
   async #begin(hello) {
+    const turn = this.#turn;
     this.#hello = hello;
     this.#part = null;
     this.view.showLabels(hello.labels);
     // MediaPipe smooths the landmarks of one person alone; for several, the server does, so one is not looked for there.
     const numPeople = Math.min(this.numPeople || hello.max_people, hello.max_people);
     this.view.showMaxPeople(hello.max_people, numPeople);
-    await this.#estimator?.setNumPeople(numPeople);
+    await this.#poses.current?.setNumPeople(numPeople);
+    if (turn !== this.#turn || this.#hello !== hello) return;
     this.#isReady = true;
+    if (this.#source?.canWait) await this.#source.play().catch((error) => this.#stumble(error));
   }
 
   /** @param {HTMLVideoElement} video @param {number} mediaMs */
   #takeFrame(video, mediaMs) {
     const source = this.#source;
-    if (!this.#isReady || !this.#estimator || !this.#hello || !source) return;
+    if (!this.#isReady || !this.#poses.current || !this.#hello || !source) return;
     if (this.#part && (mediaMs <= this.#part.lastMs || mediaMs - this.#part.lastMs > MAX_STEP_MS)) {
       this.#renew();
       return;
     }
     if (!this.#part) {
-      this.#part = { firstMs: mediaMs, lastMs: mediaMs - 1, grid: new SamplingGrid(this.#hello.frame_rate_hz) };
-      this.#estimator.restart();
-      this.record.beginPart(source.recordMs(mediaMs));
+      const ofRecord = this.record.beginPart(source.recordMs(mediaMs));
+      this.#part = { ofRecord, firstMs: mediaMs, lastMs: mediaMs, grid: new SamplingGrid(this.#hello.frame_rate_hz) };
+      this.#poses.current.restart();
     }
     this.#part.lastMs = mediaMs;
     const timestampMs = Math.round(mediaMs - this.#part.firstMs);
     const frameId = this.#part.grid.frameId(mediaMs - this.#part.firstMs);
     if (frameId === null) return;
     const begunMs = performance.now();
-    const people = this.#estimator.estimate(video, timestampMs);
+    const people = this.#poses.current.estimate(video, timestampMs);
     const brightness = this.#meter.measure(video, video.videoWidth, video.videoHeight);
     this.recognizer.send({ timestampMs, brightness, people });
-    if (this.#skeleton.width !== video.videoWidth || this.#skeleton.height !== video.videoHeight) {
-      this.#skeleton.width = video.videoWidth;
-      this.#skeleton.height = video.videoHeight;
-    }
-    drawSkeletons(this.#skeleton, people);
+    drawSkeletons(this.#skeleton, video, people);
     this.#speed.add(performance.now(), performance.now() - begunMs);
     this.view.showSpeed(this.#speed, this.#hello.frame_rate_hz);
     source.keepUp(this.#speed, this.#hello.frame_rate_hz);
@@ -158,51 +207,96 @@ export class App {
   #takeAnswer(answer) {
     if (this.phase !== "running" || !this.#part) return;
     this.record.add(answer);
-    this.view.showAnswers(answer.people.length ? answer.people : [{ ...WATCHING, status: "no_person" }]);
+    this.view.showAnswers(answer.people);
     this.view.showSession(this.record);
-    if (performance.now() - this.#storedAtMs > STORE_EVERY_MS) this.store();
+    this.store(STORE_EVERY_MS);
   }
 
-  store() {
-    this.#storedAtMs = performance.now();
+  /** @param {number} everyMs not more often than that */
+  store(everyMs = 0) {
     // A file is not there any more after a reload.
-    if (this.#source instanceof CameraSource && this.phase !== "done") this.record.store();
+    if (this.#source instanceof CameraSource && this.phase !== "done") this.record.store(everyMs);
   }
 
   /** Ends the recogniser's session; its summary is part of the record. */
-  async #endPart() {
+  #endPart() {
     this.#isReady = false;
-    const summary = await this.recognizer.end();
-    if (summary && this.#part) this.record.sum(summary.segments);
+    const { record } = this;
+    const part = this.#part;
     this.#part = null;
+    const before = this.#ending;
+    this.#ending = this.recognizer.end().then((summary) => {
+      if (summary && part) record.sum(part.ofRecord, summary.segments);
+      return before;
+    });
+    return this.#ending;
   }
 
   async #renew() {
+    const turn = this.#turn;
+    if (this.#source?.canWait) this.#source.pause();
     await this.#endPart();
-    if (this.phase === "running") this.recognizer.open();
+    if (turn === this.#turn && this.phase === "running") this.recognizer.open();
+  }
+
+  /** @param {"person" | "hidden" | "camera"} by */
+  async #pause(by) {
+    if (this.phase !== "running") return;
+    const turn = ++this.#turn;
+    this.#pausedBy = by;
+    this.#enter("paused");
+    this.#loop.stop();
+    this.#source?.pause();
+    await this.#endPart();
+    if (turn === this.#turn) this.view.showSession(this.record);
   }
 
   async pauseOrGoOn() {
     if (this.phase === "running") {
-      this.#enter("paused");
-      this.#loop.stop();
-      this.#source?.pause();
-      await this.#endPart();
-      this.view.showSession(this.record);
+      await this.#pause("person");
     } else if (this.phase === "paused") {
       this.view.showMessage();
-      await this.#run();
+      if (this.#source && !this.#source.isGone) await this.#go();
+      else await this.#reopenCamera();
     }
   }
 
-  /** Ends the visit and shows what was done. */
-  async end() {
-    if (this.phase !== "running" && this.phase !== "paused") return;
+  /** The camera as before where it is there, else another one. */
+  async #reopenCamera() {
+    const isThere = await this.#showCameras();
+    if (this.phase === "paused") await this.start(new CameraSource(isThere ? this.#cameraId : ""), this.record);
+  }
+
+  /** Cameras were plugged in or out: one that went away is used again when it is back. */
+  async camerasChanged() {
+    const isThere = await this.#showCameras();
+    if (isThere && this.phase === "paused" && this.#pausedBy === "camera") await this.#reopenCamera();
+  }
+
+  /** @param {string} chosen @returns whether the camera is there that was used last */
+  async #showCameras(chosen = "") {
+    const cameras = await listCameras();
+    this.view.showCameras(cameras, chosen);
+    return cameras.some(({ id }) => id === this.#cameraId);
+  }
+
+  /** A hidden page gets no pictures: it pauses, and goes on when it is seen again. @param {boolean} isHidden */
+  async visibilityChanged(isHidden) {
+    if (isHidden) await this.#pause("hidden");
+    else if (this.phase === "paused" && this.#pausedBy === "hidden") await this.pauseOrGoOn();
+  }
+
+  /** Ends the visit and shows what was done. @param {string} words about why, where the person did not end it */
+  async end(words = "") {
+    if (!this.isInSession) return;
+    const turn = ++this.#turn;
     this.#loop.stop();
-    await this.#endPart();
+    this.#source?.pause();
+    await (this.phase === "running" ? this.#endPart() : this.#ending);
+    if (turn !== this.#turn) return;
     this.#close();
     SessionRecord.forget();
-    this.view.showMessage();
+    this.view.showMessage(words);
     this.view.hideLink();
     this.#enter("done");
     this.view.showSummary(this.record);
@@ -210,37 +304,26 @@ export class App {
 
   /** @param {string} words what has happened; empty at a file's end */
   async #sourceEnded(words) {
-    if (!words) {
-      await this.end();
+    if (this.#source?.canWait) {
+      await this.end(words);
       return;
     }
-    if (this.phase === "running") await this.pauseOrGoOn();
+    if (this.phase === "running") await this.#pause("camera");
     this.view.showMessage(words);
   }
 
   /** Another camera, or the same again. @param {string} deviceId */
   async changeCamera(deviceId) {
-    if (this.phase === "running") await this.pauseOrGoOn();
+    await this.#pause("person");
     if (this.phase === "paused") await this.start(new CameraSource(deviceId), this.record);
   }
 
   /** Loads MediaPipe again, for another processor. @param {boolean} isOn */
   async useGraphicsChip(isOn) {
-    this.isOnGraphicsChip = isOn;
-    if (this.phase !== "running") {
-      this.#forgetEstimator();
-      return;
-    }
-    const source = this.#source;
-    await this.pauseOrGoOn();
-    this.#forgetEstimator();
-    this.#estimator = await PoseEstimator.load((share) => this.view.showProgress(share), isOn);
-    if (this.#source === source) await this.pauseOrGoOn();
-  }
-
-  #forgetEstimator() {
-    this.#estimator?.close();
-    this.#estimator = null;
+    const wasRunning = this.phase === "running";
+    await this.#pause("person");
+    this.#poses.useGraphicsChip(isOn);
+    if (wasRunning && this.phase === "paused") await this.pauseOrGoOn();
   }
 
   /** @param {number} numPeople */

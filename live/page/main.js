@@ -1,6 +1,5 @@
 /** @import { Listener, Recognizer } from "./types.js" */
 import { App } from "./app.js";
-import { listCameras } from "./camera.js";
 import { SessionRecord } from "./record.js";
 import { ServerRecognizer } from "./server.js";
 import { CameraSource, FileSource } from "./sources.js";
@@ -24,23 +23,23 @@ function onChange(id, action) {
 
 /** @param {App} app */
 async function useCamera(app) {
-  if (app.phase === "running" || app.phase === "paused") return;
+  if (app.phase === "loading" || app.isInSession) return;
   await app.start(new CameraSource());
-  await showCameras();
-}
-
-async function showCameras() {
-  const select = /** @type {HTMLSelectElement} */ (element("cameras"));
-  const chosen = select.value;
-  select.replaceChildren(...(await listCameras()).map(({ id, name }) => new Option(name, id)));
-  if (chosen) select.value = chosen;
 }
 
 /** @param {App} app @param {FileList | null | undefined} files */
 async function useFile(app, files) {
-  if (files?.length) await app.start(new FileSource(files[0]));
+  const chosen = [...(files ?? [])];
   // So that the same file can be chosen again.
   file.value = "";
+  if (chosen.length === 0) return;
+  if (app.isInSession) {
+    view.showMessage("End this session first (E), so that it is not lost; then choose the video again.");
+  } else if (chosen.length > 1) {
+    view.showMessage(`${chosen.length} files at once. Choose one video at a time.`);
+  } else {
+    await app.start(new FileSource(chosen[0]));
+  }
 }
 
 /** @param {App} app @param {string} type @param {string} content */
@@ -66,6 +65,7 @@ function toggleTheme() {
 function listenToButtons(app) {
   onClick("camera-start", () => useCamera(app));
   onClick("file-start", () => file.click());
+  onClick("cancel", () => app.cancel());
   onClick("pause", () => app.pauseOrGoOn());
   onClick("end", () => app.end());
   onClick("again", () => view.showPhase((app.phase = "start")));
@@ -79,7 +79,8 @@ function listenToButtons(app) {
   onChange("graphics", ({ checked }) => app.useGraphicsChip(checked));
   onChange("cameras", ({ value }) => app.changeCamera(value));
   onChange("num-people", ({ value }) => app.setNumPeople(Number(value)));
-  navigator.mediaDevices?.addEventListener?.("devicechange", showCameras);
+  navigator.mediaDevices?.addEventListener?.("devicechange", () => app.camerasChanged());
+  document.addEventListener("visibilitychange", () => app.visibilityChanged(document.visibilityState === "hidden"));
 }
 
 /** @param {App} app */
@@ -151,7 +152,6 @@ async function main() {
   if (before) {
     // The page was loaded again while the camera ran.
     await app.start(new CameraSource(), before);
-    await showCameras();
   }
 }
 

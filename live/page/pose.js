@@ -29,7 +29,9 @@ export class PoseEstimator {
     const [{ PoseLandmarker }, model] = await Promise.all([
       import(`${VENDOR}vision_bundle.mjs`),
       download(MODEL, onProgress),
-    ]);
+    ]).catch((error) => {
+      throw new Error(`The pose model cannot be loaded (${error.message}). Look at your connection, and try again.`);
+    });
     const landmarker = await PoseLandmarker.createFromOptions(
       { wasmLoaderPath: `${VENDOR}vision_wasm_internal.js`, wasmBinaryPath: `${VENDOR}vision_wasm_internal.wasm` },
       {

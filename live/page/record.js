@@ -8,6 +8,8 @@
  * @property {number} sets
  * @property {number | null} repetitions null for a hold
  * @property {number} seconds
+ *
+ * @typedef {{offsetMs: number, segments: Segment[], isSummed: boolean}} Part One session of the recogniser.
  */
 
 // As beam_jobs/segments.py: the same exercise after a pause of at most so long is one set, and shorter ones are none.
@@ -22,14 +24,17 @@ const STORED_AS = "session";
  * or a pause begins a new one. Survives a reload of the page.
  */
 export class SessionRecord {
-  /** @type {{offsetMs: number, segments: Segment[], isSummed: boolean}[]} */
+  /** @type {Part[]} */
   #parts = [];
   startedAt = new Date().toISOString();
   lengthMs = 0;
+  #storedAtMs = 0;
 
-  /** A part begins. @param {number} offsetMs the record's time at its first frame */
+  /** A part begins. @param {number} offsetMs the record's time at its first frame @returns {Part} */
   beginPart(offsetMs) {
-    this.#parts.push({ offsetMs, segments: [], isSummed: false });
+    const part = { offsetMs, segments: [], isSummed: false };
+    this.#parts.push(part);
+    return part;
   }
 
   /** @param {Answer} answer of the part that began last */
@@ -61,13 +66,14 @@ export class SessionRecord {
     }
   }
 
-  /** The recogniser's own segments of the last part: they know its whole. @param {SegmentMessage[]} segments */
-  sum(segments) {
-    const part = this.#parts.at(-1);
-    if (part) {
-      part.segments = segments;
-      part.isSummed = true;
-    }
+  /**
+   * The recogniser's own segments of a part: they know its whole.
+   * @param {Part} part
+   * @param {SegmentMessage[]} segments
+   */
+  sum(part, segments) {
+    part.segments = segments;
+    part.isSummed = true;
   }
 
   /** All segments, in the record's time, oldest first. @param {number} minLengthMs shorter ones are left out */
@@ -124,7 +130,10 @@ export class SessionRecord {
     return ["person,exercise,start_s,end_s,repetitions,held_s,probability", ...lines, ""].join("\n");
   }
 
-  store() {
+  /** @param {number} everyMs not more often than that */
+  store(everyMs = 0) {
+    if (performance.now() - this.#storedAtMs < everyMs) return;
+    this.#storedAtMs = performance.now();
     try {
       sessionStorage.setItem(
         STORED_AS,
@@ -139,7 +148,7 @@ export class SessionRecord {
   static restore() {
     try {
       const stored = JSON.parse(sessionStorage.getItem(STORED_AS) ?? "null");
-      if (!stored) return null;
+      if (!Array.isArray(stored?.parts)) return null;
       const record = new SessionRecord();
       record.#parts = stored.parts;
       record.startedAt = stored.startedAt;

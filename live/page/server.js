@@ -41,7 +41,6 @@ export function encode({ timestampMs, brightness, people }) {
 export class ServerRecognizer {
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
-  /** @type {((summary: Summary | null) => void) | null} */ #ended = null;
   /** Words of the server about why it closes. */
   #refusal = "";
   #isReady = false;
@@ -81,20 +80,27 @@ export class ServerRecognizer {
       this.#forget();
       return Promise.resolve(null);
     }
+    // From here on the socket is this promise's: a new session may begin meanwhile.
     this.#isReady = false;
+    this.#socket = null;
     return new Promise((resolve) => {
-      const timeout = setTimeout(() => this.#ended?.(null), SUMMARY_TIMEOUT_MS);
-      this.#ended = (summary) => {
+      /** @param {Summary | null} summary */
+      const finish = (summary) => {
         clearTimeout(timeout);
-        this.#ended = null;
-        this.#forget();
+        close(socket);
         resolve(summary);
+      };
+      const timeout = setTimeout(() => finish(null), SUMMARY_TIMEOUT_MS);
+      socket.onclose = () => finish(null);
+      socket.onmessage = ({ data }) => {
+        const { summary } = JSON.parse(data);
+        if (summary) finish(summary);
       };
       socket.send(JSON.stringify({ end: true }));
     });
   }
 
-  /** @param {{hello?: Hello, error?: {code: string, message: string}, summary?: Summary} & Partial<Answer>} message */
+  /** @param {{hello?: Hello, error?: {code: string, message: string}} & Partial<Answer>} message */
   #take(message) {
     if (message.hello) {
       this.#isReady = true;
@@ -104,8 +110,6 @@ export class ServerRecognizer {
       this.listener.onLink({ state: "ready" });
     } else if (message.error) {
       this.#refusal = message.error.message;
-    } else if (message.summary) {
-      this.#ended?.(message.summary);
     } else if (this.#isReady) {
       this.listener.onAnswer(/** @type {Answer} */ (message));
     }
@@ -113,10 +117,6 @@ export class ServerRecognizer {
 
   #lost() {
     this.#isReady = false;
-    if (this.#ended) {
-      this.#ended(null);
-      return;
-    }
     const seconds = Math.ceil(this.#retryMs / 1000);
     const why = this.#refusal || "The connection to the server is lost.";
     this.listener.onLink({
@@ -130,9 +130,13 @@ export class ServerRecognizer {
 
   #forget() {
     this.#isReady = false;
-    if (!this.#socket) return;
-    this.#socket.onclose = this.#socket.onmessage = null;
-    this.#socket.close();
+    if (this.#socket) close(this.#socket);
     this.#socket = null;
   }
+}
+
+/** Closes a socket that nobody listens to any more. @param {WebSocket} socket */
+function close(socket) {
+  socket.onclose = socket.onmessage = null;
+  socket.close();
 }

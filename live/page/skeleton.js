@@ -22,12 +22,17 @@ function colour(...indices) {
 
 /**
  * Draws people's landmarks: the left side in one colour, the right one in another.
- * @param {HTMLCanvasElement} canvas as large as the video's picture
+ * @param {HTMLCanvasElement} canvas is made as large as the video's picture
+ * @param {HTMLVideoElement} video
  * @param {Person[]} people
  */
-export function drawSkeletons(canvas, people) {
+export function drawSkeletons(canvas, { videoWidth, videoHeight }, people) {
   const context = canvas.getContext("2d");
   if (!context) return;
+  if (canvas.width !== videoWidth || canvas.height !== videoHeight) {
+    canvas.width = videoWidth;
+    canvas.height = videoHeight;
+  }
   context.clearRect(0, 0, canvas.width, canvas.height);
   const unit = Math.max(1.5, Math.min(canvas.width, canvas.height) / 140);
   context.lineCap = "round";

@@ -6,12 +6,28 @@ const MIN_PLAYBACK_RATE = 0.25;
 /** A sampled frame may take so much of the time until the next one. */
 const BUSY_SHARE = 0.75;
 
+/** @param {HTMLVideoElement | null} video */
+async function play(video) {
+  try {
+    await video?.play();
+  } catch (error) {
+    // Paused again before it began.
+    if (!(error instanceof Error) || error.name !== "AbortError") throw error;
+  }
+}
+
 /** A camera. */
 export class CameraSource {
+  /** It goes on, whether somebody looks or not. */
+  canWait = false;
+  waitingWords = "Your browser asks whether this page may use the camera: allow it there.";
+  /** It was unplugged, or taken away. */
+  isGone = false;
   /** What to do when the camera is gone. @type {(words: string) => void} */ onEnd = () => {};
   /** @type {HTMLVideoElement | null} */ #video = null;
   /** @type {MediaStream | null} */ #stream = null;
   /** @type {WakeLockSentinel | null} */ #wakeLock = null;
+  #isClosed = false;
   #ranMs = 0;
   /** @type {number | null} */ #runsSinceMs = null;
 
@@ -22,11 +38,19 @@ export class CameraSource {
 
   /** @param {HTMLVideoElement} video */
   async open(video) {
-    this.#stream = await openCamera(this.deviceId);
-    const [track] = this.#stream.getVideoTracks();
+    const stream = await openCamera(this.deviceId);
+    const [track] = stream.getVideoTracks();
+    if (this.#isClosed) {
+      // Allowed after the person had chosen something else.
+      track.stop();
+      return;
+    }
+    this.#stream = stream;
     this.deviceId = track.getSettings().deviceId ?? this.deviceId;
-    track.onended = () =>
-      this.onEnd("The camera is gone. Plug it in again, or choose another one in the settings; then go on.");
+    track.onended = () => {
+      this.isGone = true;
+      this.onEnd("The camera is gone. Plug it in again, and the page goes on. Or choose another one in the settings.");
+    };
     this.#video = video;
     video.srcObject = this.#stream;
   }
@@ -37,10 +61,13 @@ export class CameraSource {
   }
 
   async play() {
-    await this.#video?.play();
     this.#runsSinceMs ??= performance.now();
+    await play(this.#video);
     // A phone's screen goes dark else. Not everywhere, and never needed.
-    this.#wakeLock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+    const wakeLock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+    this.#wakeLock?.release();
+    this.#wakeLock = wakeLock;
+    if (this.#runsSinceMs === null) wakeLock?.release();
   }
 
   pause() {
@@ -59,6 +86,8 @@ export class CameraSource {
   keepUp() {}
 
   close() {
+    this.#isClosed = true;
+    this.#runsSinceMs = null;
     this.#stream?.getTracks().forEach((track) => track.stop());
     if (this.#video) this.#video.srcObject = null;
     this.#wakeLock?.release();
@@ -67,6 +96,10 @@ export class CameraSource {
 
 /** A video file, which stays in the browser. */
 export class FileSource {
+  /** It is played only while its frames are answered. */
+  canWait = true;
+  waitingWords = "The video is being opened.";
+  isGone = false;
   /** At the file's end. @type {(words: string) => void} */ onEnd = () => {};
   /** @type {HTMLVideoElement | null} */ #video = null;
   #address = "";
@@ -98,7 +131,7 @@ export class FileSource {
   startAt() {}
 
   async play() {
-    await this.#video?.play();
+    await play(this.#video);
   }
 
   pause() {

@@ -9,6 +9,16 @@ import { advice, amount, clock, duration, exerciseName, title } from "./words.js
 const MIN_TIMELINE_MS = 60_000;
 /** Angle between two neighbours' colours: no two of many are alike. */
 const HUE_STEP_DEGREES = 137.5;
+/** What is said before the first answer. @type {PersonAnswer} */
+const WATCHING = {
+  person: 0,
+  exercise: null,
+  probability: null,
+  status: "warming_up",
+  hint: null,
+  repetitions: null,
+  held_s: null,
+};
 const LINK_WORDS = { connecting: "Connecting …", ready: "Connected", lost: "No connection", refused: "Not connected" };
 
 /**
@@ -35,6 +45,11 @@ export class View {
       part.hidden = !part.dataset.when?.split(" ").includes(phase);
     }
     element("pause").textContent = phase === "paused" ? "Go on" : "Pause";
+    // The button that had the focus may be gone: the keyboard goes on with the next thing to do.
+    if (document.activeElement === document.body || !document.activeElement?.checkVisibility()) {
+      const next = document.querySelector(`[data-when~="${phase}"] button.primary, [data-when~="${phase}"] button`);
+      /** @type {HTMLElement | null} */ (next)?.focus({ preventScroll: true });
+    }
   }
 
   /** Words about what is wrong; none takes them away. @param {string} [text] */
@@ -42,6 +57,32 @@ export class View {
     const message = element("message");
     message.hidden = !text;
     if (message.textContent !== text) message.textContent = text;
+  }
+
+  /** What is being waited for; nothing: the pose model. @param {string} words */
+  showLoading(words = "") {
+    element("loading-what").hidden = Boolean(words);
+    element("loading-source").textContent = words;
+    element("progress").hidden = Boolean(words);
+  }
+
+  /** @param {boolean} isCamera */
+  showSource(isCamera) {
+    element("camera-choice").hidden = !isCamera;
+    element("mirror-choice").hidden = !isCamera;
+  }
+
+  /** @param {{id: string, name: string}[]} cameras @param {string} chosen by its id; empty: as before */
+  showCameras(cameras, chosen) {
+    const select = /** @type {HTMLSelectElement} */ (element("cameras"));
+    const before = chosen || select.value;
+    select.replaceChildren(...cameras.map(({ id, name }) => new Option(name, id)));
+    if (cameras.some(({ id }) => id === before)) select.value = before;
+  }
+
+  /** @param {boolean} isOn */
+  showGraphicsChip(isOn) {
+    /** @type {HTMLInputElement} */ (element("graphics")).checked = isOn;
   }
 
   /** @param {number} share 0 to 1 */
@@ -86,8 +127,15 @@ export class View {
       .join(", ");
   }
 
-  /** @param {PersonAnswer[]} people; nobody where it is empty */
-  showAnswers(people) {
+  /** Before the first answer. */
+  showWatching() {
+    this.showAnswers([WATCHING]);
+  }
+
+  /** @param {PersonAnswer[]} answers; nobody where it is empty */
+  showAnswers(answers) {
+    /** @type {PersonAnswer[]} */
+    const people = answers.length ? answers : [{ ...WATCHING, status: "no_person" }];
     const cards = element("people");
     while (cards.children.length > people.length) cards.lastElementChild?.remove();
     while (cards.children.length < people.length) {

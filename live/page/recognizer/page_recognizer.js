@@ -45,21 +45,33 @@ export class PageRecognizer {
     const person = this.#person;
     if (!person || this.#numWaiting >= MAX_WAITING) return;
     this.#numWaiting += 1;
-    this.#work = this.#work.then(async () => {
+    this.#work = this.#work.then(() => this.#answer(person, frame));
+  }
+
+  /** @param {PersonRecognizer} person @param {Frame} frame */
+  async #answer(person, frame) {
+    try {
       const answer = await person.update(frame);
-      this.#numWaiting -= 1;
       if (answer && person === this.#person) {
         this.listener.onAnswer({ timestamp_ms: frame.timestampMs, people: [answer] });
       }
-    });
+    } catch (error) {
+      if (person !== this.#person) return;
+      this.#person = null;
+      const message = `The model of the exercises has failed (${error}). Pause and go on, or load the page again.`;
+      this.listener.onLink({ state: "lost", message });
+    } finally {
+      this.#numWaiting -= 1;
+    }
   }
 
   /** @returns {Promise<Summary | null>} */
   async end() {
     this.#session += 1;
-    await this.#work;
+    // Taken away first: a new session may begin meanwhile.
     const person = this.#person;
     this.#person = null;
+    await this.#work;
     return person && { segments: person.log.segments() };
   }
 }
