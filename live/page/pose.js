@@ -25,6 +25,12 @@ export class PoseEstimator {
    * @param {boolean} onGraphicsChip quicker on some devices; its landmarks differ a little more from the batch job's
    */
   static async load(onProgress, onGraphicsChip = false) {
+    const canvas = document.createElement("canvas");
+    if (!canvas.getContext("webgl2") && !canvas.getContext("webgl")) {
+      throw new Error(
+        "This browser has no WebGL, by which MediaPipe reads pictures. Turn on hardware acceleration in its settings, or use another browser.",
+      );
+    }
     /** @type {[typeof import("@mediapipe/tasks-vision"), Uint8Array]} */
     const [{ PoseLandmarker }, model] = await Promise.all([
       import(`${VENDOR}vision_bundle.mjs`),

@@ -51,6 +51,8 @@ def running(visit, server):
     one = visit(server.address)
     one.page.click("#camera-start")
     one.wait_for_answer("Squat")
+    # A set of less than a second is none.
+    one.wait_for_repetitions(2)
     return one
 
 
@@ -75,7 +77,6 @@ def test_pauses_in_quick_succession_leave_a_page_that_answers(running):
 
 
 def test_ending_twice_ends_once(running):
-    running.wait_for_repetitions(2)
     running.page.evaluate("() => { const e = document.querySelector('#end'); e.click(); e.click(); }")
     running.wait_for_phase("done")
     assert running.page.inner_text("#totals tbody tr").startswith("Squat")
@@ -208,3 +209,11 @@ def test_while_the_browser_asks_for_the_camera_a_person_can_go_back(visit, serve
     one.page.evaluate("allow()")
     time.sleep(0.5)
     assert one.phase() == "start" and one.page.evaluate("document.querySelector('#video').srcObject") is None
+
+
+def test_a_browser_without_webgl_is_told(visit, server):
+    one = visit(server.address)
+    one.page.evaluate("() => { HTMLCanvasElement.prototype.getContext = () => null; }")
+    one.page.click("#camera-start")
+    wait_for_message(one, "no WebGL")
+    assert one.phase() == "start"
