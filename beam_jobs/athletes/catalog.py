@@ -15,7 +15,14 @@ from beam_jobs.athletes.exercises import (
     squat_deadlift,
     tricep_extension,
 )
-from beam_jobs.athletes.no_exercise import resting, standing, walking
+from beam_jobs.athletes.no_exercise import (
+    dancing_boxing,
+    falling,
+    resting,
+    signalling_reaching,
+    standing,
+    walking,
+)
 from beam_jobs.labels import NO_EXERCISE
 
 _EXERCISES = (
@@ -146,6 +153,17 @@ _NO_EXERCISE = (
     Exercise("stretch", standing.stretch, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
     Exercise("walk", walking.walk, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
     Exercise("rest", resting.rest, seconds=(2, 4), yaw_degrees=(0, 180), elevation_degrees=(-2, 20), is_exercise=False),
+    *(
+        Exercise(pose.__name__, pose, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False)
+        for pose in (
+            dancing_boxing.dance,
+            dancing_boxing.shadow_box,
+            signalling_reaching.signal,
+            signalling_reaching.reach,
+            signalling_reaching.turn_round,
+            falling.fall,
+        )
+    ),
 )
 EXERCISES: dict[str, Exercise] = {value.name: value for value in (*_EXERCISES, *_NO_EXERCISE)}
 

@@ -13,6 +13,9 @@ from beam_jobs.athletes.clip import Clip
 from beam_jobs.errors import UsageError
 from beam_jobs.labels import NO_EXERCISE
 
+# Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
+# 2: more movements of people who do no exercise.
+DRAWING_VERSION = 2
 PARAMETERS_FILE = "athletes.json"
 CLIPS_PER_PERSON = 4
 # Shares of an exercise's clips; the others are in the train split.

@@ -20,14 +20,12 @@ import cv2
 from beam_jobs import beam_options, progress, storage
 from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, LABELS
 from beam_jobs.athletes.clip import Clip
-from beam_jobs.athletes.clip_plan import PARAMETERS_FILE, assign_clips, read_parameters
+from beam_jobs.athletes.clip_plan import DRAWING_VERSION, PARAMETERS_FILE, assign_clips, read_parameters
 from beam_jobs.athletes.scene import Scene
 from beam_jobs.child_processes import start_opencv_worker
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.options import AthletesArgs
 
-# Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
-DRAWING_VERSION = 1
 LABELS_FILE = "labels.csv"
 
 

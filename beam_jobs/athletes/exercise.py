@@ -16,7 +16,7 @@ class MovementStyle:
 
     The random number of a choice follows from the clip's seed and the CRC-32 of the choice's name. So another name is
     another manner, and other pictures for the same seed: names stay as they are (test_variety.py holds them), or
-    `command.DRAWING_VERSION` is raised.
+    `clip_plan.DRAWING_VERSION` is raised.
 
     In a `varied` style the choices have the range that people in gyms and living rooms show.
     """

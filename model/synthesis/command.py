@@ -37,7 +37,7 @@ def read_pairs(athletes: str, tables_path: str) -> tuple[list[pose_error_model.P
       tables_path: of the same clips; the output of `extract`.
 
     Raises:
-      UserError: if the folder is none of drawn athletes, or the tables are of other clips.
+      UserError: if the folder is none of drawn athletes or one of another version, or the tables are of other clips.
     """
     noted = storage.join(athletes, clip_plan.PARAMETERS_FILE)
     if not storage.exists(noted):
@@ -45,6 +45,11 @@ def read_pairs(athletes: str, tables_path: str) -> tuple[list[pose_error_model.P
             f"{athletes} has no {clip_plan.PARAMETERS_FILE}; expected the output of python -m beam_jobs athletes."
         )
     parameters = clip_plan.read_parameters(storage.read_text(noted))
+    if parameters.get("drawing_version") != clip_plan.DRAWING_VERSION:
+        raise UserError(
+            f"{athletes} was drawn by another version, whose athletes move in other ways than today's; expected clips "
+            "of this version. Draw them again by python -m beam_jobs athletes, and extract their landmarks."
+        )
     clips = clip_plan.assign_clips(
         parameters["seed"], parameters["num_clips"], parameters["exercises"], parameters["variety"]
     )

@@ -46,7 +46,7 @@ _STRETCHING = (
 )
 
 
-def _on_feet(body: Body, style: MovementStyle, phase: RepetitionPhase, restless: float, **trunk: float) -> Skeleton:
+def on_feet(body: Body, style: MovementStyle, phase: RepetitionPhase, restless: float, **trunk: float) -> Skeleton:
     """A person who stands about: weight on one leg or the other, looking here and there."""
     time_s = phase.time_s
     stance, out = style.between("stance", 0.4, 1.35) * body.shoulder_m, math.radians(style.between("toes_out", 2, 30))
@@ -72,7 +72,7 @@ def _on_feet(body: Body, style: MovementStyle, phase: RepetitionPhase, restless:
 
 def idle(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:
     """Standing about; or talking, with the hands too."""
-    skeleton = _on_feet(body, style, phase, 1.0)
+    skeleton = on_feet(body, style, phase, 1.0)
     pairs = _STANDING if style.choice("kind", ("waiting", "waiting", "talking")) == "waiting" else _TALKING
     gesture(skeleton, style, phase.time_s, pairs, 0.03 if pairs is _STANDING else 0.08)
     if style.between("holds", 0, 1) < 0.2:
@@ -88,7 +88,7 @@ def adjust(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton
         height = style.between("height", 0.42, 0.84) * body.height_m
         low = smooth((0.62 * body.height_m - height) / (0.3 * body.height_m))
         lean = 8 + 50 * low + smooth_random_walk(style, "bends", time_s, -6, 8)
-        skeleton = _on_feet(
+        skeleton = on_feet(
             body, style, phase, 0.6, lean_degrees=lean, nod_degrees=smooth_random_walk(style, "nod", time_s, 0, 30)
         )
         bar = vector(0, style.between("off", 0.30, 0.42) + 0.25 * low, height)
@@ -145,7 +145,7 @@ def stretch(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleto
     time_s = phase.time_s
     if kind == "toes":
         down = smooth_random_walk(style, "down", time_s, 0.55, 1.0, (1.5, 4.0), (1.2, 2.5))
-        skeleton = _on_feet(
+        skeleton = on_feet(
             body,
             style,
             phase,
@@ -164,7 +164,7 @@ def stretch(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleto
         trunk["tilt_degrees"] = smooth_random_walk(style, "bend", time_s, -28, 28, (0.8, 2.5), (0.8, 1.6))
     if kind == "turns":
         trunk["twist_degrees"] = smooth_random_walk(style, "bend", time_s, -50, 50, (0.2, 1.5), (0.5, 1.2))
-    skeleton = _on_feet(body, style, phase, 0.4, **trunk)
+    skeleton = on_feet(body, style, phase, 0.4, **trunk)
     gesture(skeleton, style, time_s, _STRETCHING if kind != "foot" else _STANDING, 0.02)
     if kind == "foot":
         hip = skeleton.points["right_hip"]

@@ -127,7 +127,8 @@ class TestPlan:
         clips = clip_plan.assign_clips(0, 40, ("squat", "none"))
         others = [clip for clip in clips if clip.label == "none"]
         assert len(others) == 20
-        assert {clip.exercise for clip in others} == set(OTHER_MOTIONS) == {"idle", "walk", "adjust", "rest", "stretch"}
+        standing = {"idle", "adjust", "stretch", "dance", "shadow_box", "signal", "reach", "turn_round"}
+        assert {clip.exercise for clip in others} == set(OTHER_MOTIONS) == {*standing, "walk", "rest", "fall"}
         assert all(clip.video.startswith("none/none_") for clip in others)
         assert len({clip.video for clip in clips}) == 40
         assert {clip.label for clip in clips if clip not in others} == {"squat"}

@@ -11,6 +11,7 @@ from beam_jobs.athletes import clip as athletes_clip
 from beam_jobs.athletes import command as athletes_command
 from beam_jobs.athletes import scene as athletes_scene
 from beam_jobs.athletes import true_landmarks
+from beam_jobs.athletes.clip_plan import DRAWING_VERSION
 from model.__main__ import main
 from model.synthesis import command as synthesis_command
 from model.synthesis import pose_error_model
@@ -191,8 +192,12 @@ def test_what_cannot_be_done_is_said(changes, said, athlete_videos, athlete_tabl
     assert not (tmp_path / "out").exists()
 
 
-def test_tables_of_other_clips_are_refused(athlete_tables, tmp_path, capsys):
-    parameters = {"drawing_version": 1, "seed": 9, "num_clips": 6, "exercises": ["squat", "lunge"], "variety": "basic"}
+@pytest.mark.parametrize(
+    ("drawing_version", "said"), [(DRAWING_VERSION, "has no landmarks of"), (DRAWING_VERSION - 1, "by another version")]
+)
+def test_tables_of_other_clips_are_refused(drawing_version, said, athlete_tables, tmp_path, capsys):
+    drawn = {"seed": 9, "num_clips": 6, "exercises": ["squat", "lunge"], "variety": "basic"}
+    parameters = {"drawing_version": drawing_version, **drawn}
     (tmp_path / athletes_command.PARAMETERS_FILE).write_text(json.dumps(parameters))
     command = [
         "synthesize",
@@ -204,4 +209,4 @@ def test_tables_of_other_clips_are_refused(athlete_tables, tmp_path, capsys):
         str(tmp_path / "o"),
     ]
     assert main(command) != 0
-    assert "has no landmarks of" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
