@@ -14,7 +14,7 @@ from beam_jobs.errors import UsageError
 from beam_jobs.labels import NO_EXERCISE
 
 # Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
-# 2: more movements of people who do no exercise.
+# 2: more movements of people who do no exercise; cameras that lost the athlete find them.
 DRAWING_VERSION = 2
 PARAMETERS_FILE = "athletes.json"
 CLIPS_PER_PERSON = 4

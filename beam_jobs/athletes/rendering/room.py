@@ -151,7 +151,7 @@ def render_room(room: Room, camera: Camera, mat_y: float = 0.0) -> tuple[np.ndar
         (1, room.back_m, 1.0),
         (0, -room.left_m, 0.86),
         (0, room.right_m, 0.92),
-        (1, -12.0, 0.8),
+        (1, min(-12.0, float(eye[1]) - 0.4), 0.8),
     ):
         hit, place = surface(axis, value)
         u, z = place[:, 1 - axis], place[:, 2]
