@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from live.server.limits import Limits
@@ -13,15 +13,23 @@ logger = logging.getLogger(__name__)
 
 
 def http_protocol(limits: Limits) -> type[H11Protocol]:
-    """Uvicorn's HTTP protocol; a connection that asks for nothing is cut off."""
+    """Uvicorn's HTTP protocol; a connection that asks for nothing is cut off.
+
+    That is so before its first request and after each answer. Uvicorn ends only those that send nothing at all, so a
+    client could keep its place by sending a header bit by bit, or a body that no answer waits for.
+    """
 
     class BoundedHttp(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self.loop.call_later(limits.request_s, self._expect_request)
+            self.loop.call_later(limits.request_s, self._expect_request, None)
 
-        def _expect_request(self) -> None:
-            if self.cycle is None and self.transport.get_protocol() is self:
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self.loop.call_later(limits.request_s, self._expect_request, self.cycle)
+
+        def _expect_request(self, answered: RequestResponseCycle | None) -> None:
+            if self.cycle is answered and self.transport.get_protocol() is self:
                 self.transport.abort()
 
     return BoundedHttp

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import http.client
 import re
+import socket
+import time
 
 import pytest
 import session_clients
@@ -150,3 +152,35 @@ def test_a_connection_that_asks_for_nothing_is_cut_off(bundle, pose_model, page)
         with pytest.raises(ConnectionError):
             if not connection.sock.recv(1):
                 raise ConnectionResetError
+
+
+def test_a_connection_that_drips_after_its_first_answer_is_cut_off(bundle, pose_model, page):
+    """A header bit by bit, and a body that no answer waits for, do not keep a place."""
+    limits = session_clients.Limits(request_s=0.3)
+    first = {
+        "a header": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "a body": b"POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n",
+    }
+    with session_clients.serving(bundle, pose_model, page, limits) as server:
+        for what, request in first.items():
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+                client.sendall(request)
+                assert client.recv(4096).startswith(b"HTTP/1.1 ")
+                with pytest.raises(ConnectionError):
+                    for _ in range(100):
+                        client.sendall(b"G")
+                        time.sleep(0.05)
+                    pytest.fail(f"{what} keeps its place")
+
+
+def test_a_connection_may_be_used_again_and_again(bundle, pose_model, page):
+    limits = session_clients.Limits(request_s=0.5)
+    with session_clients.serving(bundle, pose_model, page, limits) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        for _ in range(5):
+            connection.request("GET", "/health")
+            assert connection.getresponse().read()
+            kept = connection.sock
+            time.sleep(0.2)
+        assert connection.sock is kept is not None
+        connection.close()
