@@ -7,7 +7,7 @@ import { FrameLoop } from "./frames.js";
 import { SamplingGrid } from "./grid.js";
 import { PoseLoader } from "./pose_loader.js";
 import { SessionRecord } from "./record.js";
-import { clear, drawSkeletons } from "./skeleton.js";
+import { Skeletons } from "./skeleton.js";
 import { listCameras } from "./camera.js";
 import { CameraSource } from "./sources.js";
 import { Speed } from "./speed.js";
@@ -31,7 +31,7 @@ export class App {
   numPeople = 0;
 
   #video = /** @type {HTMLVideoElement} */ (element("video"));
-  #skeleton = /** @type {HTMLCanvasElement} */ (element("skeleton"));
+  #skeletons = new Skeletons(/** @type {HTMLCanvasElement} */ (element("skeleton")));
   #loop = new FrameLoop(this.#video, (video, mediaMs) => {
     try {
       this.#takeFrame(video, mediaMs);
@@ -76,7 +76,6 @@ export class App {
     });
   }
 
-  /** Something was begun that has no end yet. */
   get isInSession() {
     return this.phase === "running" || this.phase === "paused";
   }
@@ -166,6 +165,7 @@ export class App {
     const turn = this.#turn;
     this.#hello = hello;
     this.#part = null;
+    this.#skeletons.isSeveral = hello.max_people > 1;
     this.view.showLabels(hello.labels);
     // MediaPipe smooths the landmarks of one person alone; for several, the server does, so one is not looked for there.
     const numPeople = Math.min(this.numPeople || hello.max_people, hello.max_people);
@@ -197,7 +197,7 @@ export class App {
     const people = this.#poses.current.estimate(video, timestampMs);
     const brightness = this.#meter.measure(video, video.videoWidth, video.videoHeight);
     this.recognizer.send({ timestampMs, brightness, people });
-    drawSkeletons(this.#skeleton, video, people);
+    this.#skeletons.draw(video, people);
     this.#speed.add(performance.now(), performance.now() - begunMs);
     this.view.showSpeed(this.#speed, this.#hello.frame_rate_hz);
     source.keepUp(this.#speed, this.#hello.frame_rate_hz);
@@ -207,6 +207,7 @@ export class App {
   #takeAnswer(answer) {
     if (this.phase !== "running" || !this.#part) return;
     this.record.add(answer);
+    this.#skeletons.take(answer.people);
     this.view.showAnswers(answer.people);
     this.view.showSession(this.record);
     this.store(STORE_EVERY_MS);
@@ -344,6 +345,6 @@ export class App {
     this.#source = null;
     this.#part = null;
     this.#isReady = false;
-    clear(this.#skeleton);
+    this.#skeletons.clear();
   }
 }

@@ -3,7 +3,8 @@
 /**
  * @typedef {SegmentMessage} Segment A stretch of one exercise, in the record's time.
  *
- * @typedef {object} Total
+ * @typedef {object} Total Of one person's exercise.
+ * @property {number} person
  * @property {string} exercise
  * @property {number} sets
  * @property {number | null} repetitions null for a hold
@@ -43,7 +44,7 @@ export class SessionRecord {
     if (!part || part.isSummed) return;
     this.lengthMs = Math.max(this.lengthMs, part.offsetMs + timestampMs);
     for (const { person, status, exercise, probability, repetitions, held_s } of people) {
-      if (status !== "exercise" || exercise === null) continue;
+      if (status !== "exercise" || exercise === null || person === null) continue;
       const last = part.segments.findLast((segment) => segment.person === person);
       const pauseMs = last ? timestampMs - last.end_ms : 0;
       const goesOn = (repetitions ?? held_s ?? 0) >= (last?.repetitions ?? last?.held_s ?? Infinity);
@@ -91,34 +92,38 @@ export class SessionRecord {
       .sort((a, b) => a.start_ms - b.start_ms);
   }
 
-  /** Each exercise's sum, the first one done first. @returns {Total[]} */
+  /** Each person's sum of each exercise, the first one done first. @returns {Total[]} */
   totals() {
     /** @type {Map<string, Total>} */
     const totals = new Map();
-    for (const { exercise, start_ms, end_ms, repetitions, held_s } of this.segments()) {
-      const total = totals.get(exercise) ?? { exercise, sets: 0, repetitions: null, seconds: 0 };
+    for (const { person, exercise, start_ms, end_ms, repetitions, held_s } of this.segments()) {
+      const key = `${person} ${exercise}`;
+      const total = totals.get(key) ?? { person, exercise, sets: 0, repetitions: null, seconds: 0 };
       total.sets += 1;
       if (repetitions !== null) total.repetitions = (total.repetitions ?? 0) + repetitions;
       total.seconds += held_s ?? (end_ms - start_ms) / 1000;
-      totals.set(exercise, total);
+      totals.set(key, total);
     }
     return [...totals.values()];
   }
 
+  /** Persons have the numbers that the page shows, from 1 on. */
   toJson() {
+    const totals = this.totals().map((total) => ({ ...total, person: total.person + 1 }));
     const rounded = this.segments().map((segment) => ({
       ...segment,
+      person: segment.person + 1,
       start_ms: Math.round(segment.start_ms),
       end_ms: Math.round(segment.end_ms),
     }));
-    const content = { started_at: this.startedAt, length_s: this.lengthMs / 1000, totals: this.totals(), segments: rounded };
+    const content = { started_at: this.startedAt, length_s: this.lengthMs / 1000, totals, segments: rounded };
     return `${JSON.stringify(content, null, 2)}\n`;
   }
 
   toCsv() {
     const lines = this.segments().map((segment) =>
       [
-        segment.person,
+        segment.person + 1,
         quoted(segment.exercise),
         (segment.start_ms / 1000).toFixed(1),
         (segment.end_ms / 1000).toFixed(1),
@@ -168,7 +173,8 @@ export class SessionRecord {
   }
 }
 
-/** A field of CSV. @param {string} text */
+/** A field of CSV; what a spreadsheet would take for a formula is text. @param {string} text */
 function quoted(text) {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\n\r]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

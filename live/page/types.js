@@ -15,13 +15,14 @@
  * @typedef {"exercise" | "no_exercise" | "not_sure" | "warming_up" | "partly_in_view" | "no_person" | "too_dark"} Status
  *
  * @typedef {object} PersonAnswer As the server sends it.
- * @property {number} person 0-based
+ * @property {number | null} person 0-based; null where several are followed and nobody is there
  * @property {string | null} exercise
  * @property {number | null} probability
  * @property {Status} status
  * @property {string | null} hint
  * @property {number | null} repetitions
  * @property {number | null} held_s
+ * @property {[number, number] | null} [place] the middle of shoulders and hips, as shares of the picture
  * @property {number[] | null} [probabilities]
  *
  * @typedef {object} Answer

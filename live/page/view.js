@@ -1,6 +1,7 @@
 /** @import { LinkState, PersonAnswer } from "./types.js" */
-/** @import { Segment, SessionRecord } from "./record.js" */
+/** @import { Segment, SessionRecord, Total } from "./record.js" */
 /** @import { Speed } from "./speed.js" */
+import { personColour } from "./people.js";
 import { advice, amount, clock, duration, exerciseName, title } from "./words.js";
 
 /** @typedef {"start" | "loading" | "running" | "paused" | "done"} Phase */
@@ -36,6 +37,9 @@ export function element(id) {
 export class View {
   #announced = "";
   #announcedAmount = "";
+  /** Several people are followed, and are told apart by numbers. */
+  #isSeveral = false;
+  #shownSession = "";
   /** @type {string[]} */ #labels = [];
 
   /** @param {Phase} phase */
@@ -112,6 +116,7 @@ export class View {
 
   /** @param {number} maxPeople @param {number} chosen */
   showMaxPeople(maxPeople, chosen) {
+    this.#isSeveral = maxPeople > 1;
     element("people-choice").hidden = maxPeople < 3;
     const select = /** @type {HTMLSelectElement} */ (element("num-people"));
     select.replaceChildren(...Array.from({ length: maxPeople - 1 }, (_, index) => new Option(`${index + 2}`, `${index + 2}`)));
@@ -144,17 +149,17 @@ export class View {
     }
     people.forEach((answer, index) => {
       const card = /** @type {HTMLElement} */ (cards.children[index]);
-      fillCard(card, answer, people.length > 1);
+      fillCard(card, answer, this.#isSeveral);
     });
     this.#announce(people);
   }
 
   /** Tells screen readers what has changed. @param {PersonAnswer[]} people */
   #announce(people) {
-    const titles = people.map((answer) => withNumber(title(answer), answer, people.length)).join(". ");
+    const titles = people.map((answer) => this.#withNumber(title(answer), answer)).join(". ");
     const amounts = people
       .filter((answer) => answer.status === "exercise")
-      .map((answer) => withNumber(amount(answer)?.number ?? "", answer, people.length))
+      .map((answer) => this.#withNumber(amount(answer)?.number ?? "", answer))
       .join(". ");
     if (titles !== this.#announced) {
       element("announce").textContent = titles;
@@ -170,6 +175,10 @@ export class View {
   showSession(record) {
     const segments = record.segments();
     element("elapsed").textContent = clock(record.lengthMs);
+    // Five times a second: what has not changed is left as it is, also where somebody reads or selects it.
+    const shown = JSON.stringify([segments, Math.floor(record.lengthMs / 1000)]);
+    if (shown === this.#shownSession) return;
+    this.#shownSession = shown;
     this.#drawTimeline(element("timeline"), segments, record.lengthMs);
     this.#listSegments(element("segments"), segments.toReversed());
   }
@@ -180,18 +189,18 @@ export class View {
     const totals = record.totals();
     const body = /** @type {HTMLTableElement} */ (element("totals")).tBodies[0];
     body.replaceChildren(
-      ...totals.map(({ exercise, sets, repetitions, seconds }) => {
+      ...totals.map(({ person, exercise, sets, repetitions, seconds }) => {
         const row = document.createElement("tr");
-        for (const text of [exerciseName(exercise), sets, repetitions ?? "–", clock(1000 * seconds)]) {
+        for (const text of [this.#nameOf(exercise, person), sets, repetitions ?? "–", clock(1000 * seconds)]) {
           row.append(made("td", "", String(text)));
         }
         return row;
       }),
     );
     element("totals").hidden = totals.length === 0;
-    const repetitions = totals.reduce((sum, total) => sum + (total.repetitions ?? 0), 0);
+    element("summary-parts").hidden = totals.length === 0;
     element("summary-words").textContent = totals.length
-      ? `${totals.length === 1 ? "1 exercise" : `${totals.length} exercises`}, ${repetitions} repetitions, in ${duration(record.lengthMs)}.`
+      ? `${doneWords(totals)}, in ${duration(record.lengthMs)}.`
       : "No exercise was recognised. Show your whole body, from the front or from the side, for some seconds.";
     this.#drawTimeline(element("summary-timeline"), segments, record.lengthMs);
     this.#listSegments(element("summary-segments"), segments);
@@ -201,16 +210,21 @@ export class View {
   /** @param {HTMLElement} timeline @param {Segment[]} segments @param {number} lengthMs */
   #drawTimeline(timeline, segments, lengthMs) {
     const whole = Math.max(MIN_TIMELINE_MS, lengthMs);
+    const lanes = lanesOf(segments);
+    const numLanes = Math.max(0, ...lanes) + 1;
+    timeline.style.setProperty("--lanes", String(numLanes));
     timeline.replaceChildren(
-      ...segments.map(({ exercise, start_ms, end_ms }) => {
-        const stretch = made("div", "stretch", exerciseName(exercise));
+      ...segments.map(({ person, exercise, start_ms, end_ms }, index) => {
+        const number = this.#isSeveral ? `${person + 1} ` : "";
+        const stretch = made("div", "stretch", number + exerciseName(exercise));
+        stretch.style.top = `${(100 * lanes[index]) / numLanes}%`;
         stretch.style.left = `${(100 * start_ms) / whole}%`;
         stretch.style.width = `${(100 * (end_ms - start_ms)) / whole}%`;
         stretch.style.background = this.#colour(exercise);
         return stretch;
       }),
     );
-    const words = segments.map(({ exercise, start_ms }) => `${exerciseName(exercise)} at ${clock(start_ms)}`);
+    const words = segments.map(({ person, exercise, start_ms }) => `${this.#nameOf(exercise, person)} at ${clock(start_ms)}`);
     timeline.setAttribute("aria-label", words.length ? `Timeline: ${words.join(", ")}` : "Timeline: nothing yet");
   }
 
@@ -220,23 +234,31 @@ export class View {
       list.replaceChildren(made("li", "none", "No exercise yet."));
       return;
     }
-    const several = segments.some(({ person }) => person > 0);
     list.replaceChildren(
       ...segments.map((segment) => {
         const item = document.createElement("li");
         const dot = made("span", "dot", "");
         dot.style.background = this.#colour(segment.exercise);
         const done = amount(segment);
-        const who = several ? ` (person ${segment.person + 1})` : "";
         item.append(
           made("span", "when", clock(segment.start_ms)),
           dot,
-          made("span", "", exerciseName(segment.exercise) + who),
+          made("span", "", this.#nameOf(segment.exercise, segment.person)),
           made("span", "", done ? `${done.number} ${done.unit}` : clock(segment.end_ms - segment.start_ms)),
         );
         return item;
       }),
     );
+  }
+
+  /** @param {string} exercise @param {number} person */
+  #nameOf(exercise, person) {
+    return exerciseName(exercise) + (this.#isSeveral ? ` (person ${person + 1})` : "");
+  }
+
+  /** @param {string} text @param {PersonAnswer} answer */
+  #withNumber(text, { person }) {
+    return this.#isSeveral && person !== null && text ? `Person ${person + 1}: ${text}` : text;
   }
 
   /** @param {string} exercise */
@@ -257,7 +279,9 @@ function fillCard(card, answer, isNumbered) {
   card.dataset.status = answer.status;
   const isExercise = answer.status === "exercise";
   const done = isExercise ? amount(answer) : null;
-  fill("who", isNumbered ? `Person ${answer.person + 1}` : "");
+  const number = isNumbered ? answer.person : null;
+  fill("who", number === null ? "" : `Person ${number + 1}`);
+  card.style.setProperty("--person", personColour(number ?? 0));
   fill("exercise", title(answer));
   fill("number", done?.number ?? "");
   fill("unit", done?.unit ?? "");
@@ -268,9 +292,27 @@ function fillCard(card, answer, isNumbered) {
   fill("advice", advice(answer));
 }
 
-/** @param {string} text @param {PersonAnswer} answer @param {number} numPeople */
-function withNumber(text, answer, numPeople) {
-  return numPeople > 1 && text ? `Person ${answer.person + 1}: ${text}` : text;
+/** The lane of each segment: those that go on at the same time do not cover each other. @param {Segment[]} segments */
+function lanesOf(segments) {
+  /** @type {number[]} */
+  const endsMs = [];
+  return segments.map(({ start_ms, end_ms }) => {
+    const free = endsMs.findIndex((endMs) => endMs <= start_ms);
+    const lane = free < 0 ? endsMs.length : free;
+    endsMs[lane] = end_ms;
+    return lane;
+  });
+}
+
+/** @param {Total[]} totals */
+function doneWords(totals) {
+  const numExercises = new Set(totals.map(({ exercise }) => exercise)).size;
+  const counted = totals.filter(({ repetitions }) => repetitions !== null);
+  const repetitions = counted.reduce((sum, total) => sum + (total.repetitions ?? 0), 0);
+  const words = [numExercises === 1 ? "1 exercise" : `${numExercises} exercises`];
+  // A plank has none.
+  if (counted.length) words.push(repetitions === 1 ? "1 repetition" : `${repetitions} repetitions`);
+  return words.join(", ");
 }
 
 /** @param {string} tag @param {string} className @param {string} text */

@@ -18,6 +18,7 @@ _HEADER = struct.Struct("<dfI")
 # World x, y, z; image x, y, z; visibility; presence.
 _NUM_VALUES = 8
 _PERSON_BYTES = landmarks.NUM_LANDMARKS * _NUM_VALUES * 4
+_TORSO = [landmarks.LEFT_SHOULDER, landmarks.RIGHT_SHOULDER, landmarks.LEFT_HIP, landmarks.RIGHT_HIP]
 # Metres, and widths of a picture: further away is nobody.
 _MAX_COORDINATE = 1000.0
 # Windows hold times as int32.
@@ -143,8 +144,17 @@ def _person(one: Recognition) -> dict[str, Any]:
         "hint": one.hint,
         "repetitions": one.repetitions,
         "held_s": one.held_s,
+        "place": _place(one.pose),
         "probabilities": None if one.probabilities is None else one.probabilities.tolist(),
     }
+
+
+def _place(pose: Pose) -> list[float] | None:
+    """The middle of shoulders and hips, as shares of the picture's width and height: which body a number belongs to."""
+    if not pose.detected:
+        return None
+    x, y = pose.image[_TORSO, :2].mean(axis=0).tolist()
+    return [round(x, 4), round(y, 4)]
 
 
 def summary(people: list[Summary]) -> str:

@@ -30,6 +30,13 @@ def expected(bundle, poses, brightness=None):
     return [one for one in found if one.due], person
 
 
+def place(pose):
+    """The middle of shoulders and hips."""
+    if not pose.detected:
+        return None
+    return [round(float(sum(pose.image[index, axis] for index in (11, 12, 23, 24)) / 4), 4) for axis in (0, 1)]
+
+
 def as_sent(recognition):
     probabilities = recognition.probabilities
     return {
@@ -40,6 +47,7 @@ def as_sent(recognition):
         "hint": recognition.hint,
         "repetitions": recognition.repetitions,
         "held_s": recognition.held_s,
+        "place": place(recognition.pose),
         "probabilities": None if probabilities is None else [float(one) for one in probabilities],
     }
 
@@ -167,6 +175,10 @@ def test_two_people_in_a_session_have_an_answer_each(bundle, pose_model, page, s
         answers = [json.loads(socket.recv(timeout=10)) for _ in range(0, len(squat), 3)]
         socket.send('{"end": true}')
         summary = json.loads(socket.recv(timeout=10))["summary"]
+    # A number is where its person is: the squats on the left.
+    (left,) = [one for one in answers[-1]["people"] if one["exercise"] == "squat"]
+    (right,) = [one for one in answers[-1]["people"] if one["exercise"] == "jumping_jack"]
+    assert left["place"][0] < right["place"][0]
     numbers = {one["person"] for answer in answers for one in answer["people"]}
     assert numbers == {0, 1}
     assert {one["exercise"] for one in answers[-1]["people"]} == {"squat", "jumping_jack"}
