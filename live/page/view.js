@@ -104,7 +104,8 @@ export class View {
     const link = element("link");
     link.dataset.state = state;
     link.textContent = isInPage && state === "ready" ? "In this browser" : LINK_WORDS[state];
-    this.showMessage(message);
+    // What was wrong stays until it is right again.
+    if (state !== "connecting") this.showMessage(message);
   }
 
   /** @param {Speed} speed @param {number} frameRateHz of the grid */
