@@ -199,7 +199,7 @@ export class App {
     this.recognizer.send({ timestampMs, brightness, people });
     this.#skeletons.draw(video, people);
     this.#speed.add(performance.now(), performance.now() - begunMs);
-    this.view.showSpeed(this.#speed, this.#hello.frame_rate_hz);
+    this.view.showSpeed(this.#speed, source.canWait ? 0 : this.#hello.frame_rate_hz);
     source.keepUp(this.#speed, this.#hello.frame_rate_hz);
   }
 

@@ -51,14 +51,32 @@ function save(app, type, content) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+/** What a person chose, for the next visit; nothing else is kept. */
+const THEME = "theme";
+
 function isDark() {
   const chosen = document.documentElement.dataset.theme;
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 function toggleTheme() {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  const theme = isDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem(THEME, theme);
+  } catch {
+    // Without storage the next visit begins as the device is set.
+  }
   element("theme").setAttribute("aria-pressed", String(isDark()));
+}
+
+function restoreTheme() {
+  try {
+    const theme = localStorage.getItem(THEME);
+    if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
+  } catch {
+    // As above.
+  }
 }
 
 /** @param {App} app */
@@ -136,6 +154,7 @@ async function recognizerMaker() {
 
 async function main() {
   document.documentElement.dataset.recognizer = isInPage ? "page" : "server";
+  restoreTheme();
   element("theme").setAttribute("aria-pressed", String(isDark()));
   view.showPhase("start");
   if (typeof WebAssembly !== "object") {

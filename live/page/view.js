@@ -108,7 +108,7 @@ export class View {
     if (state !== "connecting") this.showMessage(message);
   }
 
-  /** @param {Speed} speed @param {number} frameRateHz of the grid */
+  /** @param {Speed} speed @param {number} frameRateHz that is needed */
   showSpeed(speed, frameRateHz) {
     const words = `${speed.framesPerSecond.toFixed(0)} frames a second, ${speed.medianMs.toFixed(0)} ms each.`;
     const more = " Too few for good answers: close other programs, or try the graphics chip.";

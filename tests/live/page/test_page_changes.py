@@ -211,6 +211,15 @@ def test_while_the_browser_asks_for_the_camera_a_person_can_go_back(visit, serve
     assert one.phase() == "start" and one.page.evaluate("document.querySelector('#video').srcObject") is None
 
 
+def test_the_chosen_theme_is_kept(visit, server):
+    one = visit(server.address, color_scheme="light")
+    one.page.click("#theme")
+    one.page.reload()
+    one.page.wait_for_selector("html[data-ready]")
+    assert one.page.get_attribute("html", "data-theme") == "dark"
+    assert one.page.get_attribute("#theme", "aria-pressed") == "true"
+
+
 def test_a_browser_without_webgl_is_told(visit, server):
     one = visit(server.address)
     one.page.evaluate("() => { HTMLCanvasElement.prototype.getContext = () => null; }")
