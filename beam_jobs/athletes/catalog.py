@@ -1,6 +1,6 @@
 """Every exercise that can be drawn: its function, how fast it is done and from where it is filmed."""
 
-from beam_jobs.athletes.exercise import Exercise
+from beam_jobs.athletes.exercise import Exercise, Pose
 from beam_jobs.athletes.exercises import (
     burpee_dip,
     crunch_leg_raise_glute_bridge,
@@ -18,8 +18,10 @@ from beam_jobs.athletes.exercises import (
 from beam_jobs.athletes.no_exercise import (
     dancing_boxing,
     falling,
+    lying,
     resting,
     signalling_reaching,
+    sitting,
     standing,
     walking,
 )
@@ -146,24 +148,31 @@ _EXERCISES = (
         varied_yaw_degrees=(0, 180),
     ),
 )
+
+
+def _no_exercise(pose: Pose, elevation_degrees: tuple[float, float] = (-2, 16)) -> Exercise:
+    """A movement that is no exercise, named as its function."""
+    return Exercise(pose.__name__, pose, (2, 4), (0, 180), elevation_degrees, is_exercise=False)
+
+
 # The movements of people who do no exercise: what is labelled none is one of these.
 _NO_EXERCISE = (
-    Exercise("idle", standing.idle, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
-    Exercise("adjust", standing.adjust, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
-    Exercise("stretch", standing.stretch, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
-    Exercise("walk", walking.walk, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False),
-    Exercise("rest", resting.rest, seconds=(2, 4), yaw_degrees=(0, 180), elevation_degrees=(-2, 20), is_exercise=False),
-    *(
-        Exercise(pose.__name__, pose, seconds=(2, 4), yaw_degrees=(0, 180), is_exercise=False)
-        for pose in (
-            dancing_boxing.dance,
-            dancing_boxing.shadow_box,
-            signalling_reaching.signal,
-            signalling_reaching.reach,
-            signalling_reaching.turn_round,
-            falling.fall,
-        )
-    ),
+    _no_exercise(standing.idle),
+    _no_exercise(standing.adjust),
+    _no_exercise(standing.stretch),
+    _no_exercise(walking.walk),
+    _no_exercise(resting.rest, (-2, 20)),
+    _no_exercise(dancing_boxing.dance),
+    _no_exercise(dancing_boxing.shadow_box),
+    _no_exercise(signalling_reaching.signal),
+    _no_exercise(signalling_reaching.reach),
+    _no_exercise(signalling_reaching.turn_round),
+    _no_exercise(falling.fall),
+    _no_exercise(lying.lie, (2, 24)),
+    _no_exercise(sitting.sit_on_floor, (0, 20)),
+    _no_exercise(sitting.sit_on_chair),
+    _no_exercise(sitting.get_up),
+    _no_exercise(sitting.tie_shoe, (0, 18)),
 )
 EXERCISES: dict[str, Exercise] = {value.name: value for value in (*_EXERCISES, *_NO_EXERCISE)}
 
