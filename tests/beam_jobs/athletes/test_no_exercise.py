@@ -31,7 +31,11 @@ def repeats(points: dict[str, np.ndarray]) -> float:
     return max(1 - ((pose[lag:] - pose[:-lag]) ** 2).sum(1).mean() / (2 * moves) for lag in lags)
 
 
-@pytest.mark.parametrize("motion", [name for name in OTHER_MOTIONS if name not in ("rest", "walk", "fall")])
+# Who rests, lies or sits still changes so slowly that a moment later everything looks the same.
+SLOW = ("rest", "lie", "sit_on_floor", "tie_shoe")
+
+
+@pytest.mark.parametrize("motion", [name for name in OTHER_MOTIONS if name not in ("walk", "fall", *SLOW)])
 def test_nothing_repeats_as_a_set_does(motion):
     assert np.median([repeats(points_of(motion, person)) for person in PEOPLE]) < 0.75
 
