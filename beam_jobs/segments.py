@@ -20,8 +20,10 @@ SMOOTHING_MS = 350.0
 KEEP_SHARE = 0.4
 # The average of an answer that nobody gives any more falls: below this sum over all labels there is none.
 _MIN_SUM = 0.3
-# Windows usually end so long after each other.
+# Windows end so long after each other where 15 frames a second are used.
 STEP_MS = 200
+# No window counts for longer: at a few frames a second, too, one odd window changes nothing.
+_MAX_WEIGHED_MS = SMOOTHING_MS
 # The same exercise after a pause of at most so long, and nothing else in between, is one segment: one set.
 MAX_PAUSE_MS = 5_000
 # Shorter ones are no exercise, but a movement that looks like one.
@@ -84,6 +86,7 @@ class SteadyAnswer:
         """Takes the labels, in the order of the probabilities, and how probable an answer must become, 0 to 1."""
         self._labels, self._min_probability = labels, min_probability
         self._last_ms: int | None = None
+        self._elapsed_ms = STEP_MS
         self._average = np.zeros(len(labels))
         # Of each label, since when it is among the answers.
         self._run_ms: list[int | None] = [None] * len(labels)
@@ -106,14 +109,16 @@ class SteadyAnswer:
           probabilities: of each label, shape (C,); None where it says nothing: nobody is in view, or it is too dark.
         """
         elapsed_ms = STEP_MS if self._last_ms is None else timestamp_ms - self._last_ms
-        self._last_ms = timestamp_ms
-        if elapsed_ms >= 1.5 * STEP_MS:
+        # Slow cameras, and bundles of fewer frames a second, have longer steps: those are no pauses.
+        usual_ms = max(STEP_MS, self._elapsed_ms)
+        self._last_ms, self._elapsed_ms = timestamp_ms, elapsed_ms
+        if elapsed_ms >= 1.5 * usual_ms:
             # Rows without a person are not always told.
-            self._step(timestamp_ms - STEP_MS, elapsed_ms - STEP_MS, None)
-            elapsed_ms = STEP_MS
-        self._step(timestamp_ms, elapsed_ms, probabilities)
+            self._step(timestamp_ms - usual_ms, elapsed_ms - usual_ms, None)
+            elapsed_ms = usual_ms
+        self._step(timestamp_ms, min(elapsed_ms, _MAX_WEIGHED_MS), probabilities)
 
-    def _step(self, timestamp_ms: int, elapsed_ms: int, probabilities: np.ndarray | None) -> None:
+    def _step(self, timestamp_ms: int, elapsed_ms: float, probabilities: np.ndarray | None) -> None:
         weight = 1 - math.exp(-elapsed_ms / SMOOTHING_MS)
         now = np.zeros(len(self._labels)) if probabilities is None else probabilities
         self._average += weight * (now - self._average)

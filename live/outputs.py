@@ -108,6 +108,9 @@ class TextLines:
         if not recognition.due or state == self._last.get(recognition.person):
             return
         self._last[recognition.person] = state
+        # What was said of people no longer holds when all have left, nor "nobody" when a person comes.
+        for other in [other for other in self._last if (other is None) != (recognition.person is None)]:
+            del self._last[other]
         if recognition.status == "exercise":
             what = f"{shown_name(recognition.exercise or '')}  {recognition.probability:.0%}"
             if done := amount(recognition.repetitions, recognition.held_s):

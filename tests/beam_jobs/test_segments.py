@@ -49,6 +49,25 @@ def test_one_odd_window_changes_nothing(odd):
     assert shown(f"ssssss{odd}sssss")[2:] == 10 * "s"
 
 
+@pytest.mark.parametrize("step_ms", [267, 300, 333, 400, 600, 1000])
+def test_few_frames_a_second_are_answered_too(step_ms):
+    """A slow camera, or a bundle that was trained at 3 to 11 frames a second; one odd window changes nothing."""
+    answer = SteadyAnswer(LABELS)
+    exercises = []
+    for number, (_, probabilities) in enumerate(windows("sssssslssssllll")):
+        answer.push(step_ms * number, probabilities)
+        exercises.append(answer.exercise)
+    assert set(exercises[3:12]) == {"squat"} and exercises[-1] == "lunge"
+
+
+def test_a_pause_between_long_steps_ends_the_answer():
+    answer = SteadyAnswer(LABELS)
+    for number, (_, probabilities) in enumerate(windows("ssssss")):
+        answer.push(600 * number, probabilities)
+    answer.push(3000 + 5000, windows("S")[0][1])
+    assert answer.exercise is None
+
+
 def test_two_answers_in_turn_do_not_flicker():
     assert set(shown("ssssss" + 10 * "sl")[2:]) == {"s"}
 

@@ -114,6 +114,22 @@ def test_text_lines_show_only_changes():
     ]
 
 
+def test_text_says_each_time_that_all_people_have_left():
+    out = io.StringIO()
+    lines = outputs.TextLines(out, names_people=True)
+    nobody = dataclasses.replace(recognition(0, None, None), person=None)
+    squat = recognition(0, "squat", 0.9)
+    for ms, seen in enumerate((nobody, nobody, squat, squat, nobody, nobody, squat, nobody)):
+        lines.show(dataclasses.replace(seen, timestamp_ms=200 * ms))
+    assert [line.split(maxsplit=2)[2] for line in out.getvalue().splitlines()] == [
+        "nobody in view",
+        "person 0: squat  90%",
+        "nobody in view",
+        "person 0: squat  90%",
+        "nobody in view",
+    ]
+
+
 def test_text_says_not_sure_while_no_answer_is_probable_enough():
     out = io.StringIO()
     lines = outputs.TextLines(out)

@@ -9,6 +9,7 @@ const KEEP_SHARE = 0.4;
 const MIN_SUM = 0.3;
 const MIN_RUN_AVERAGE = 0.1;
 const STEP_MS = 200;
+const MAX_WEIGHED_MS = SMOOTHING_MS;
 const MAX_PAUSE_MS = 5000;
 const MIN_LENGTH_MS = 1000;
 const LEAD_MS = 700;
@@ -33,6 +34,7 @@ export function surer(whole, recent) {
 export class SteadyAnswer {
   /** The end of the first window of the run that made the answer. @type {number | null} */ startMs = null;
   /** @type {number | null} */ #lastMs = null;
+  #elapsedMs = STEP_MS;
   /** @type {number | null} */ #shown = null;
 
   /** @param {string[]} labels @param {number} minProbability */
@@ -55,12 +57,15 @@ export class SteadyAnswer {
   /** @param {number} timestampMs @param {Float32Array | null} probabilities null where a window says nothing */
   push(timestampMs, probabilities) {
     let elapsedMs = this.#lastMs === null ? STEP_MS : timestampMs - this.#lastMs;
+    // Slow cameras have longer steps: those are no pauses.
+    const usualMs = Math.max(STEP_MS, this.#elapsedMs);
     this.#lastMs = timestampMs;
-    if (elapsedMs >= 1.5 * STEP_MS) {
-      this.#step(timestampMs - STEP_MS, elapsedMs - STEP_MS, null);
-      elapsedMs = STEP_MS;
+    this.#elapsedMs = elapsedMs;
+    if (elapsedMs >= 1.5 * usualMs) {
+      this.#step(timestampMs - usualMs, elapsedMs - usualMs, null);
+      elapsedMs = usualMs;
     }
-    this.#step(timestampMs, elapsedMs, probabilities);
+    this.#step(timestampMs, Math.min(elapsedMs, MAX_WEIGHED_MS), probabilities);
   }
 
   /** @param {number} timestampMs @param {number} elapsedMs @param {Float32Array | null} probabilities */
