@@ -22,7 +22,7 @@ from live.signals import (
 )
 
 if TYPE_CHECKING:
-    from live import camera, people, publisher, recognizer
+    from live import camera, people, publisher, recognizer, screen
     from model import exported_bundle
 
 _EXAMPLES = """examples:
@@ -202,14 +202,14 @@ def _recognize(
     stack: contextlib.ExitStack,
 ) -> UserError | None:
     """Works through the source, with all that it opens on the stack; returns what ended it before its time."""
-    from live import camera, outputs
+    from live import camera, outputs, screen
 
     shown = not (args.no_window or args.json)
     if shown:
-        outputs.check_display()
+        screen.check_display()
     publisher = stack.enter_context(_publisher(args.publish, pose_model_path, frame_rate_hz)) if args.publish else None
     bundle, recognizing = _start_recognizer(args, pose_model_path, source, stack)
-    window = stack.enter_context(outputs.Window(paced=not source.is_live)) if shown else None
+    window = _open_window(source, stack) if shown else None
     from live import overlay
 
     recorder = stack.enter_context(outputs.Recorder(args.record, frame_rate_hz)) if args.record else None
@@ -246,6 +246,15 @@ def _recognize(
         for summary in recognizing.summaries():
             lines.summarize(summary)
     return failure
+
+
+def _open_window(source: "camera.RecordedSource | camera.LiveSource", stack: contextlib.ExitStack) -> "screen.Window":
+    from live import camera, screen
+
+    window = stack.enter_context(screen.Window(paced=not source.is_live))
+    if isinstance(source, camera.LiveSource):
+        source.stop_asked = window.asks_to_end
+    return window
 
 
 def _start_recognizer(

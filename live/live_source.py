@@ -18,6 +18,8 @@ TIMEOUT_S = 10.0
 # For so long a source that went away is tried again: time to plug a cable in, or for a camera to start anew.
 REOPEN_S = 60.0
 _TRY_EVERY_S = 1.0
+# While no frame comes, the caller may end the wait so often.
+_ASK_EVERY_S = 0.1
 # One damaged packet makes one read fail, as a stream's end does: only going on tells the two apart.
 _MAX_FAILING_S = 1.0
 # A sender's clock that is further than this from the frames' arrival was set anew, or frames were lost.
@@ -37,6 +39,7 @@ class LiveSource:
 
     Attributes:
       is_live: True: it goes on until somebody stops it.
+      stop_asked: asked while no frame comes; where it says True, the frames end.
     """
 
     is_live = True
@@ -64,6 +67,7 @@ class LiveSource:
         """
         self._capture, self._name, self._grid, self._timeout_s = capture, name, grid, timeout_s
         self._reopen, self._reopen_s, self._has_times = reopen, reopen_s, has_times
+        self.stop_asked: Callable[[], bool] = lambda: False
         self._changed = threading.Condition()
         self._newest: tuple[float, np.ndarray] | None = None
         self._ended = self._stopping = self._away = False
@@ -132,9 +136,19 @@ class LiveSource:
 
     def _wait(self, timeout_s: float) -> bool:
         """Whether a frame, or the end, came in time."""
-        return bool(self._changed.wait_for(lambda: self._newest is not None or self._ended, timeout_s))
+        end_s = time.monotonic() + timeout_s
+        while not self._changed.wait_for(self._has_news, max(0.0, min(_ASK_EVERY_S, end_s - time.monotonic()))):
+            if self.stop_asked():
+                self._stopping = True
+            elif time.monotonic() >= end_s:
+                return False
+        return True
 
-    def _take(self) -> tuple[float, np.ndarray]:
+    def _has_news(self) -> bool:
+        return self._newest is not None or self._ended or self._stopping
+
+    def _take(self) -> tuple[float, np.ndarray] | None:
+        """The newest frame, when there is one; None where `stop_asked` ended the wait."""
         with self._changed:
             came, waited_s = self._wait(self._timeout_s), self._timeout_s
             if not came and not self._away and self._reopen and self._num_read:
@@ -147,6 +161,8 @@ class LiveSource:
             newest, self._newest = self._newest, None
             if newest:
                 return newest
+            if self._stopping:
+                return None
             if came and self._num_read:
                 raise UserError(
                     f"{self._name} went away after {self._num_read} frames; expected it to go on. Check that it is "
@@ -173,8 +189,8 @@ class LiveSource:
             self._newest = None
         min_step_ms = _MIN_STEP_CELLS * 1000 / self._grid.frame_rate_hz
         first_s, last_ms = None, -min_step_ms
-        while True:
-            time_s, image = self._take()
+        while (taken := self._take()) is not None:
+            time_s, image = taken
             first_s = time_s if first_s is None else first_s
             timestamp_ms = (time_s - first_s) * 1000
             if timestamp_ms - last_ms < min_step_ms:

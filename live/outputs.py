@@ -1,10 +1,8 @@
-"""Where live's answers go: JSON lines, lines for people, a recording, a window."""
+"""Where live's answers go: JSON lines, lines for people, a recording; and whether frames come quickly enough."""
 
 import collections
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 import time
 from typing import Any, TextIO
@@ -287,66 +285,3 @@ class SlowWarning:
             f"{length} frames span {length / rate_hz:.1f} s, not {length / self._frame_rate_hz:.1f} s, and answers are "
             f"late and less sure. {remedy}; or train a bundle at a lower rate (extract's --frame_rate_hz)."
         )
-
-
-class Window:
-    """A window on the screen; q, Esc or its close button end the run."""
-
-    TITLE = "exercise recognition"
-
-    def __init__(self, paced: bool) -> None:
-        """Opens the window.
-
-        Args:
-          paced: show frames at their media time, not as fast as they come: for files.
-
-        Raises:
-          UserError: where there is no display.
-        """
-        check_display()
-        import cv2
-
-        self._paced = paced
-        self._first_s: float | None = None
-        cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-
-    def show(self, picture: np.ndarray, timestamp_ms: int) -> bool:
-        """Shows a BGR picture; False when the user wants to stop."""
-        import cv2
-
-        if self._first_s is None:
-            cv2.resizeWindow(self.TITLE, picture.shape[1], picture.shape[0])
-            self._first_s = time.monotonic()
-        wait_ms = 1
-        if self._paced:
-            wait_ms = max(1, round(timestamp_ms - (time.monotonic() - self._first_s) * 1000))
-        cv2.imshow(self.TITLE, picture)
-        key = cv2.waitKey(wait_ms)
-        closed = cv2.getWindowProperty(self.TITLE, cv2.WND_PROP_VISIBLE) < 1
-        return not closed and (key & 0xFF not in (ord("q"), 27) if key >= 0 else True)
-
-    def __enter__(self) -> "Window":
-        return self
-
-    def __exit__(self, *_) -> None:
-        import cv2
-
-        cv2.destroyAllWindows()
-
-
-def check_display() -> None:
-    """Raises UserError where no window can be shown.
-
-    Tried in a process of its own, because the window library ends the process that finds no display.
-    """
-    if sys.platform != "linux" or os.environ.get("DISPLAY"):
-        try_window = [sys.executable, "-c", "import cv2; cv2.namedWindow('test'); cv2.waitKey(1)"]
-        try:
-            if subprocess.run(try_window, capture_output=True, timeout=30, check=False).returncode == 0:
-                return
-        except subprocess.TimeoutExpired:
-            pass
-    raise UserError(
-        "no window can be shown: there is no display here, or OpenCV was built without windows. Pass --no_window (with "
-        "--json or --record FILE.mp4), or run on a machine with a screen."
-    )

@@ -136,6 +136,17 @@ class TestUnplugged:
         source._thread.join(timeout=20)
         assert not source._thread.is_alive() and all(capture.released for capture in socket.opened)
 
+    def test_the_wait_for_a_camera_that_is_away_can_be_ended(self):
+        """By q in the window: frames end, and no error is reported."""
+        socket = Socket([Played(numbered(0, 20), 100)], closed)
+        asked = []
+        with opened(socket) as source:
+            source.stop_asked = lambda: bool(asked.append(len(socket.opened)) or len(socket.opened) > 2)
+            numbers = [videos.number(frame.image) for frame in source]
+        assert numbers[-1] == 19 and asked[-1] > 2
+        source._thread.join(timeout=20)
+        assert not source._thread.is_alive() and all(capture.released for capture in socket.opened)
+
     def test_a_real_stream_that_breaks_off_and_answers_again(self, capsys):
         """A network camera as MJPEG over HTTP; its second connection shows later pictures."""
         connections = iter([list(numbered(0, 30)), list(numbered(500, 300))])
