@@ -33,16 +33,21 @@ _EXAMPLES = """examples:
   python -m live serve                                                       a page for browsers: live serve --help
 
 --json writes five lines a second:
-  {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97, "status": "exercise", "hint": null}
+  {"timestamp_ms": 4200, "person": 0, "exercise": "squat", "probability": 0.97, "status": "exercise", "hint": null,
+   "repetitions": 3, "held_s": null}
 "status" is one of
   exercise       the person does the exercise that "exercise" names
   no_exercise    the person does none of the exercises that the bundle knows; "exercise" is "none"
+  partly_in_view no answer, and parts of the person are out of the picture
   not_sure       no answer is as probable as --min_probability asks for; "exercise" is null, as in all that follow
   warming_up     a person is in view, but not for long enough yet
   no_person      no person is in view
   too_dark       the picture is too dark
-"hint" says what the person should change, for instance "step back: knees are not in view". When a file ends:
-  {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61, "status": "exercise"}}
+"hint" says what the person should change, for instance "step back: knees are not in view". "repetitions" counts the
+exercise that is shown now, "held_s" the seconds of a hold. When a file ends, also what was done from when to when:
+  {"summary": {"person": 0, "exercise": "squat", "probability": 0.95, "num_predictions": 61, "status": "exercise",
+   "segments": [{"exercise": "squat", "start_ms": 600, "end_ms": 12800, "probability": 0.96, "num_windows": 60,
+   "repetitions": 5, "held_s": null}]}}
 With --num_people, each person has lines and a summary; "person" is null where nobody is in view.
 
 A file is read whole, every frame on the sampling grid; of a camera or stream only the newest frame counts, so that

@@ -33,6 +33,8 @@ SCHEMA_VERSION = tables.SCHEMA_VERSION
 METADATA_FILE = "bundle.json"
 TRANSFORM, CLASSIFIER, END_TO_END, WEIGHTS = transform_graph.FOLDER, "classifier", "end_to_end", "weights.weights.h5"
 EXPORTED = "end_to_end.tflite"
+# Beside it, and in exports alone: a folder that has it may be replaced by another export.
+EXPORT_REPORT = "export.json"
 # What an import writes in its fingerprint for what it cannot know.
 UNKNOWN = "unknown"
 _VERSIONS_OF = ("numpy", "tensorflow", "keras", "keras-tcn")

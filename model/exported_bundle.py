@@ -10,7 +10,7 @@ import numpy as np
 
 from beam_jobs import storage
 from beam_jobs.errors import UserError
-from beam_jobs.windows import WindowRule
+from beam_jobs.windows import WindowRule, rows_fed
 from model import bundle, litert
 from model import holds as hold_rule
 
@@ -61,6 +61,12 @@ def load(path: str) -> ExportedBundle:
         model = _exported_now(path)
     if storage.is_remote(path) and bundle.read_metadata(path) != metadata:
         raise UserError(f"{path} was replaced while it was read. Run the same command again.")
+    rule = WindowRule(**metadata["window"])
+    if model.num_rows != rows_fed(rule):
+        raise UserError(
+            f"{file} is fed {model.num_rows} rows, and bundle.json's window of {rule.length} asks for "
+            f"{rows_fed(rule)}; expected files of one bundle. Export the bundle again (python -m model export)."
+        )
     if model.num_classes != len(metadata["labels"]):
         raise UserError(
             f"{file} gives {model.num_classes} probabilities, and bundle.json names {len(metadata['labels'])} labels; "
@@ -70,7 +76,7 @@ def load(path: str) -> ExportedBundle:
         labels=tuple(metadata["labels"]),
         # Bundles of earlier versions do not say which of their labels are holds.
         holds=tuple(metadata.get("holds", hold_rule.holds_of(metadata["labels"]))),
-        rule=WindowRule(**metadata["window"]),
+        rule=rule,
         frame_rate_hz=metadata["frame_rate_hz"],
         fingerprint=metadata["fingerprint"],
         metadata=metadata,

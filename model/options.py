@@ -193,7 +193,7 @@ def _add_export(commands) -> None:
         allow_abbrev=False,
     )
     _add_bundle(command)
-    command.add_argument("--output", required=True, help="a folder, local or gs://; what was there is replaced")
+    command.add_argument("--output", required=True, help="a folder, local or gs://; an earlier export is replaced")
     command.add_argument(
         "--tables",
         help="feature tables with landmarks to compare on, made with the bundle's graph (default: synthetic athletes "
@@ -207,7 +207,8 @@ def _check_export(args: argparse.Namespace) -> None:
         raise UsageError(f"--bundle: {args.bundle} does not exist; expected a bundle (python -m model train).")
     if args.tables is not None:
         dataset.check_folder(args.tables)
-    _check_output(args.output, bundle.METADATA_FILE)
+    # Not bundle.json: a trained bundle has that, too, and would be lost.
+    _check_output(args.output, bundle.EXPORT_REPORT)
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ def export(bundle_path: str, output: str, tables_path: str | None = None, split:
 
     Args:
       bundle_path: local or gs://.
-      output: a folder, local or gs://; what was there is replaced.
+      output: a folder, local or gs://; what was there is replaced (the command line refuses all but earlier exports).
       tables_path: feature tables with landmarks, to compare on; by default synthetic athletes of the bundle.
       split: of the tables: test, validation or all.
 
@@ -53,7 +53,8 @@ def export(bundle_path: str, output: str, tables_path: str | None = None, split:
                 file.write(content)
             compared[kind] = check.compare(path, sample, expected)
         difference = compared["float32"].max_difference
-        if difference > check.MAX_DIFFERENCE:
+        # Not `>`, which is false of NaN.
+        if not difference <= check.MAX_DIFFERENCE:
             raise UserError(
                 f"the exported file's probabilities differ from the bundle's by {difference:.2g}; expected at most "
                 f"{check.MAX_DIFFERENCE:g}. Nothing was written. This is a fault of the program or of the bundle; use "
@@ -62,7 +63,7 @@ def export(bundle_path: str, output: str, tables_path: str | None = None, split:
         num_rows = litert.ExportedModel(os.path.join(folder, file_name("float32"))).num_rows
         with open(os.path.join(folder, "CARD.md"), "w", encoding="utf-8") as text:
             text.write(card.text(metadata, num_rows, sample, compared, {kind: file_name(kind) for kind in compared}))
-        with open(os.path.join(folder, "export.json"), "w", encoding="utf-8") as file:
+        with open(os.path.join(folder, bundle.EXPORT_REPORT), "w", encoding="utf-8") as file:
             json.dump({kind: dataclasses.asdict(one) for kind, one in compared.items()}, file, indent=2)
             file.write("\n")
     return {kind: dataclasses.asdict(one) for kind, one in compared.items()}

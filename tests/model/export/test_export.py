@@ -10,7 +10,8 @@ from commands import REPOSITORY, run_command, run_python
 from beam_jobs import windows
 from beam_jobs.errors import UserError
 from beam_jobs.windows import WindowRule
-from model import bundle, exported_bundle, litert, litert_graph
+from model import __main__ as model_main
+from model import bundle, exported_bundle, litert, litert_graph, options
 from model.export import check, command
 
 DEFAULT = str(REPOSITORY / "live" / "default_bundle")
@@ -140,10 +141,11 @@ def test_a_graph_of_other_features_is_refused(tmp_path):
         litert_graph.standardisation(tf.saved_model.load(str(tmp_path)).transform_fn)
 
 
-def test_a_file_that_answers_otherwise_is_not_written(tmp_path, monkeypatch):
+@pytest.mark.parametrize("expected", [1 / 14, np.nan])
+def test_a_file_that_answers_otherwise_is_not_written(tmp_path, monkeypatch, expected):
     """Here the bundle's answers are replaced, in place of a converter with a fault."""
     monkeypatch.setattr(check, "sample_bundle", lambda *_: check._random(WindowRule(), 8))
-    monkeypatch.setattr(check, "bundle_probabilities", lambda _, sample: np.full((len(sample), 14), 1 / 14))
+    monkeypatch.setattr(check, "bundle_probabilities", lambda _, sample: np.full((len(sample), 14), expected))
     monkeypatch.setattr(litert_graph, "KINDS", {"float32": ""})
     with pytest.raises(UserError, match="Nothing was written"):
         command.export(DEFAULT, str(tmp_path / "exported"))
@@ -166,6 +168,29 @@ def test_a_file_of_another_bundle(tmp_path):
     shutil.copy(f"{DEFAULT}/{bundle.EXPORTED}", tmp_path)
     with pytest.raises(UserError, match=r"14 probabilities, and bundle.json names 13 labels"):
         exported_bundle.load(str(tmp_path))
+
+
+def test_a_file_of_another_window(tmp_path):
+    metadata = json.loads((REPOSITORY / "live" / "default_bundle" / "bundle.json").read_text())
+    metadata["window"]["length"] = 20
+    (tmp_path / "bundle.json").write_text(json.dumps(metadata))
+    shutil.copy(f"{DEFAULT}/{bundle.EXPORTED}", tmp_path)
+    with pytest.raises(UserError, match=r"fed 41 rows, and bundle.json's window of 20 asks for 27"):
+        exported_bundle.load(str(tmp_path))
+
+
+def test_a_bundle_is_not_replaced_by_its_export(tmp_path, capsys):
+    """Both have a bundle.json: a training's graphs and weights would be lost."""
+    shutil.copytree(DEFAULT, tmp_path / "bundle")
+    before = sorted(tmp_path.rglob("*"))
+    assert model_main.main(["export", "--bundle", DEFAULT, "--output", str(tmp_path / "bundle")]) == 2
+    assert "has no export.json" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_earlier_export_may_be_replaced(tmp_path):
+    (tmp_path / bundle.EXPORT_REPORT).write_text("{}")
+    assert options.parse(["export", "--bundle", DEFAULT, "--output", str(tmp_path)]).output == str(tmp_path)
 
 
 @pytest.mark.slow
