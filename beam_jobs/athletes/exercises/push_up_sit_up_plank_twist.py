@@ -34,29 +34,17 @@ def sit_up(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton
     """On the back with bent knees and planted feet; the trunk curls up to the thighs and back."""
     pelvis = vector(0, 0, body.depth_m + 0.012)
     full = style.between("range", 74, 98, varied=(60, 102))
-    crunch = style.chance("crunch", 0.35)
-    if crunch:
-        full = style.between("crunch_range", 18, 40)
     up = smooth(phase.depth)
     lean = -88 + (full - 14) * (0.75 * phase.depth + 0.25 * up)
     curl = -2 + 30 * math.sin(math.pi * min(phase.depth * 0.85, 0.75))
-    if crunch:
-        curl = -2 + style.between("crunch_curl", 18, 36) * up
     skeleton = Skeleton(
         body, pelvis, lean, curl_degrees=curl, nod_degrees=style.between("nod", 2, 16) + 10 * phase.depth
     )
     bent = style.between("feet", 0.60, 0.78, varied=(0.5, 0.9)) * body.leg_m
-    lifted = crunch and style.chance("legs_up", 0.4)
     gap = style.between("stance", 0.6, 1.1) * body.shoulder_m
     arms = style.choice("arms", ("behind_head", "crossed", "reaching", "behind_head"), varied=("beside", "overhead"))
     for side, sign in SIDES:
-        if lifted:
-            ankle = vector(sign * min(gap, 1.2 * body.hip_m), style.between("ahead", 0.1, 0.36), body.thigh_m + 0.15)
-            skeleton.leg(side, ankle + 0.7 * body.shank_m * FORWARD, vector(0, 0.6, 0.8), UP)
-        else:
-            skeleton.leg(
-                side, vector(sign * gap, bent, body.ankle_m), vector(sign * 0.1, 1, 0), UP + 0.08 * sign * RIGHT
-            )
+        skeleton.leg(side, vector(sign * gap, bent, body.ankle_m), vector(sign * 0.1, 1, 0), UP + 0.08 * sign * RIGHT)
         lying_arm(skeleton, style, side, arms, phase.depth)
     return skeleton
 
