@@ -151,11 +151,15 @@ class Predictor:
     def steady(self, rows: np.ndarray, times: np.ndarray, last: list[int]) -> list[np.ndarray]:
         """As `probabilities`, but what `segments.surer` makes of the windows and their last second."""
         fed = [windows.end_to_end_inputs(rows, times, index, self.rule) for index in last]
-        recent = [windows.recent_inputs(*one, self.rule) for one in fed]
+        wholes = self._probabilities(fed)
+        recent = [
+            None if segments.is_sure(whole) else windows.recent_inputs(*one, self.rule)
+            for whole, one in zip(wholes, fed, strict=True)
+        ]
         answers = iter(self._probabilities([one for one in recent if one is not None]))
         return [
             segments.surer(whole, None if one is None else next(answers))
-            for whole, one in zip(self._probabilities(fed), recent, strict=True)
+            for whole, one in zip(wholes, recent, strict=True)
         ]
 
     def _probabilities(self, fed: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

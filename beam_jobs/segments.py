@@ -18,6 +18,8 @@ MIN_PROBABILITY = 0.7
 SMOOTHING_MS = 350.0
 # An exercise that is known is kept down to this share of the probability that it took to be known (hysteresis).
 KEEP_SHARE = 0.4
+# From this probability on, a window counts as it is.
+SURE_PROBABILITY = 0.9
 # The average of an answer that nobody gives any more falls: below this sum over all labels there is none.
 _MIN_SUM = 0.3
 # Windows end so long after each other where 15 frames a second are used.
@@ -32,6 +34,14 @@ MIN_LENGTH_MS = 1_000
 LEAD_MS = 700
 
 
+def is_sure(whole: np.ndarray) -> bool:
+    """Whether a window's probabilities, shape (C,), are so clear that its last second need not be asked about.
+
+    So it is with more than half of the windows, and the answers stay as good (measured: results/live.md).
+    """
+    return bool(whole.max() >= SURE_PROBABILITY)
+
+
 def surer(whole: np.ndarray, recent: np.ndarray | None) -> np.ndarray:
     """What counts of a window's probabilities and those of its last second: whichever are surer.
 
@@ -40,7 +50,7 @@ def surer(whole: np.ndarray, recent: np.ndarray | None) -> np.ndarray:
     Args:
       whole: shape (C,).
       recent: of the same window without all but its last rows (see `windows.recent_inputs`), shape (C,); None where
-        too few of them have a person.
+        too few of them have a person, or where the whole window `is_sure`.
     """
     return whole if recent is None or whole.max() >= recent.max() else recent
 

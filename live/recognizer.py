@@ -8,7 +8,7 @@ from beam_jobs import windows
 from beam_jobs.labels import NO_EXERCISE
 from beam_jobs.pose import estimator
 from beam_jobs.pose.estimator import Pose
-from beam_jobs.segments import MIN_PROBABILITY, ExerciseLog, Segment, surer
+from beam_jobs.segments import MIN_PROBABILITY, ExerciseLog, Segment, is_sure, surer
 from beam_jobs.video.frames import mean_brightness
 from live.advice import Advisor, is_too_dark
 from model.bundle import check_fingerprint
@@ -143,7 +143,7 @@ class PersonRecognizer:
         dark = is_too_dark(brightness)
         if window is not None and not dark:
             self._last, features = self._bundle.answer(*window)
-            recent = windows.recent_inputs(*window, self._bundle.rule)
+            recent = None if is_sure(self._last) else windows.recent_inputs(*window, self._bundle.rule)
             counts = surer(self._last, None if recent is None else self._bundle.answer(*recent)[0])
             self._sum += self._last
             self._num_predictions += 1

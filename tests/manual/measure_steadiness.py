@@ -89,7 +89,7 @@ def answered(bundle: exported_bundle.ExportedBundle, rows: list[tuple[np.ndarray
         whole = surer = None
         if window is not None:
             whole = bundle.answer(*window)[0]
-            recent = windows.recent_inputs(*window, bundle.rule)
+            recent = None if segments.is_sure(whole) else windows.recent_inputs(*window, bundle.rule)
             surer = segments.surer(whole, None if recent is None else bundle.answer(*recent)[0])
         if buffer.is_due:
             yield Answered(timestamp_ms, whole, surer)

@@ -1,7 +1,7 @@
 /** @import { Frame, Person, PersonAnswer, Status } from "../types.js" */
 /** @import { WindowInputs, WindowRule } from "./windows.js" */
 import { Advisor, isTooDark } from "./advice.js";
-import { ExerciseLog, NO_EXERCISE, surer } from "./segments.js";
+import { ExerciseLog, NO_EXERCISE, isSure, surer } from "./segments.js";
 import { LandmarkBuffer, recentInputs } from "./windows.js";
 
 /**
@@ -46,7 +46,7 @@ export class PersonRecognizer {
     let counts = null;
     if (window && !isDark) {
       this.#last = await this.model.answer(window);
-      const recent = recentInputs(window, this.settings.window);
+      const recent = isSure(this.#last) ? null : recentInputs(window, this.settings.window);
       counts = surer(this.#last, recent && (await this.model.answer(recent)));
     } else if (isDue || isDark || !person) {
       this.#last = null;

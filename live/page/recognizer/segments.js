@@ -4,6 +4,7 @@ import { RepetitionCounter } from "./repetitions.js";
 /** A port of beam_jobs/segments.py: the steady answer, and what was done from when to when and how often. */
 
 export const NO_EXERCISE = "none";
+const SURE_PROBABILITY = 0.9;
 const SMOOTHING_MS = 350;
 const KEEP_SHARE = 0.4;
 const MIN_SUM = 0.3;
@@ -19,6 +20,11 @@ export function indexOfLargest(values) {
   let best = 0;
   for (let index = 1; index < values.length; index++) if (values[index] > values[best]) best = index;
   return best;
+}
+
+/** So clear that the last second need not be asked about; is_sure. @param {Float32Array} whole */
+export function isSure(whole) {
+  return Math.max(...whole) >= SURE_PROBABILITY;
 }
 
 /**
