@@ -133,7 +133,7 @@ class SteadyAnswer:
         now = np.zeros(len(self._labels)) if probabilities is None else probabilities
         self._average += weight * (now - self._average)
         self._note_runs(timestamp_ms)
-        self._choose()
+        self._choose(timestamp_ms)
 
     def _note_runs(self, timestamp_ms: int) -> None:
         best = int(self._average.argmax())
@@ -143,12 +143,13 @@ class SteadyAnswer:
             elif self._run_ms[index] is None and index == best:
                 self._run_ms[index] = timestamp_ms
 
-    def _choose(self) -> None:
+    def _choose(self, timestamp_ms: int) -> None:
         best, shown = int(self._average.argmax()), self._shown
         if self._average.sum() < _MIN_SUM:
             self._shown = self.start_ms = None
         elif best != shown and self._average[best] >= self._min_probability:
-            self._shown, self.start_ms = best, self._run_ms[best]
+            self._shown, start_ms = best, self._run_ms[best]
+            self.start_ms = timestamp_ms if start_ms is None else start_ms
         elif shown is not None and self._average[shown] < KEEP_SHARE * self._min_probability:
             self._shown = self.start_ms = None
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beam_jobs.segments import ExerciseLog, SteadyAnswer, surer
+from beam_jobs.segments import ExerciseLog, SteadyAnswer, is_sure, surer
 
 LABELS = ("none", "squat", "lunge", "plank")
 
@@ -74,6 +74,15 @@ def test_two_answers_in_turn_do_not_flicker():
 
 def test_an_answer_goes_when_nothing_is_said():
     assert shown("ssssss" + 6 * " ").rstrip(".") in ("..ssss" + num * "s" for num in (1, 2, 3))
+
+
+def test_with_any_probability_asked_for_a_segment_begins_where_it_does():
+    """Four even answers are each below a tenth on average; the likeliest is named all the same."""
+    log = ExerciseLog(LABELS, ["plank"], min_probability=0.0)
+    for timestamp_ms in range(60_000, 70_000, 200):
+        log.push_answer(timestamp_ms, np.array([0.078, 0.082, 0.078, 0.078]))
+    (segment,) = log.segments()
+    assert 60_000 <= segment.start_ms <= 62_000
 
 
 def test_what_is_not_told_is_as_what_says_nothing():
@@ -149,6 +158,11 @@ def test_repetitions_are_those_of_the_segment_alone():
     (segment,) = log.segments()
     assert segment.end_ms - segment.start_ms == pytest.approx(10_000, abs=500)
     assert segment.repetitions == 5
+
+
+def test_a_sure_window_counts_without_its_last_second():
+    assert is_sure(np.array([0.1, 0.9]))
+    assert not is_sure(np.array([0.11, 0.89]))
 
 
 def test_the_surer_of_a_window_and_its_last_second_counts():

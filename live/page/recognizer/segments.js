@@ -85,18 +85,18 @@ export class SteadyAnswer {
       if (average < MIN_RUN_AVERAGE) this.runMs[index] = null;
       else if (index === best) this.runMs[index] ??= timestampMs;
     });
-    this.#choose(best);
+    this.#choose(best, timestampMs);
   }
 
-  /** @param {number} best */
-  #choose(best) {
+  /** @param {number} best @param {number} timestampMs */
+  #choose(best, timestampMs) {
     const sum = this.average.reduce((total, average) => total + average, 0);
     const isKept = this.#shown === null || this.average[this.#shown] >= KEEP_SHARE * this.minProbability;
     if (sum < MIN_SUM) {
       this.#shown = this.startMs = null;
     } else if (best !== this.#shown && this.average[best] >= this.minProbability) {
       this.#shown = best;
-      this.startMs = this.runMs[best];
+      this.startMs = this.runMs[best] ?? timestampMs;
     } else if (!isKept) {
       this.#shown = this.startMs = null;
     }
