@@ -20,6 +20,8 @@ from beam_jobs.errors import UsageError, UserError, error_in_text
 _WORKER_THREAD = "run_worker"
 # How Beam's error about a worker ends that Ctrl-C has stopped: a terminal sends it to all processes of a job at once.
 _INTERRUPTED = ("return code -2", "return code 130")
+# How Beam hands on Ctrl-C that met a step, as in a job that runs in this process.
+_STEP_INTERRUPTED = "KeyboardInterrupt [while running "
 # What an engine says of a job whose worker process is gone: Beam's job service (twice), Prism.
 _WORKER_GONE = ("Channel closed prematurely", "Data channel closed", "SDK worker disconnected")
 
@@ -133,6 +135,9 @@ def run(pipeline: beam.Pipeline) -> PipelineResult:
         result = pipeline.run()
         state = result.wait_until_finish() or result.state
     except RuntimeError as error:  # Beam hands on what was raised in a worker as a text
+        if _STEP_INTERRUPTED in str(error):
+            stopping.set()
+            raise KeyboardInterrupt from None
         user_error = error_in_text(str(error)) or _worker_gone(str(error), "")
         if user_error is None:
             raise
