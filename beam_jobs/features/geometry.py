@@ -53,19 +53,23 @@ def torso_length(history):
       ValueError: if the last dimensions are not (33, 3), when the graph is built.
     """
     _check(history)
-    return median_length(tf.stack([mid_hip(history), mid_shoulder(history)], axis=-2))
+    return median_length(row_torso_lengths(history))
 
 
-def median_length(ends):
-    """The median distance of two points over a history's rows.
+def row_torso_lengths(landmarks):
+    """The torso's length in each row alone, mid-hip to mid-shoulder: (..., 33, 3) to (...)."""
+    return _norm(mid_shoulder(landmarks) - mid_hip(landmarks))
+
+
+def median_length(lengths):
+    """The median of a length over a history's rows.
 
     Args:
-      ends: two points a row, float32, shape (..., H, 2, 3), oldest row first.
+      lengths: of each row, float32, shape (..., H), oldest row first; NaN where missing.
 
     Returns:
       float32, shape (...), as `torso_length`.
     """
-    lengths = _norm(ends[..., 1, :] - ends[..., 0, :])
     known = lengths > 0  # false for NaN, too
     infinity = tf.fill(tf.shape(lengths), tf.constant(float("inf"), lengths.dtype))
     ordered = tf.sort(tf.where(known, lengths, infinity), axis=-1)

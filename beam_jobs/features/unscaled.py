@@ -23,9 +23,9 @@ def window_torso_lengths(rows, history_length):
       float32, shape (B, T): of each row's history, as `geometry.torso_length`.
     """
     positions = tf.range(rows.shape[1] - history_length + 1)[:, None] + tf.range(history_length)
-    # From two points a row.
-    ends = tf.stack([geometry.mid_hip(rows), geometry.mid_shoulder(rows)], axis=2)
-    return geometry.median_length(tf.gather(ends, positions, axis=1))
+    # Each row's length once, though it is in eight histories.
+    lengths = geometry.row_torso_lengths(rows)
+    return geometry.median_length(tf.gather(lengths, positions, axis=1))
 
 
 def physical_window_features(rows, timestamps_ms, history_length):
@@ -48,10 +48,12 @@ def physical_window_features(rows, timestamps_ms, history_length):
     own = centred[:, -num_rows:]
     normalized = own / scale[..., None, None]
     angles = geometry.joint_angles_degrees(own)
+    # Acceleration looks back on two rows; the others of the first row's history are for the torso's length.
+    moving, timestamps_ms = centred[:, -num_rows - 2 :], timestamps_ms[:, -num_rows - 2 :]
     step_s = tf.cast(timestamps_ms[:, 1:] - timestamps_ms[:, :-1], tf.float32) / 1000
     known = (step_s > 0) & (timestamps_ms[:, :-1] >= 0)
     step_s = tf.where(known, step_s, tf.fill(tf.shape(step_s), float("nan")))
-    velocity = (centred[:, 1:] - centred[:, :-1]) / step_s[..., None, None]
+    velocity = (moving[:, 1:] - moving[:, :-1]) / step_s[..., None, None]
     middles_apart_s = (step_s[:, 1:] + step_s[:, :-1]) / 2
     acceleration = (velocity[:, 1:] - velocity[:, :-1]) / middles_apart_s[..., None, None]
     parts = [
@@ -60,7 +62,7 @@ def physical_window_features(rows, timestamps_ms, history_length):
         geometry.symmetry(normalized, angles),
         geometry.distances(normalized),
         tf.norm(velocity[:, -num_rows:], axis=-1) / scale[..., None],
-        tf.norm(acceleration[:, -num_rows:], axis=-1) / scale[..., None],
+        tf.norm(acceleration, axis=-1) / scale[..., None],
     ]
     return tf.concat(parts, axis=-1)
 
