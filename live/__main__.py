@@ -88,8 +88,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         type=float,
         default=0.7,
         metavar="P",
-        help="name an exercise only where it is at least as probable as this, 0 to 1 (default: 0.7); else the answer "
-        'is "not sure". 0 always names the likeliest one',
+        help="name an exercise once it is as probable as this, 0 to 1 (default: 0.7), until it is less than two fifths "
+        'of that; else the answer is "not sure". 0 always names the likeliest one',
     )
     parser.add_argument(
         "--num_people",

@@ -9,6 +9,9 @@ import numpy as np
 
 from beam_jobs.errors import UserError
 
+# A file whose times jump, as joined recordings do, shows its next picture after so long.
+_MAX_WAIT_MS = 2000
+
 
 class Window:
     """A window on the screen; q, Esc or its close button end the run."""
@@ -41,6 +44,10 @@ class Window:
         wait_ms = 1
         if self._paced:
             wait_ms = max(1, round(timestamp_ms - (time.monotonic() - self._first_s) * 1000))
+            if wait_ms > _MAX_WAIT_MS:
+                # As if the file had begun so much earlier.
+                self._first_s -= (wait_ms - _MAX_WAIT_MS) / 1000
+                wait_ms = _MAX_WAIT_MS
         cv2.imshow(self.TITLE, picture)
         return not self.asks_to_end(wait_ms)
 

@@ -46,6 +46,12 @@ class TestWindow:
             assert all(window.show(self.picture, ms) for ms in (0, 67, 133, 1000))
         assert fake.now_s == pytest.approx(101.0, abs=0.01)
 
+    def test_a_file_whose_times_jump_goes_on_after_two_seconds_at_its_own_pace(self, monkeypatch):
+        fake = FakeScreen(monkeypatch)
+        with screen.Window(paced=True) as window:
+            assert all(window.show(self.picture, ms) for ms in (0, 1000, 3_601_000, 3_602_000))
+        assert fake.now_s == pytest.approx(104.0, abs=0.01)
+
     def test_a_camera_does_not_wait(self, monkeypatch):
         fake = FakeScreen(monkeypatch)
         with screen.Window(paced=False) as window:
