@@ -39,7 +39,8 @@ def is_sure(whole: np.ndarray) -> bool:
 
     So it is with more than half of the windows, and the answers stay as good (measured: results/live.md).
     """
-    return bool(whole.max() >= SURE_PROBABILITY)
+    # As a float64, as JavaScript compares: NumPy would round 0.9 to float32 first.
+    return float(whole.max()) >= SURE_PROBABILITY
 
 
 def surer(whole: np.ndarray, recent: np.ndarray | None) -> np.ndarray:

@@ -165,6 +165,13 @@ def test_a_sure_window_counts_without_its_last_second():
     assert not is_sure(np.array([0.11, 0.89]))
 
 
+def test_at_the_limit_a_window_is_sure_as_in_javascript():
+    """float32's 0.9 is a little below 0.9: tests/live/page/test_static_page.py has the same values."""
+    below = np.float32(0.9)
+    assert not is_sure(np.array([0.1, below], np.float32))
+    assert is_sure(np.array([0.1, np.nextafter(below, np.float32(1))], np.float32))
+
+
 def test_the_surer_of_a_window_and_its_last_second_counts():
     whole, recent = np.array([0.6, 0.4]), np.array([0.1, 0.9])
     assert surer(whole, recent) is recent

@@ -9,6 +9,7 @@ from commands import REPOSITORY, run_command
 
 from beam_jobs.pose import estimator, model_file
 from beam_jobs.pose.estimator import Pose
+from beam_jobs.segments import is_sure
 from beam_jobs.video.reader import VideoReader
 from beam_jobs.windows import SamplingGrid
 from live import static_page
@@ -101,6 +102,17 @@ def test_the_browser_gives_pythons_answers_on_the_same_landmarks(visit, static_a
     assert [{name: one[name] for name in names} for one in found["segments"]] == segments
     assert [one["exercise"] for one in segments][:2] == ["squat", "jumping_jack"]
     assert all(one["repetitions"] >= 2 for one in segments[:2])
+
+
+def test_at_the_limit_the_browser_asks_for_the_last_second_as_python_does(visit, static_address):
+    below = np.float32(0.9)
+    values = [np.nextafter(below, np.float32(0)), below, np.nextafter(below, np.float32(1))]
+    asked = """async (values) => {
+      const { isSure } = await import(new URL("static/recognizer/segments.js", document.baseURI));
+      return values.map((value) => isSure(new Float32Array([0.1, value])));
+    }"""
+    found = visit(static_address).page.evaluate(asked, [float(value) for value in values])
+    assert found == [is_sure(np.array([0.1, value], np.float32)) for value in values] == [False, False, True]
 
 
 def test_the_page_without_a_server_names_counts_and_asks_nobody_else(visit, static_address, drawn_clips):
