@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +57,11 @@ def shown_name(label: str) -> str:
     """A label as people read it: push_up as "push-up"; a label that is not in the table with blanks."""
     known = known_exercises().get(label)
     return known.shown_name if known else label.replace("_", " ")
+
+
+def shown_names(labels: Iterable[str]) -> dict[str, str]:
+    """`shown_name` of each label, by label."""
+    return {label: shown_name(label) for label in labels}
 
 
 def standard_label(label: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 
 from beam_jobs import storage
 from beam_jobs.errors import UsageError, UserError
+from beam_jobs.taxonomy import shown_names
 from live import vendor
 from model import bundle as bundles
 from model import exported_bundle
@@ -62,6 +63,7 @@ def settings(bundle: exported_bundle.ExportedBundle, name: str, min_probability:
     return {
         "bundle": name,
         "labels": list(bundle.labels),
+        "shown_names": shown_names(bundle.labels),
         "holds": list(bundle.holds),
         "frame_rate_hz": bundle.frame_rate_hz,
         "coordinates": bundle.fingerprint["coordinates"],

@@ -166,7 +166,7 @@ export class App {
     this.#hello = hello;
     this.#part = null;
     this.#skeletons.isSeveral = hello.max_people > 1;
-    this.view.showLabels(hello.labels);
+    this.view.showLabels(hello.labels, hello.shown_names);
     // MediaPipe smooths the landmarks of one person alone; for several, the server does, so one is not looked for there.
     const numPeople = Math.min(this.numPeople || hello.max_people, hello.max_people);
     this.view.showMaxPeople(hello.max_people, numPeople);

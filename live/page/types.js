@@ -43,6 +43,7 @@
  *
  * @typedef {object} Hello What a recogniser knows.
  * @property {string[]} labels
+ * @property {Record<string, string>} shown_names of each label, as people read it
  * @property {string[]} holds labels that are held: seconds count, not repetitions
  * @property {number} frame_rate_hz
  * @property {string} bundle

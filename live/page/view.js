@@ -2,7 +2,7 @@
 /** @import { Segment, SessionRecord, Total } from "./record.js" */
 /** @import { Speed } from "./speed.js" */
 import { personColour } from "./people.js";
-import { advice, amount, clock, duration, exerciseName, title } from "./words.js";
+import { advice, amount, clock, duration, exerciseName, exerciseWords, title, useShownNames } from "./words.js";
 
 /** @typedef {"start" | "loading" | "running" | "paused" | "done"} Phase */
 
@@ -124,12 +124,13 @@ export class View {
     select.value = String(chosen);
   }
 
-  /** @param {string[]} labels */
-  showLabels(labels) {
+  /** @param {string[]} labels @param {Record<string, string>} shownNames */
+  showLabels(labels, shownNames) {
     this.#labels = labels;
+    useShownNames(shownNames);
     element("labels").textContent = labels
       .filter((label) => label !== "none")
-      .map((label) => exerciseName(label).toLowerCase())
+      .map((label) => exerciseWords(label))
       .join(", ");
   }
 

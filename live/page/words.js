@@ -13,9 +13,22 @@ const STATUS = {
   too_dark: ["Too dark", "Make more light."],
 };
 
-/** @param {string} label such as push_up */
+/** Of the recogniser's labels. @type {Record<string, string>} */
+let shownNames = {};
+
+/** @param {Record<string, string>} names as people read each label */
+export function useShownNames(names) {
+  shownNames = names;
+}
+
+/** In a sentence. @param {string} label such as push_up */
+export function exerciseWords(label) {
+  return shownNames[label] ?? label.replaceAll("_", " ");
+}
+
+/** As a title. @param {string} label */
 export function exerciseName(label) {
-  const words = label.replaceAll("_", " ");
+  const words = exerciseWords(label);
   return words[0].toUpperCase() + words.slice(1);
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from beam_jobs import landmarks
 from beam_jobs.pose.estimator import Pose
+from beam_jobs.taxonomy import shown_names
 from live.recognizer import Recognition, Summary
 from model.exported_bundle import ExportedBundle
 
@@ -122,6 +123,7 @@ def hello(bundle: ExportedBundle, name: str, max_people: int) -> str:
     content = {
         "version": VERSION,
         "labels": list(bundle.labels),
+        "shown_names": shown_names(bundle.labels),
         "holds": list(bundle.holds),
         "frame_rate_hz": bundle.frame_rate_hz,
         "bundle": name,

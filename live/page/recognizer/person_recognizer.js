@@ -8,6 +8,7 @@ import { LandmarkBuffer, recentInputs } from "./windows.js";
  * @typedef {object} BundleSettings Of bundle.json, as `python -m live serve --static` writes them.
  * @property {string} bundle its name
  * @property {string[]} labels
+ * @property {Record<string, string>} shown_names
  * @property {string[]} holds
  * @property {number} frame_rate_hz
  * @property {"world" | "image"} coordinates that the model is fed

@@ -131,7 +131,7 @@ def test_a_real_clip_is_named(visit, static_address):
     one = visit(static_address)
     one.page.set_input_files("#file", REAL_CLIP)
     one.wait_for_phase("done")
-    assert "Bicep curl" in one.page.inner_text("#totals")
+    assert "Biceps curl" in one.page.inner_text("#totals")
     assert one.errors == []
 
 

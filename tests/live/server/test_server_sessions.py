@@ -9,6 +9,7 @@ import pytest
 import session_clients
 from session_clients import pack, timestamp_ms
 
+from beam_jobs import taxonomy
 from beam_jobs.pose.estimator import nobody
 from live.recognizer import PersonRecognizer
 
@@ -70,6 +71,7 @@ def test_the_first_message_says_what_the_bundle_is(server, bundle):
         "hello": {
             "version": 1,
             "labels": list(bundle.labels),
+            "shown_names": {label: taxonomy.shown_name(label) for label in bundle.labels},
             "holds": ["plank"],
             "frame_rate_hz": 15.0,
             "bundle": "bundle",
