@@ -38,8 +38,8 @@ _EXAMPLES = """examples:
 "status" is one of
   exercise       the person does the exercise that "exercise" names
   no_exercise    the person does none of the exercises that the bundle knows; "exercise" is "none"
-  partly_in_view no answer, and parts of the person are out of the picture
-  not_sure       no answer is as probable as --min_probability asks for; "exercise" is null, as in all that follow
+  partly_in_view no answer, and parts of the person are out of the picture; "exercise" is null, as in all that follow
+  not_sure       no answer is as probable as --min_probability asks for
   warming_up     a person is in view, but not for long enough yet
   no_person      no person is in view
   too_dark       the picture is too dark
@@ -113,8 +113,6 @@ def _check(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error(f"argument --num_frames: {args.num_frames}; expected 1 or more")
     if args.num_people < 1:
         parser.error(f"argument --num_people: {args.num_people}; expected 1 or more")
-    if args.num_people > 1 and args.publish is not None:
-        parser.error("argument --publish: it sends one person's landmarks; expected no --num_people beside it")
     if not 0 <= args.min_probability <= 1:
         parser.error(f"argument --min_probability: {args.min_probability:g}; expected 0 to 1")
     if args.publish is not None and not re.fullmatch(r"projects/[^/]+/topics/[^/]+", args.publish):
@@ -212,7 +210,7 @@ def _recognize(
     shown = not (args.no_window or args.json)
     if shown:
         screen.check_display()
-    publisher = stack.enter_context(_publisher(args.publish, pose_model_path, frame_rate_hz)) if args.publish else None
+    publisher = stack.enter_context(_publisher(args, pose_model_path, frame_rate_hz)) if args.publish else None
     bundle, recognizing = _start_recognizer(args, pose_model_path, source, stack)
     window = _open_window(source, stack) if shown else None
     from live import overlay
@@ -233,7 +231,7 @@ def _recognize(
                 for recognition in recognitions:
                     lines.show(recognition)
                 if publisher:
-                    publisher.add(frame.frame_id, frame.timestamp_ms, recognitions[0].pose)
+                    publisher.add(frame.frame_id, frame.timestamp_ms, recognitions)
                 slow.watch(frame.timestamp_ms)
                 frames_per_second = rate.tick()
                 if recorder or window:
@@ -290,11 +288,12 @@ def _start_recognizer(
         return bundle, stack.enter_context(several)
 
 
-def _publisher(topic: str, pose_model_path: str, frame_rate_hz: float) -> "publisher.LandmarkPublisher":
+def _publisher(args: argparse.Namespace, pose_model_path: str, frame_rate_hz: float) -> "publisher.LandmarkPublisher":
     from beam_jobs.pose import estimator
     from live import publisher
 
-    return publisher.LandmarkPublisher(topic, estimator.fingerprint(pose_model_path, frame_rate_hz))
+    fingerprint = estimator.fingerprint(pose_model_path, frame_rate_hz, args.num_people)
+    return publisher.LandmarkPublisher(args.publish, fingerprint)
 
 
 if __name__ == "__main__":

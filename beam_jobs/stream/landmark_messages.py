@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs import landmarks
+from beam_jobs import landmarks, tables
 from beam_jobs.stream.messages import Message
 
 KIND = "landmarks"
@@ -29,7 +29,7 @@ class LandmarkMessage:
     Attributes:
       session_id: unique; a session is one run of live.
       person_id: 0-based.
-      sequence: 0, 1, 2, …: which of the session's messages.
+      sequence: 0, 1, 2, …: which of the session's messages about this person.
       started_at: the time of the session's first frame, RFC 3339.
       fingerprint: of the landmarks, as tables carry it.
       frame_ids: T positions on the sampling grid.
@@ -56,6 +56,14 @@ class LandmarkMessage:
         """When the last row was seen, in seconds since 1970."""
         started = datetime.datetime.fromisoformat(self.started_at)
         return started.timestamp() + int(self.timestamps_ms[-1]) / 1000
+
+    def is_made_as(self, fingerprint: dict[str, Any]) -> bool:
+        """Whether its landmarks mean the same as those of this fingerprint, of however many people."""
+        ours, others = (
+            {name: value for name, value in one.items() if name not in tables.NOT_COMPARED}
+            for one in (self.fingerprint, fingerprint)
+        )
+        return ours == others
 
 
 def encode(message: LandmarkMessage) -> tuple[bytes, dict[str, str]]:

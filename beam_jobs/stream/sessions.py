@@ -152,7 +152,7 @@ class DecodeLandmarks(beam.DoFn):
         except LandmarkMessageError as error:
             yield _dead_letter(message.message_id, error.reason, str(error))
             return
-        if found.fingerprint != self._fingerprint:
+        if not found.is_made_as(self._fingerprint):
             yield _dead_letter(
                 found.key,
                 OTHER_LANDMARKS,

@@ -145,7 +145,6 @@ def test_lines_name_people_and_change_by_person():
     ("flags", "message"),
     [
         (["--num_people", "0"], "expected 1 or more"),
-        (["--num_people", "2", "--publish", "projects/p/topics/t"], "--publish"),
     ],
 )
 def test_wrong_flags(flags, message, capsys):
