@@ -225,7 +225,8 @@ class PredictSessions(beam.DoFn):
         start = datetime.datetime.fromisoformat(started_at).timestamp()
         for rows, times, num_known, asked, due in parts:
             angles = np.array([repetitions.joint_angles_degrees(row) for row in rows[num_known:]], np.float32)
-            if np.isfinite(angles).any():  # a session is over when nobody has been in view for some time
+            # Known rows, too: a repetition may count only after the person has left. Long after, the session is over.
+            if np.isfinite(rows).any():
                 at = Timestamp.of(start + int(times[-1]) / 1000)
                 is_asked = np.isin(np.arange(num_known, len(rows)), asked)
                 yield TimestampedValue((key, (started_at, RowAngles(times[num_known:], angles, is_asked))), at)

@@ -1,16 +1,23 @@
 """Landmarks of several people, as messages that the stream job puts together again; Pub/Sub's client is a list."""
 
+import apache_beam as beam
 import numpy as np
+import people_videos
 import pytest
+from apache_beam.testing.util import assert_that, equal_to
 from google.cloud import pubsub_v1
 
 from beam_jobs import windows
+from beam_jobs.pose import estimator
 from beam_jobs.pose.estimator import Pose, nobody
-from beam_jobs.stream.landmark_messages import decode
+from beam_jobs.stream.landmark_messages import LandmarkMessage, decode
 from beam_jobs.stream.messages import Message
-from beam_jobs.stream.sessions import DecodeLandmarks, SessionRows
+from beam_jobs.stream.sessions import DEAD_LETTERS, DecodeLandmarks, SegmentSessions, SessionRows
+from live.defaults import DEFAULT_BUNDLE
+from live.people import PeopleRecognizer
 from live.publisher import ROWS_PER_MESSAGE, LandmarkPublisher
 from live.recognizer import Recognition
+from model import exported_bundle
 
 FINGERPRINT = {"coordinates": "world", "num_people": 2}
 
@@ -82,3 +89,41 @@ def test_how_many_people_were_looked_for_does_not_matter_to_the_stream(messages,
     if is_taken:
         key, message = found.value
         assert key.endswith("/1") and message.person_id == 1
+
+
+@pytest.mark.slow
+def test_the_stream_job_finds_what_live_saw_of_each_person(messages, pose_model_path):
+    """A real pose model and Beam's DirectRunner: a person who squats, and one who does jumping jacks and leaves."""
+    athletes = [
+        people_videos.Athlete("squat", people_videos.standing_at(-0.9), seed=1),
+        people_videos.Athlete("jumping_jack", lambda s: (0.9, 0.0) if s < 4 else None, seed=5),
+    ]
+    bundle = exported_bundle.load(DEFAULT_BUNDLE)
+    with (
+        PeopleRecognizer(bundle, pose_model_path, 2) as recognizing,
+        LandmarkPublisher("projects/p/topics/t", estimator.fingerprint(pose_model_path, 15.0, 2)) as publisher,
+    ):
+        for frame_id, picture in enumerate(people_videos.draw(athletes, 7)):
+            timestamp_ms = round(frame_id * 1000 / people_videos.FRAME_RATE_HZ)
+            publisher.add(frame_id, timestamp_ms, recognizing.update_all(picture, timestamp_ms))
+        summaries = recognizing.summaries()
+    names = ("exercise", "start_ms", "end_ms", "num_windows", "repetitions", "held_s")
+    expected = [
+        (summary.person, *(getattr(segment, name) for name in names))
+        for summary in summaries
+        for segment in summary.segments
+    ]
+    assert sorted(exercise for _, exercise, *_ in expected) == ["jumping_jack", "squat"]
+    assert {person for person, *_ in expected} == {0, 1}
+    with beam.Pipeline("DirectRunner") as pipeline:
+        decode_all = beam.ParDo(DecodeLandmarks(estimator.fingerprint(pose_model_path)))
+        decoded = (
+            pipeline | "Messages" >> beam.Create(messages[::-1]) | decode_all.with_outputs(DEAD_LETTERS, main="main")
+        )
+        found = (
+            decoded.main
+            | "TypeMessages" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, LandmarkMessage])
+            | "Find" >> SegmentSessions(DEFAULT_BUNDLE, "", 10, 10)
+            | "Take" >> beam.Map(lambda row: (row["person_id"], *(row[name] for name in names)))
+        )
+        assert_that(found, equal_to(expected))
