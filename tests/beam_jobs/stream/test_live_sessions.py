@@ -46,7 +46,8 @@ def test_live_sessions_become_the_segments_that_live_saw(athlete_videos, pose_mo
         output = str(tmp_path / "streamed")
         flags = ("--landmarks_subscription", landmarks.subscription, "--bundle", DEFAULT_BUNDLE, "--output", output)
         topics = ("--segments_topic", found.path, "--dead_letters_topic", letters.path)
-        times = ("--window_s", 10, "--session_gap_s", 20)
+        # A busy machine publishes some seconds later than it saw: a session must not end meanwhile.
+        times = ("--window_s", 10, "--session_gap_s", 30)
         idle = functools.partial(nobody, estimator.fingerprint(pose_model_path))
         stream = cloud.streaming(*flags, *topics, *times, log=tmp_path / "log")
         with cloud.traffic(landmarks, idle), stream as process:
