@@ -191,5 +191,5 @@ def test_the_description_of_a_job_does_not_grow_with_the_number_of_videos(tmp_pa
         for number in range(num):
             (folder / f"{number:05d}.mp4").touch()
     assert len(video_source(str(many)).listed) == 3000
-    # Beam's own names in it differ by some bytes from one pipeline to the next.
-    assert abs(description(many) - description(few)) < 100
+    # Beam's own names in it differ a little from one pipeline to the next; 3,000 names of videos are 27,000 bytes.
+    assert abs(description(many) - description(few)) < 2000
