@@ -36,7 +36,7 @@ class KnownExercise:
 
 @functools.cache
 def known_exercises() -> Mapping[str, KnownExercise]:
-    """The rows of the table by name, `none` (people who do no exercise) among them."""
+    """The rows of the table by name, `none` (no known exercise) among them."""
     text = importlib.resources.files("beam_jobs").joinpath("exercises.csv").read_text()
     found = {}
     for row in csv.DictReader(text.splitlines()):

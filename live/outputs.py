@@ -73,7 +73,7 @@ def _rounded(probability: float | None) -> float | None:
 
 # What is said where no exercise is named.
 STATUS_WORDS = {
-    "no_exercise": "no exercise",
+    "no_exercise": "no known exercise",
     "partly_in_view": "not all in view",
     "not_sure": "not sure",
     "warming_up": "watching …",

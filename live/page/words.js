@@ -5,7 +5,7 @@
  * @type {Record<string, [string, string]>}
  */
 const STATUS = {
-  no_exercise: ["No exercise", "This is none of the exercises that are known here."],
+  no_exercise: ["No known exercise", "This is none of the exercises that are known here."],
   not_sure: ["Not sure", "Show your whole body, from the front or from the side."],
   warming_up: ["Watching …", "A moment more."],
   partly_in_view: ["Not all in view", "Step back, until your whole body is in the picture."],

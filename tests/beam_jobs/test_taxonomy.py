@@ -44,7 +44,7 @@ def test_other_names_become_the_name_of_the_table(written, name):
 
 def test_a_label_is_shown_in_words():
     assert taxonomy.shown_name("push_up") == "push-up"
-    assert taxonomy.shown_name("none") == "no exercise"
+    assert taxonomy.shown_name("none") == "no known exercise"
     assert taxonomy.shown_name("my_own_exercise") == "my own exercise"
 
 
