@@ -27,7 +27,7 @@ from beam_jobs.errors import UserError
 from beam_jobs.native_logs import quiet_import
 from beam_jobs.tensorflow_import import import_tensorflow
 from beam_jobs.windows import WindowRule
-from model import end_to_end, holds, litert_graph, rehearsal, transform_graph
+from model import calibration, end_to_end, holds, litert_graph, rehearsal, transform_graph
 
 SCHEMA_VERSION = tables.SCHEMA_VERSION
 METADATA_FILE = "bundle.json"
@@ -273,7 +273,7 @@ def write(
     fingerprint: Mapping[str, Any],
     transform_fn: str,
     extra: Mapping[str, Any],
-    temperature: float = 1.0,
+    calibrated: calibration.Calibration = calibration.UNCHANGED,
     logs: str | None = None,
     rehearsal_clips: Sequence[rehearsal.RehearsalClip] = (),
 ) -> None:
@@ -287,7 +287,7 @@ def write(
       fingerprint: of the extractor, as the tables carry it.
       transform_fn: the SavedModel folder of the transform graph, local or gs://.
       extra: further entries of bundle.json.
-      temperature: divides the logits.
+      calibrated: what is done to the logits.
       logs: a local folder of TensorBoard logs to keep beside; none by default.
       rehearsal_clips: of synthetic athletes, to fine-tune with; none by default.
     """
@@ -296,7 +296,7 @@ def write(
         "labels": list(labels),
         "holds": holds.holds_of(labels),
         "window": dataclasses.asdict(rule),
-        "temperature": temperature,
+        **dataclasses.asdict(calibrated),
         "history_length": windows.HISTORY_LENGTH,
         "frame_rate_hz": float(fingerprint.get("frame_rate_hz") or windows.DEFAULT_FRAME_RATE_HZ),
         "fingerprint": dict(fingerprint),
@@ -308,7 +308,7 @@ def write(
     with storage.atomic_folder(path, marker=METADATA_FILE) as folder:
         with storage.local_folder_copy(transform_fn) as source:
             shutil.copytree(source, os.path.join(folder, TRANSFORM))
-        _save_classifier(network, len(labels), rule, temperature, os.path.join(folder, CLASSIFIER))
+        _save_classifier(network, labels, rule, calibrated, os.path.join(folder, CLASSIFIER))
         whole, first, second = (os.path.join(folder, part) for part in (END_TO_END, TRANSFORM, CLASSIFIER))
         end_to_end.save(whole, first, second, rule, labels, metadata["holds"])
         litert_graph.save(os.path.join(folder, EXPORTED), folder, metadata)
@@ -322,16 +322,19 @@ def write(
             file.write("\n")
 
 
-def _save_classifier(network: Any, num_classes: int, rule: WindowRule, temperature: float, folder: str) -> None:
+def _save_classifier(
+    network: Any, labels: Sequence[str], rule: WindowRule, calibrated: calibration.Calibration, folder: str
+) -> None:
     import tensorflow as tf
 
     shape = [None, rule.length, tables.NUM_FEATURES]
+    bias = calibrated.bias(labels)
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="windows")])
     def serve(feature_windows):
-        return tf.ensure_shape(
-            tf.nn.softmax(network(feature_windows, training=False) / temperature), [None, num_classes]
-        )
+        logits = network(feature_windows, training=False) / calibrated.temperature
+        # Without a bias the graph stays the smaller one.
+        return tf.ensure_shape(tf.nn.softmax(logits + bias if bias.any() else logits), [None, len(labels)])
 
     module = tf.Module()
     # The variables alone, not the Keras objects: what is written needs no Keras to be read.

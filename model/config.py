@@ -131,6 +131,9 @@ class TrainingConfig:
         less where there are too few. 0: all of them.
       temperature: divides the logits, so that probabilities say how often they are right. 0: the one that fits the
         validation split best (each clip has the same weight).
+      known_threshold: how probable it must be that a window shows one of the exercises, 1 - P(none), before it gets the
+        name of one: from 0 to 1. 0: the one that suits the people of the validation split, if some of them do none of
+        the exercises (else 0.5, which changes nothing).
       standing_still_as_none: whether windows of real clips in which the person stands still have the label `none`,
         where that is a class, and not the clip's.
     """
@@ -149,6 +152,7 @@ class TrainingConfig:
     ema_momentum: float = 0.99
     synthetic_fraction: float = 0.65
     temperature: float = 0.0
+    known_threshold: float = 0.0
     standing_still_as_none: bool = True
 
     def __post_init__(self) -> None:
@@ -168,6 +172,7 @@ class TrainingConfig:
         )
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "a share from 0 to below 1")
         _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
+        _check(0 <= self.known_threshold < 1, "known_threshold", self.known_threshold, "a share from 0 to below 1")
         for name in ("weight_decay", "max_windows_per_clip", "temperature"):
             _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more, and finite")
 

@@ -100,7 +100,7 @@ def finetune(
             network=network,
             labels=data.labels,
             settings=settings,
-            temperature=result.temperature,
+            calibrated=result.calibrated,
             tables_path=inputs.tables,
             metrics={**({"validation": result.metrics} if result.metrics else {}), "finetune": report.to_dict()},
             phase={**phase, "finetune": dataclasses.asdict(tuning)},
@@ -128,14 +128,14 @@ def _fit_and_measure_last_layers(
 
 def _measure(start: Start, data: FinetuneData, network: keras.Model, left_out: list[ClipAnswer]) -> FinetuneReport:
     """The report; the clips of the validation split were left out, too."""
-    labels, temperature = data.labels, start.temperature
+    labels, calibrated = data.labels, start.calibrated
     if data.validation is not None:
-        left_out = left_out + finetune_report.answer_clips(network, data.validation, labels, temperature)
+        left_out = left_out + finetune_report.answer_clips(network, data.validation, labels, calibrated)
     return finetune_report.measure(
         labels=labels,
         num_known=len(start.labels),
         own=data.own,
-        learned=finetune_report.answer_clips(network, data.own.data, labels, temperature),
+        learned=finetune_report.answer_clips(network, data.own.data, labels, calibrated),
         left_out=left_out,
         held_out=data.held_out,
         before=finetune_data.load_network(start),
@@ -143,13 +143,13 @@ def _measure(start: Start, data: FinetuneData, network: keras.Model, left_out: l
     )
 
 
-def _calibrate(start: Start, data: FinetuneData, network: keras.Model, changed: bool) -> train.Calibration:
-    """The bundle's own temperature, unless the network changed and the validation split says enough of each class."""
+def _calibrate(start: Start, data: FinetuneData, network: keras.Model, changed: bool) -> train.Validated:
+    """The bundle's own calibration, unless the network changed and the validation split says enough of each class."""
     split = None if data.validation is None else training_data.labelled(data.validation, data.labels)
-    temperature = start.temperature
+    given = start.calibrated
     if changed and split is not None and says_enough(split, range(len(data.labels))):
-        temperature = start.settings.training.temperature
-    return train.calibrate(network, data.labels, data.validation, split, temperature)
+        given = train.given_calibration(start.settings.training)
+    return train.calibrate(network, data.labels, data.validation, split, given)
 
 
 def _new_holds(start: Start, data: FinetuneData) -> list[str]:
@@ -179,7 +179,7 @@ def cross_validate(
         print(f"measuring {number + 1} of {len(folds)}; people left out: {len(groups)}", file=sys.stderr, flush=True)
         left_out = np.array([own.clips[clip].group in groups for clip in own.clip])
         network, _ = fit_last_layers(start, data, material, tuning, without=left_out)
-        answers += finetune_report.answer_clips(network, own.select(left_out), data.labels, start.temperature)
+        answers += finetune_report.answer_clips(network, own.select(left_out), data.labels, start.calibrated)
     return answers
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from beam_jobs import saved_model, storage
 from beam_jobs.errors import UserError
-from model import bundle, config, dataset, networks, rehearsal, training_data, transform_graph
+from model import bundle, calibration, config, dataset, networks, rehearsal, training_data, transform_graph
 from model.training_data import LabelledSplit, TrainingInputs
 
 # Of synthetic athletes, when their tables are given: more add little.
@@ -38,9 +38,10 @@ class Start:
         return tuple(self.metadata["labels"])
 
     @property
-    def temperature(self) -> float:
-        """What divides its logits."""
-        return self.metadata.get("temperature", 1.0)
+    def calibrated(self) -> calibration.Calibration:
+        """What it does to its network's logits."""
+        known = [field.name for field in dataclasses.fields(calibration.Calibration)]
+        return calibration.Calibration(**{name: self.metadata[name] for name in known if name in self.metadata})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from beam_jobs.errors import UserError
-from model import dataset, fitting
+from model import calibration, dataset, fitting
 from model.evaluation import metrics
 from model.training_data import LabelledSplit
 
@@ -176,10 +176,10 @@ def _groups(data: dataset.Windows | None, label: str) -> set[str]:
 
 
 def answer_clips(
-    network: keras.Model, data: dataset.Windows, labels: Sequence[str], temperature: float
+    network: keras.Model, data: dataset.Windows, labels: Sequence[str], calibrated: calibration.Calibration
 ) -> list[ClipAnswer]:
     """What the clips that have a window and a known class are called."""
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(fitting.logits(network, data) / temperature))
+    probabilities = calibrated.probabilities(fitting.logits(network, data), labels)
     of_clips = metrics.clip_probabilities(probabilities, data.clip, len(data.clips))
     answers = probabilities.argmax(axis=1)
     clips = []

@@ -259,8 +259,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         if args.command == "evaluate":
             return args
         default = config.config_of_bundle(metadata, args.bundle)
-        # A temperature belongs to its weights: other weights take theirs from the validation split.
-        default = config.from_dict({"training": {"temperature": 0.0}}, default)
+        # A calibration belongs to its weights: other weights take theirs from the validation split.
+        default = config.from_dict({"training": {"temperature": 0.0, "known_threshold": 0.0}}, default)
         try:
             args.tuning = config.FinetuneConfig(steps=args.steps, learning_rate=args.learning_rate)
         except ValueError as error:

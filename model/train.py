@@ -13,7 +13,8 @@ import keras
 import numpy as np
 
 from beam_jobs.errors import UserError
-from model import bundle, config, dataset, fitting, networks, rehearsal, training_data, transform_graph
+from beam_jobs.labels import NO_EXERCISE
+from model import bundle, calibration, config, dataset, fitting, networks, rehearsal, training_data, transform_graph
 from model import holds as hold_rule
 from model.batches import Batches
 from model.callbacks import Progress
@@ -26,15 +27,15 @@ _LOWEST_TEMPERATURE = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Calibration:
-    """How sure a network may be, and how well it did on the validation split.
+class Validated:
+    """A network's calibration, and how well it did on the validation split.
 
     Attributes:
-      temperature: divides the logits.
+      calibrated: what is done to the logits.
       metrics: of the validation split; none where every clip was trained on.
     """
 
-    temperature: float
+    calibrated: calibration.Calibration
     metrics: dict[str, Any]
 
 
@@ -78,13 +79,14 @@ def train(inputs: TrainingInputs, output: str, settings: config.Config, log_dir:
             *(network, learned, validation, data.landmarks, graph, settings, logs),
             *(training.epochs, training.learning_rate),
         )
-        result = calibrate(network, labels, data.validation, validation, settings.training.temperature)
+        given = given_calibration(settings.training)
+        result = calibrate(network, labels, data.validation, validation, given)
         write(
             output,
             network=network,
             labels=labels,
             settings=settings,
-            temperature=result.temperature,
+            calibrated=result.calibrated,
             tables_path=inputs.tables,
             metrics={"validation": result.metrics} if result.metrics else {},
             phase=phase("train", learned, history, started),
@@ -197,42 +199,63 @@ def validation_batches(validation: LabelledSplit, num_classes: int, settings: co
     return Batches(validation.data, validation.truth, num_classes, every_window, settings.seed)
 
 
+def given_calibration(training: config.TrainingConfig) -> calibration.Calibration:
+    """What the configuration says; 0 stands for what the validation split says."""
+    return calibration.Calibration(training.temperature, training.known_threshold)
+
+
 def calibrate(
     network: keras.Model,
     labels: tuple[str, ...],
     data: dataset.Windows | None,
     validation: LabelledSplit | None,
-    temperature: float,
-) -> Calibration:
-    """Takes the temperature that suits the validation split, unless one is given, and scores the network there.
+    given: calibration.Calibration,
+) -> Validated:
+    """Takes the calibration that suits the validation split, where it is not given, and scores the network there.
 
     Args:
       network: from windows to logits.
       labels: its classes.
       data: all windows of the validation split; None where there is none.
       validation: those of known classes.
-      temperature: to use; 0 takes one from the validation split, where there is one (else 1).
+      given: to use; a 0 in it is taken from the validation split, where there is one (else it changes nothing).
     """
+    temperature, threshold = given.temperature, given.known_threshold
     if data is None or validation is None:
-        return Calibration(temperature or 1.0, {})
+        return Validated(calibration.Calibration(temperature or 1.0, threshold or calibration.NO_THRESHOLD), {})
     logits = fitting.logits(network, data)
-    if not temperature:
-        temperature = best_temperature(logits[data.labels(labels) >= 0], validation)
-    return Calibration(temperature, score(logits, temperature, data, labels))
+    known = logits[data.labels(labels) >= 0]
+    temperature = temperature or best_temperature(known, validation)
+    threshold = threshold or best_threshold(calibration.Calibration(temperature), known, validation, labels)
+    calibrated = calibration.Calibration(temperature, threshold)
+    return Validated(calibrated, score(logits, calibrated, data, labels))
 
 
 def best_temperature(logits: np.ndarray, validation: LabelledSplit) -> float:
     """What divides the logits so that the validation split's probabilities fit best; every clip counts the same."""
-    known = validation.data.clip
-    best = fit_temperature(logits, validation.truth, 1 / np.bincount(known)[known])
+    best = fit_temperature(logits, validation.truth, _clip_weights(validation))
     # Where nearly every window is right, the best fit would make all answers certain; a few clips cannot say that much.
     return max(best, _LOWEST_TEMPERATURE)
 
 
-def score(logits: np.ndarray, temperature: float, data: dataset.Windows, labels: tuple[str, ...]) -> dict[str, Any]:
+def _clip_weights(validation: LabelledSplit) -> np.ndarray:
+    return np.asarray(1 / np.bincount(validation.data.clip)[validation.data.clip])
+
+
+def best_threshold(
+    calibrated: calibration.Calibration, logits: np.ndarray, validation: LabelledSplit, labels: tuple[str, ...]
+) -> float:
+    """From where on an exercise is a known one, by the validation split's people; every clip counts the same."""
+    known = calibration.known_probability(calibrated.probabilities(logits, labels), labels)
+    is_exercise = np.array([label != NO_EXERCISE for label in labels])[validation.truth]
+    return calibration.known_threshold(known, is_exercise, _clip_weights(validation))
+
+
+def score(
+    logits: np.ndarray, calibrated: calibration.Calibration, data: dataset.Windows, labels: tuple[str, ...]
+) -> dict[str, Any]:
     """The metrics of windows and clips, from logits of all windows of `data`, shape (N, C)."""
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits / temperature))
-    return predictions.predictions_of(data, probabilities, labels).compute_metrics()
+    return predictions.predictions_of(data, calibrated.probabilities(logits, labels), labels).compute_metrics()
 
 
 def phase(name: str, learned: LabelledSplit, history: fitting.FitHistory, started: float) -> dict[str, Any]:
@@ -265,7 +288,7 @@ def write(
     network: keras.Model,
     labels: tuple[str, ...],
     settings: config.Config,
-    temperature: float,
+    calibrated: calibration.Calibration,
     tables_path: str,
     metrics: Mapping[str, Any],
     phase: Mapping[str, Any],
@@ -283,7 +306,7 @@ def write(
       network: from windows to logits.
       labels: its classes, in order.
       settings: the configuration.
-      temperature: divides the logits.
+      calibrated: what is done to the logits.
       tables_path: whose transform graph and fingerprint it has.
       metrics: how well it did.
       phase: how it was fitted, as `phase` says.
@@ -299,7 +322,7 @@ def write(
         output,
         network=network,
         labels=labels,
-        temperature=temperature,
+        calibrated=calibrated,
         rule=settings.window,
         fingerprint=dataset.fingerprint(tables_path),
         transform_fn=transform_graph.find_beside_tables(tables_path),

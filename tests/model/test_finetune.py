@@ -1,5 +1,8 @@
 """Fine-tuning: a new exercise from few clips, known ones not forgotten; or a refusal that says why."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -156,9 +159,17 @@ def test_synthetic_tables_stand_in_for_rehearsal_clips(
 def test_a_new_exercise_without_movement_is_a_hold(made, rehearsed_bundle, tables_of, tmp_path):
     """Otherwise the bundle would take still windows for no exercise."""
     clips = [made.Clip(f"own/{n}", "new_hold", group=f"person_{n}", movement="burpee", still=True) for n in range(3)]
-    command = ["finetune", "--bundle", rehearsed_bundle, "--tables", tables_of(clips), "--all_splits", "--steps", "200"]
+    start = tmp_path / "start"
+    shutil.copytree(rehearsed_bundle, start)
+    (start / bundle.METADATA_FILE).write_text(
+        json.dumps(bundle.read_metadata(rehearsed_bundle) | {"temperature": 1.5, "known_threshold": 0.7})
+    )
+    command = ["finetune", "--bundle", str(start), "--tables", tables_of(clips), "--all_splits", "--steps", "200"]
     assert main([*command, "--output", str(tmp_path / "tuned")]) == 0
-    assert bundle.read_metadata(str(tmp_path / "tuned"))["holds"] == ["new_hold"]
+    metadata = bundle.read_metadata(str(tmp_path / "tuned"))
+    assert metadata["holds"] == ["new_hold"]
+    # The calibration of the bundle that it comes from.
+    assert (metadata["temperature"], metadata["known_threshold"]) == (1.5, 0.7)
 
 
 @pytest.mark.slow
