@@ -167,12 +167,8 @@ class TrainingConfig:
             self.finetune_learning_rate,
             f"at most learning_rate, {self.learning_rate}",
         )
-        _check(
-            0 <= self.synthetic_fraction < 1, "synthetic_fraction", self.synthetic_fraction, "a share from 0 to below 1"
-        )
-        _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "a share from 0 to below 1")
-        _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share from 0 to below 1")
-        _check(0 <= self.known_threshold < 1, "known_threshold", self.known_threshold, "a share from 0 to below 1")
+        for name in ("synthetic_fraction", "ema_momentum", "label_smoothing", "known_threshold"):
+            _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share from 0 to below 1")
         for name in ("weight_decay", "max_windows_per_clip", "temperature"):
             _check(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more, and finite")
 
