@@ -3,19 +3,20 @@
 import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from beam_jobs import tables
-from beam_jobs.athletes.catalog import LABELS, OTHER_MOTIONS
+from beam_jobs.athletes.catalog import LABELS, OTHER_EXERCISES, OTHER_MOTIONS
 from beam_jobs.athletes.clip import Clip
 from beam_jobs.errors import UsageError
 from beam_jobs.labels import NO_EXERCISE
 
 # Raised when the same seed draws other pictures than before; finished clips of another version are not kept.
 # 2: more movements of people who do no exercise; cameras that lost the athlete find them.
-DRAWING_VERSION = 2
+# 3: `none` has exercises that the project does not know, too.
+DRAWING_VERSION = 3
 PARAMETERS_FILE = "athletes.json"
 CLIPS_PER_PERSON = 4
 # Shares of an exercise's clips; the others are in the train split.
@@ -36,7 +37,8 @@ def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: s
     """The clips to draw. People are assigned to splits first, so that nobody is in two splits.
 
     Every split has every exercise; the numbers of clips of two exercises differ by one at most. One exercise may be
-    'none': people who do no exercise; its clips take the movements of OTHER_MOTIONS in turn.
+    'none': people who do no exercise; its clips take the movements of OTHER_MOTIONS
+    and of OTHER_EXERCISES in turn, one of these and one of those.
 
     Raises:
       UsageError: if an exercise is unknown or named twice, or there are too few clips for three splits.
@@ -64,7 +66,7 @@ def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: s
             by_split[split] += [name] * held_out.get(split, num - sum(held_out.values()))
     clips: list[Clip] = []
     person = 0
-    others = itertools.cycle(OTHER_MOTIONS)
+    others = _in_turn(OTHER_MOTIONS, OTHER_EXERCISES)
     for split in tables.SPLITS:
         # Rounds of all exercises, each in an order of its own, dealt out to one person after the other.
         rounds: dict[int, list[str]] = {}
@@ -76,3 +78,8 @@ def assign_clips(seed: int, num_clips: int, exercises: Sequence[str], variety: s
             clips.append(Clip(seed, len(clips), person + position // CLIPS_PER_PERSON, motion, split, variety))
         person += math.ceil(len(names) / CLIPS_PER_PERSON)
     return clips
+
+
+def _in_turn(*cycles: Sequence[str]) -> Iterator[str]:
+    """One of the first, one of the second, and so on, without end."""
+    return itertools.chain.from_iterable(zip(*map(itertools.cycle, cycles), strict=False))

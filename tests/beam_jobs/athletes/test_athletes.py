@@ -15,7 +15,7 @@ from beam_jobs.athletes import clip as athletes_clip
 from beam_jobs.athletes import clip_plan, command, skeleton
 from beam_jobs.athletes import exercise as athletes_exercise
 from beam_jobs.athletes import scene as athletes_scene
-from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, EXERCISES, LABELS, OTHER_MOTIONS
+from beam_jobs.athletes.catalog import DEFAULT_EXERCISES, EXERCISES, LABELS, OTHER_EXERCISES, OTHER_MOTIONS
 from beam_jobs.errors import UsageError, UserError
 from beam_jobs.options import AthletesArgs
 from beam_jobs.pose import estimator as pose_estimator
@@ -124,14 +124,18 @@ class TestPlan:
         assert min(len(done) for done in exercises.values()) >= 2
 
     def test_none_is_all_that_is_no_exercise_in_turn(self):
-        clips = clip_plan.assign_clips(0, 40, ("squat", "none"))
+        clips = clip_plan.assign_clips(0, 80, ("squat", "none"))
         others = [clip for clip in clips if clip.label == "none"]
-        assert len(others) == 20
+        assert len(others) == 40
         standing = {"idle", "adjust", "stretch", "dance", "shadow_box", "signal", "reach", "turn_round"}
         low = {"lie", "sit_on_floor", "sit_on_chair", "get_up", "tie_shoe"}
-        assert {clip.exercise for clip in others} == set(OTHER_MOTIONS) == {*standing, *low, "walk", "rest", "fall"}
+        assert set(OTHER_MOTIONS) == {*standing, *low, "walk", "rest", "fall"}
+        assert {clip.exercise for clip in others} == {*OTHER_MOTIONS, *OTHER_EXERCISES}
+        # Few clips, too, show both kinds.
+        few = [clip.exercise for clip in clip_plan.assign_clips(0, 6, ("squat", "none")) if clip.label == "none"]
+        assert set(few) & set(OTHER_MOTIONS) and set(few) & set(OTHER_EXERCISES)
         assert all(clip.video.startswith("none/none_") for clip in others)
-        assert len({clip.video for clip in clips}) == 40
+        assert len({clip.video for clip in clips}) == 80
         assert {clip.label for clip in clips if clip not in others} == {"squat"}
 
     def test_all_labels_are_those_of_the_exercises(self):
