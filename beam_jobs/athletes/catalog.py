@@ -179,30 +179,35 @@ _NO_EXERCISE = (
 
 
 def _other(
-    pose: Pose, seconds: tuple[float, float] = (0.9, 3.0), elevation_degrees: tuple[float, float] = (-2, 16)
+    pose: Pose,
+    seconds: tuple[float, float] = (0.9, 3.0),
+    elevation_degrees: tuple[float, float] = (-2, 16),
+    yaw_degrees: tuple[float, float] = (0, 180),
 ) -> Exercise:
     """An exercise that is none of those with a label, named as its function."""
-    return Exercise(pose.__name__, pose, seconds, (0, 180), elevation_degrees, is_exercise=False)
+    return Exercise(
+        pose.__name__, pose, seconds, yaw_degrees, elevation_degrees, is_exercise=False, framed_by_time=True
+    )
 
 
 # Exercises that the project does not know, labelled none: a network learns from them to say nothing.
 _OTHER_EXERCISES = (
     _other(standing_arms.open_arms),
     _other(standing_trunk.twist_trunk, (1.2, 3.0)),
-    _other(lying_exercises.move_legs_lying, (0.9, 3.0), (2, 22)),
+    _other(lying_exercises.move_legs_lying, (0.9, 3.0), (2, 22), (40, 140)),
     _other(standing_arms.circle_arms),
     _other(standing_legs.swing_leg),
     _other(hands_and_knees.move_on_all_fours, (1.2, 3.0), (2, 20)),
     _other(standing_trunk.bend_sideways, (1.5, 3.4)),
     _other(standing_legs.mix_limbs),
     _other(standing_trunk.chop, (1.3, 3.0)),
-    _other(lying_exercises.move_arms_lying, (1.2, 3.0), (2, 22)),
+    _other(lying_exercises.move_arms_lying, (1.2, 3.0), (2, 22), (40, 140)),
     _other(standing_arms.sway_arms),
     _other(standing_legs.step_aside, (1.2, 2.6)),
     _other(hands_and_knees.move_in_plank, (1.0, 2.6), (2, 20)),
     _other(standing_trunk.circle_hips),
     _other(standing_arms.punch, (0.5, 1.6)),
-    _other(lying_exercises.lift_from_front, (1.2, 3.0), (2, 22)),
+    _other(lying_exercises.lift_from_front, (1.2, 3.0), (2, 22), (40, 140)),
     _other(standing_trunk.touch_toes, (1.5, 3.2)),
     _other(hands_and_knees.hang, (1.2, 3.0), (-14, 4)),
     _other(standing_arms.move_head, (1.2, 3.5)),

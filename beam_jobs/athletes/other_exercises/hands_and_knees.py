@@ -5,7 +5,7 @@ import math
 from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase
 from beam_jobs.athletes.exercises.pull_up_bench_press import pull_up
 from beam_jobs.athletes.floor_positions import face_down
-from beam_jobs.athletes.other_exercises.limbs import leg, turn
+from beam_jobs.athletes.other_exercises.limbs import keep_above_floor, leg, turn
 from beam_jobs.athletes.skeleton import FORWARD, RIGHT, SIDES, UP, Body, Skeleton, unit, vector
 
 
@@ -36,6 +36,7 @@ def move_on_all_fours(body: Body, style: MovementStyle, phase: RepetitionPhase) 
                 "aside": (90, 88, 1.1 * to),
             }[kind]
             leg(skeleton, side, thigh - 90 + lean, knee, aside=aside, shank_aside=0.1 * aside)
+            keep_above_floor(skeleton, side)
         else:
             _kneel(skeleton, side)
         shoulder = skeleton.points[f"{side}_shoulder"]
@@ -52,9 +53,11 @@ def move_on_all_fours(body: Body, style: MovementStyle, phase: RepetitionPhase) 
 def _kneel(skeleton: Skeleton, side: str) -> None:
     body, sign = skeleton.body, dict(SIDES)[side]
     hip = skeleton.points[f"{side}_hip"]
-    knee = hip + body.thigh_m * unit(vector(sign * 1.1 * body.hip_m, 0.0, 0.06) - hip)
+    # The knee is on the floor, as far before the hip as the thigh lets it.
+    aside, down = sign * 0.1 * body.hip_m, hip[2] - 0.06
+    knee = hip + vector(aside, math.sqrt(max(body.thigh_m**2 - down**2 - aside**2, 0.0)), -down)
     shank = unit(vector(0, -1, 0.02))
-    skeleton.leg(side, knee + 0.999 * body.shank_m * shank, shank - 0.1 * UP, -UP + 0.5 * FORWARD)
+    skeleton.leg(side, knee + 0.999 * body.shank_m * shank, shank, -UP + 0.5 * FORWARD, sole=UP)
 
 
 def move_in_plank(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skeleton:

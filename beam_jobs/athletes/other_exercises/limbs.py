@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase
-from beam_jobs.athletes.skeleton import SIDES, Skeleton, unit, vector
+from beam_jobs.athletes.skeleton import SIDES, UP, Skeleton, unit, vector
 
 Direction = tuple[float, float, float]
 # Where a forearm goes when its elbow bends, unless a pose says otherwise: inwards, forwards and up.
@@ -109,6 +109,18 @@ def leg(
     before = math.cos(thigh) * forward + math.sin(thigh) * up
     pole = knee - (hip + ankle) / 2 + 0.005 * before
     skeleton.leg(side, ankle, toes, pole, sole=along)
+
+
+def keep_above_floor(skeleton: Skeleton, side: str) -> None:
+    """Bends a leg that reaches below the floor until its foot is on it."""
+    foot = {name: skeleton.points[f"{side}_{name}"] for name in ("ankle", "heel", "toe")}
+    lowest = min(float(point[2]) for point in foot.values())
+    if lowest < 0:
+        toes = foot["toe"] - foot["heel"]
+        knee = skeleton.points[f"{side}_knee"] - (skeleton.points[f"{side}_hip"] + foot["ankle"]) / 2
+        pole = knee + 0.02 * skeleton.frames["pelvis"][1]
+        sole = foot["heel"] + 0.29 * toes - foot["ankle"]
+        skeleton.leg(side, foot["ankle"] - (lowest - 0.005) * UP, toes, pole, sole=sole)
 
 
 def timing(style: MovementStyle, kinds: tuple[str, ...] = ("together", "opposite", "in_turn", "one")) -> str:

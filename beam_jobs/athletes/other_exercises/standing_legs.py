@@ -3,7 +3,7 @@
 import math
 
 from beam_jobs.athletes.exercise import MovementStyle, RepetitionPhase
-from beam_jobs.athletes.other_exercises.limbs import ARMS, ArmPose, arm, leg, signed_depth, turn, vary
+from beam_jobs.athletes.other_exercises.limbs import ARMS, ArmPose, arm, keep_above_floor, leg, signed_depth, turn, vary
 from beam_jobs.athletes.other_exercises.upright import upright
 from beam_jobs.athletes.skeleton import RIGHT, SIDES, Body, Skeleton
 
@@ -50,6 +50,7 @@ def swing_leg(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skele
         "gate": (75 * min(depth * 1.6, 1.0), 20 + 70 * min(depth * 1.6, 1.0), 0.9 * amount * max(depth - 0.4, 0.0)),
     }[kind]
     leg(skeleton, side, hip, knee, aside=aside, shank_aside=0.1 if kind == "gate" else None)
+    keep_above_floor(skeleton, side)
     _arms(skeleton, style, depth * sign)
     return skeleton
 
@@ -78,6 +79,7 @@ def step_aside(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skel
     if kind == "skater":
         other = "left" if side == "right" else "right"
         leg(skeleton, other, -22 * abs(to), 30 + 40 * abs(to), aside=-0.35 * abs(to))
+        keep_above_floor(skeleton, other)
     _arms(skeleton, style, to)
     return skeleton if kind == "tap" else skeleton.moved(0, 1.5 * far * to * RIGHT)
 
@@ -106,7 +108,7 @@ def mix_limbs(body: Body, style: MovementStyle, phase: RepetitionPhase) -> Skele
         arm(skeleton, side, vary(ARMS[start], style, f"{side}_a"), vary(ARMS[end], style, f"{side}_b"), share)
     if lifts != "no":
         hip, knee = style.between("hip", -25, 80), style.between("knee", 5, 100)
-        leg(
-            skeleton, lifts, hip * phase.depth, 6 + knee * phase.depth, aside=style.between("out", 0, 0.6) * phase.depth
-        )
+        aside = style.between("out", 0, 0.6)
+        leg(skeleton, lifts, hip * phase.depth, 6 + knee * phase.depth, aside=aside * phase.depth)
+        keep_above_floor(skeleton, lifts)
     return skeleton
