@@ -207,7 +207,7 @@ _OTHER_EXERCISES = (
     _other(hands_and_knees.move_in_plank, (1.0, 2.6), (2, 20)),
     _other(standing_trunk.circle_hips),
     _other(standing_arms.punch, (0.5, 1.6)),
-    _other(lying_exercises.lift_from_front, (1.2, 3.0), (2, 22), (40, 140)),
+    _other(lying_exercises.lift_from_front, (1.2, 3.0), (2, 14), (50, 90)),
     _other(standing_trunk.touch_toes, (1.5, 3.2)),
     _other(hands_and_knees.hang, (1.2, 3.0), (-14, 4)),
     _other(standing_arms.move_head, (1.2, 3.5)),
